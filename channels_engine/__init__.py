@@ -1,0 +1,1 @@
+"""The off-chain side: two-party state channels."""

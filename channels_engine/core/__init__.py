@@ -1,0 +1,1 @@
+"""The protocol core: pure functions on frozen data, no I/O and no clock."""

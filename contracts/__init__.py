@@ -1,0 +1,1 @@
+"""The ledger side: contracts, bindings, gateway, indexer and the embedded node."""

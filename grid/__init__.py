@@ -1,0 +1,1 @@
+"""The feeder: networks, profiles, power flow, gate, metering and replays."""

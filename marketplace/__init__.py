@@ -1,0 +1,1 @@
+"""The Django project: people, credit, trading, billing, API and pages."""

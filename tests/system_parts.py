@@ -1,0 +1,40 @@
+"""Which parts of the system a test needs, and what happens where one is missing."""
+
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+
+POSTGRES_BIN = Path("/usr/lib/postgresql")
+
+
+def find_chromium() -> str | None:
+    """Path of an installed Chromium or Chrome, if any."""
+    return shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+
+
+def find_postgres_bin() -> Path | None:
+    """Folder that holds `initdb` and `postgres`, if any."""
+    on_path = shutil.which("initdb")
+    if on_path:
+        return Path(on_path).parent
+    return next((p.parent for p in sorted(POSTGRES_BIN.glob("*/bin/initdb"), reverse=True)), None)
+
+
+_FINDERS = {
+    "Chromium": find_chromium,
+    "PostgreSQL": find_postgres_bin,
+    "Redis": lambda: shutil.which("redis-server"),
+    "Node": lambda: shutil.which("node") and shutil.which("npm"),
+}
+
+
+def require(part: str) -> None:
+    """Skip the test with a line that names the missing part; fail it where `CI=true`."""
+    if _FINDERS[part]():
+        return
+    message = f"{part} is not installed; install it to run this test"
+    if os.environ.get("CI") == "true":
+        pytest.fail(message)
+    pytest.skip(message)
