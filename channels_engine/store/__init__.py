@@ -1,0 +1,1 @@
+"""Durable endpoints, messages and effects: Django models and their repository."""

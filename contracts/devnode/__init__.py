@@ -1,0 +1,1 @@
+"""The embedded EVM node: JSON-RPC over HTTP, its chain in SQLite."""

@@ -1,0 +1,1 @@
+"""Merchants, applications, agreements and credit notes."""

@@ -1,0 +1,1 @@
+"""Listings, matching, deliveries; the way of a trade."""

@@ -1,0 +1,253 @@
+"""Everything that can happen to a channel; the prefix tells where it came from.
+
+`Action*` our own user, `Receive*` the peer, `Ledger*` a confirmed event, `Timer*` the clock.
+Whatever was signed arrives as `Verified`, which only `core.signing` makes.
+"""
+
+from typing import Generic, TypeAlias, TypeVar
+
+import msgspec
+
+from channels_engine.core.messages import Funding
+from channels_engine.core.state import Policy
+from channels_engine.core.types import (
+    ChannelOpen,
+    ChannelState,
+    Delivery,
+    Domain,
+    EntityContract,
+    Offer,
+    Side,
+)
+
+T = TypeVar("T")
+
+
+class Verified(msgspec.Struct, Generic[T], frozen=True):
+    """A value whose signature was checked; made by `core.signing` alone (habit 6 of docs/style)."""
+
+    value: T
+    signature: bytes
+    signer: bytes
+
+
+class _Opening(msgspec.Struct, frozen=True):
+    domain: Domain
+    terms: EntityContract
+    me: Side
+    opening: Verified[ChannelOpen]
+    funding: Funding
+    policy: Policy = Policy()
+
+
+class ActionRequestOpen(_Opening, frozen=True):
+    """Our user asks for a channel."""
+
+
+class ReceiveOpenRequest(_Opening, frozen=True):
+    """The peer asks for a channel."""
+
+
+class _Confirm(msgspec.Struct, frozen=True):
+    opening: Verified[ChannelOpen]
+    funding: Funding
+
+
+class ActionConfirmOpen(_Confirm, frozen=True):
+    """Our user agrees to the opening."""
+
+
+class ReceiveOpenConfirm(_Confirm, frozen=True):
+    """The peer agrees to the opening."""
+
+
+class _Reason(msgspec.Struct, frozen=True):
+    reason: str
+
+
+class ActionAbortOpen(_Reason, frozen=True):
+    """Our user declines or withdraws the opening."""
+
+
+class ReceiveOpenAbort(_Reason, frozen=True):
+    """The peer declines or withdraws the opening."""
+
+
+class _Offering(msgspec.Struct, frozen=True):
+    offer: Verified[Offer]
+    answers: bytes | None = None
+
+
+class ActionOffer(_Offering, frozen=True):
+    """Our user offers, or counters where `answers` names the peer's offer."""
+
+
+class ReceiveOffer(_Offering, frozen=True):
+    """The peer offers, or counters where `answers` names our offer."""
+
+
+class _OfferRef(msgspec.Struct, frozen=True):
+    offer: bytes
+    reason: str = ""
+
+
+class ActionReject(_OfferRef, frozen=True):
+    """Our user declines the peer's offer."""
+
+
+class ReceiveReject(_OfferRef, frozen=True):
+    """The peer declines our offer."""
+
+
+class ActionWithdraw(_OfferRef, frozen=True):
+    """Our user takes its offer back."""
+
+
+class ReceiveWithdraw(_OfferRef, frozen=True):
+    """The peer takes its offer back."""
+
+
+class _Acceptance(msgspec.Struct, frozen=True):
+    offer: bytes
+    state: Verified[ChannelState]
+
+
+class ActionAccept(_Acceptance, frozen=True):
+    """Our user accepts the peer's offer: its signature on the next state."""
+
+
+class ReceiveUpdateRequest(_Acceptance, frozen=True):
+    """The peer accepts our offer."""
+
+
+class _Settlement(msgspec.Struct, frozen=True):
+    deliveries: tuple[Verified[Delivery], ...]
+    state: Verified[ChannelState]
+
+
+class ActionSettle(_Settlement, frozen=True):
+    """Our user proposes the metered settlement of delivered trades."""
+
+
+class ReceiveSettleRequest(_Settlement, frozen=True):
+    """The peer proposes the metered settlement of delivered trades."""
+
+
+class _Closing(msgspec.Struct, frozen=True):
+    state: Verified[ChannelState]
+
+
+class ActionClose(_Closing, frozen=True):
+    """Our user proposes the final state."""
+
+
+class ReceiveCloseRequest(_Closing, frozen=True):
+    """The peer proposes the final state."""
+
+
+class _Countersign(msgspec.Struct, frozen=True):
+    state: Verified[ChannelState]
+
+
+class ActionConfirm(_Countersign, frozen=True):
+    """Our user countersigns the staged state, whatever its purpose."""
+
+
+class ReceiveConfirm(_Countersign, frozen=True):
+    """The peer countersigns the state that we staged."""
+
+
+class _Refusal(msgspec.Struct, frozen=True):
+    version: int
+    reason: str = ""
+
+
+class ActionAbortUpdate(_Refusal, frozen=True):
+    """Our user refuses the peer's staged state."""
+
+
+class ReceiveUpdateAbort(_Refusal, frozen=True):
+    """The peer refuses the state that we staged."""
+
+
+class ReceiveUpdateFallback(_Refusal, frozen=True):
+    """The peer's timer ran out and it dropped its own staged state."""
+
+
+class ActionDispute(_Reason, frozen=True):
+    """Our user raises a dispute: off-chain first, then on the ledger."""
+
+
+class ReceiveDisputeRaise(_Refusal, frozen=True):
+    """The peer asks for our newest co-signed state."""
+
+
+class ReceiveDisputeAnswer(msgspec.Struct, frozen=True):
+    """The peer's newest co-signed state, both signatures verified."""
+
+    by_a: Verified[ChannelState]
+    by_b: Verified[ChannelState]
+
+
+class LedgerOpened(msgspec.Struct, frozen=True):
+    """The opening was mined and confirmed."""
+
+
+class LedgerDisputed(msgspec.Struct, frozen=True):
+    """Somebody brought `version` to the ledger; the challenge period ends at `deadline`."""
+
+    version: int
+    deadline: int
+
+
+class LedgerResolved(msgspec.Struct, frozen=True):
+    """A newer state was shown and ended the dispute."""
+
+    version: int
+
+
+class LedgerFinalised(msgspec.Struct, frozen=True):
+    """The channel was closed with these balances."""
+
+    version: int
+    balance_a: int
+    balance_b: int
+
+
+class TimerElapsed(msgspec.Struct, frozen=True):
+    """`wake_at` has come."""
+
+
+Input: TypeAlias = (
+    ActionRequestOpen
+    | ReceiveOpenRequest
+    | ActionConfirmOpen
+    | ReceiveOpenConfirm
+    | ActionAbortOpen
+    | ReceiveOpenAbort
+    | ActionOffer
+    | ReceiveOffer
+    | ActionReject
+    | ReceiveReject
+    | ActionWithdraw
+    | ReceiveWithdraw
+    | ActionAccept
+    | ReceiveUpdateRequest
+    | ActionSettle
+    | ReceiveSettleRequest
+    | ActionClose
+    | ReceiveCloseRequest
+    | ActionConfirm
+    | ReceiveConfirm
+    | ActionAbortUpdate
+    | ReceiveUpdateAbort
+    | ReceiveUpdateFallback
+    | ActionDispute
+    | ReceiveDisputeRaise
+    | ReceiveDisputeAnswer
+    | LedgerOpened
+    | LedgerDisputed
+    | LedgerResolved
+    | LedgerFinalised
+    | TimerElapsed
+)

@@ -1,0 +1,133 @@
+"""One party's view of one channel: everything the machine needs, nothing else.
+
+An endpoint is a frozen value. `transition.apply` makes the next one; `store` keeps it durable.
+"""
+
+import enum
+
+import msgspec
+
+from channels_engine.core.messages import Funding
+from channels_engine.core.types import ChannelOpen, ChannelState, Domain, EntityContract, Offer, Side
+
+
+class Phase(enum.Enum):
+    """Phases of a channel (docs/protocol.md, "State machine of a channel")."""
+
+    REQUESTED = "requested"
+    FUNDING = "funding"
+    OPEN = "open"
+    STAGED = "staged"
+    CLOSING = "closing"
+    DISPUTED = "disputed"
+    CLOSED = "closed"
+    ABORTED = "aborted"
+
+
+class Purpose(enum.Enum):
+    """Why a next state was proposed."""
+
+    TRADE = "trade"
+    SETTLE = "settle"
+    CLOSE = "close"
+
+
+class CoSigned(msgspec.Struct, frozen=True):
+    """A state with both signatures: what the ledger will honour.
+
+    Version 0 is the opening itself; its signatures are those of `ChannelOpen`.
+    """
+
+    state: ChannelState
+    signature_a: bytes
+    signature_b: bytes
+
+
+class LiveOffer(msgspec.Struct, frozen=True):
+    """An offer that may still be accepted."""
+
+    offer: Offer
+    signature: bytes
+    offeror: Side
+
+
+class Trade(msgspec.Struct, frozen=True):
+    """A co-signed trade that still awaits its metered settlement."""
+
+    id: bytes
+    seller: Side
+    quantity_wh: int
+    price_per_kwh: int
+    imbalance_per_kwh: int
+    slot_start: int
+    slot_end: int
+    amount: int
+
+
+class Staged(msgspec.Struct, frozen=True):
+    """A next state that one side has signed and the other not yet."""
+
+    purpose: Purpose
+    state: ChannelState
+    proposer: Side
+    signature: bytes
+    expires_at: int
+    trade: Trade | None = None
+    settles: tuple[bytes, ...] = ()
+
+
+class TradesTree(msgspec.Struct, frozen=True):
+    """Append-only Merkle tree of trades: its size and the roots of its perfect subtrees, left to right."""
+
+    size: int = 0
+    peaks: tuple[bytes, ...] = ()
+
+
+class Dispute(msgspec.Struct, frozen=True):
+    """A dispute on the ledger."""
+
+    version: int
+    deadline: int
+    answered: bool = False
+
+
+class Policy(msgspec.Struct, frozen=True):
+    """What one party's own machine insists on; not agreed with the peer, never signed."""
+
+    update_timeout_s: int = 30
+    settle_timeout_s: int = 60
+    dispute_timeout_s: int = 30
+    max_live_offers: int = 16
+
+
+class Endpoint(msgspec.Struct, frozen=True):
+    """One party's view of one channel.
+
+    `wake_at` is the time at which the runtime must bring `TimerElapsed`, or None.
+    `highest_version` is the highest version that either side is known to have signed: never reused.
+    `dropped` is our own proposal that fell back: the peer may still use our signature (invariant 10).
+    """
+
+    domain: Domain
+    channel: bytes
+    me: Side
+    terms: EntityContract
+    opening: ChannelOpen
+    phase: Phase
+    policy: Policy = Policy()
+    opening_signatures: tuple[bytes, bytes] = (b"", b"")
+    fundings: tuple[Funding | None, Funding | None] = (None, None)
+    current: CoSigned | None = None
+    highest_version: int = 0
+    offers: tuple[LiveOffer, ...] = ()
+    staged: Staged | None = None
+    dropped: Staged | None = None
+    open_trades: tuple[Trade, ...] = ()
+    tree: TradesTree = TradesTree()
+    dispute: Dispute | None = None
+    wake_at: int | None = None
+
+    @property
+    def peer(self) -> Side:
+        """The other party's side."""
+        return self.me.other
