@@ -1,0 +1,67 @@
+# Everything a person or a CI machine calls. `make run` and `make test` set up what they need.
+PYTHON ?= python3
+PY := .venv/bin/python
+NODE := $(shell command -v npm 2>/dev/null)
+PORT ?= 8000
+
+.PHONY: run test check bench format locks contracts clean
+.DEFAULT_GOAL := run
+
+run: .make/run  ## set up, then serve the marketplace with the seeded feeder trading live
+	@$(PY) manage.py serve --port $(PORT)
+
+test: .make/dev .make/node  ## set up, then run every test
+	@$(PY) -m pytest -n 2 --dist worksteal $(ARGS)
+
+check: .make/dev .make/node  ## lint, types, import rules, contract format
+	$(PY) -m ruff check .
+	$(PY) -m ruff format --check .
+	$(PY) -m mypy channels_engine contracts grid marketplace manage.py
+	.venv/bin/lint-imports
+ifdef NODE
+	npm run --silent --prefix marketplace/web check
+	npm run --silent --prefix contracts format:check
+else
+	@echo "Node is not installed: tsc and forge fmt are left out"
+endif
+
+bench: .make/dev .make/node  ## measure; one area with ONLY=gas|core|durable|websocket|grid|replay
+	@$(PY) -m benchmarks $(ONLY)
+
+contracts: .make/node  ## recompile the contracts and rewrite their artifacts
+	npm run --silent --prefix contracts build
+
+format: .make/dev
+	$(PY) -m ruff format .
+	$(PY) -m ruff check --fix .
+
+locks: .make/dev  ## refresh the locked dependencies from pyproject.toml
+	$(PY) -m piptools compile -q --generate-hashes --allow-unsafe --strip-extras --no-header --no-emit-index-url --no-emit-find-links --no-emit-options --upgrade --extra postgres --extra redis -o .ci/locks/run.txt pyproject.toml
+	$(PY) -m piptools compile -q --generate-hashes --allow-unsafe --strip-extras --no-header --no-emit-index-url --no-emit-find-links --no-emit-options --upgrade --extra postgres --extra redis --extra cluster --extra dev -c .ci/locks/run.txt -o .ci/locks/dev.txt pyproject.toml
+
+clean:
+	rm -rf .venv .make contracts/node_modules marketplace/web/node_modules
+
+.make/venv:
+	@mkdir -p .make
+	@$(PYTHON) -c 'import sys; sys.exit("Wattnote needs Python 3.11 or newer; this is " + sys.version.split()[0] + ". Call: make PYTHON=python3.11 ...") if sys.version_info < (3, 11) else None'
+	@$(PYTHON) -m venv .venv
+	@touch $@
+
+.make/run: .make/venv .ci/locks/run.txt
+	@echo "Installing the locked dependencies (once, about two minutes)..."
+	@$(PY) -m pip install -q --disable-pip-version-check --require-hashes -r .ci/locks/run.txt
+	@touch $@
+
+.make/dev: .make/run .ci/locks/dev.txt
+	@echo "Installing the tools for tests and checks (once)..."
+	@$(PY) -m pip install -q --disable-pip-version-check --require-hashes -r .ci/locks/dev.txt
+	@touch $@
+
+.make/node: contracts/package-lock.json marketplace/web/package-lock.json | .make/venv
+ifdef NODE
+	@echo "Installing the contract compiler and the checks of the scripts (once)..."
+	@npm ci --silent --no-audit --no-fund --prefix contracts
+	@npm ci --silent --no-audit --no-fund --prefix marketplace/web
+endif
+	@touch $@
