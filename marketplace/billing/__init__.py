@@ -1,0 +1,1 @@
+"""Metered settlement, invoices and statements."""
