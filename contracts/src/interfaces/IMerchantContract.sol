@@ -1,0 +1,136 @@
+// SPDX-License-Identifier: Apache-2.0
+pragma solidity 0.8.37;
+
+import {Signature} from "../libraries/Signatures.sol";
+import {CreditAgreement} from "../libraries/TypedData.sol";
+
+/// @notice Where a merchant contract's tokens belong: `tokens = free + reserved + earnings + collateral`.
+/// @dev 64 bits each, so that all four share one storage slot: 1.8e13 coins of six decimals.
+struct Treasury {
+    uint64 free; // the merchant's own, not bound to any channel
+    uint64 reserved; // the merchant's own, bound to open channels of its notes
+    uint64 earnings; // owed to holders of notes and to payees whose push failed
+    uint64 collateral; // the participants'
+}
+
+/// @notice A credit note's account. Its amount is `available + reserved + max(0, -position)`.
+struct NoteAccount {
+    uint64 available; // what further channels may reserve
+    uint64 reserved; // funding of open channels
+    int64 position; // earned less spent less withdrawn: above zero the holder's money, below zero its debt
+    uint32 validUntil; // a note without end is cut at 2^32-1, in the year 2106
+    uint32 lastSettled;
+}
+
+/// @notice A participant's standing under one credit agreement.
+struct Agreement {
+    address participant;
+    uint64 validUntil;
+    uint32 paymentTerm;
+    uint96 creditLimit;
+    uint64 collateral;
+    uint64 paid; // all that was paid towards debts under the agreement
+    bool ended; // the merchant released the collateral
+}
+
+/// @notice One side of a closed channel, as its merchant's contract has to book it.
+struct Settlement {
+    bytes32 serial;
+    address holder;
+    uint96 released; // what the channel had reserved
+    uint96 spent;
+    uint96 earned;
+    address payTo; // who gets `spent` in tokens; zero if the payee's note is this merchant's as well
+    address owedTo; // who may claim `spent` if the token refuses `payTo`
+}
+
+/// @title A merchant's contract (the paper's MSC)
+/// @notice Holds the treasury that honours the merchant's credit notes, and the participants' collateral.
+interface IMerchantContract {
+    event TreasuryDeposited(address indexed from, uint256 amount);
+    event TreasuryWithdrawn(address indexed to, uint256 amount);
+    event AgreementInitialised(
+        bytes32 indexed sid,
+        address indexed participant,
+        uint96 creditLimit,
+        uint96 collateral,
+        uint32 billingPeriod,
+        uint32 paymentTerm,
+        uint64 validUntil,
+        bytes32 documentsHash
+    );
+    event CollateralToppedUp(bytes32 indexed sid, address indexed from, uint96 amount, uint96 collateral);
+    event CollateralReleased(bytes32 indexed sid);
+    event CollateralWithdrawn(bytes32 indexed sid, address indexed participant, uint96 amount);
+    event DebtPaid(bytes32 indexed sid, address indexed from, uint96 amount, uint96 paid);
+    event NoteAdmitted(bytes32 indexed serial, address indexed holder, uint96 amount, uint64 validUntil);
+    event NoteReserved(bytes32 indexed serial, address holder, uint96 amount);
+    event NoteSettled(bytes32 indexed serial, address holder, uint96 released, uint96 spent, uint96 earned);
+    event EarningsWithdrawn(
+        bytes32 indexed serial, address indexed holder, address indexed to, uint96 amount
+    );
+
+    error NotMerchant(address caller);
+    error NotRegistry(address caller);
+    error AgreementKnown(bytes32 sid);
+    error AgreementUnknown(bytes32 sid);
+    error AgreementExpired(bytes32 sid, uint64 validUntil);
+    error AgreementEnded(bytes32 sid);
+    error CollateralLocked(bytes32 sid, uint64 until);
+    error NothingToWithdraw();
+    error TreasuryShort(uint256 free, uint256 wanted);
+    error NoteExpired(bytes32 serial, uint64 validUntil);
+    error NoteExhausted(bytes32 serial, uint256 available, uint256 wanted);
+    /// @notice A note's first use carries `abi.encode(amount, validUntil, r, vs)`: 128 bytes.
+    error WrongNoteProofLength(bytes32 serial, uint256 length);
+
+    /// @notice Puts tokens of the sender into the treasury.
+    /// @param permit empty, or `abi.encode(deadline, r, vs)` of an ERC-2612 permit.
+    function depositTreasury(uint96 amount, bytes calldata permit) external;
+
+    /// @notice Takes out of the treasury's free part; merchant only.
+    function withdrawTreasury(address to, uint96 amount) external;
+
+    /// @notice Starts an agreement and moves its collateral (msc-init, msc-funding, msc-success).
+    /// @param participantSignature empty if the participant sends it itself, else its own signature over the
+    /// same agreement.
+    /// @param permit empty, or `abi.encode(deadline, r, vs)` of the participant's permit of the collateral.
+    function initialise(
+        CreditAgreement calldata agreement,
+        Signature calldata merchantSignature,
+        bytes calldata participantSignature,
+        bytes calldata permit
+    ) external returns (bytes32 sid);
+
+    /// @notice Adds collateral out of the sender's tokens.
+    function topUpCollateral(bytes32 sid, uint96 amount, bytes calldata permit) external;
+
+    /// @notice Pays `amount` of the sender's tokens towards the debts under an agreement.
+    function pay(bytes32 sid, uint96 amount, bytes calldata permit) external;
+
+    /// @notice Frees an agreement's collateral before its time.
+    /// @param merchantSignature empty if the merchant sends it, else its signature over `CollateralRelease`.
+    function releaseCollateral(bytes32 sid, bytes calldata merchantSignature) external;
+
+    /// @notice Returns the collateral to the participant, once released or after the agreement's end.
+    function withdrawCollateral(bytes32 sid) external;
+
+    /// @notice Sends what the note's holder earned beyond the note's own spending to `to`.
+    /// @param signature empty if the holder sends it, else its signature over `EarningsWithdrawal`.
+    function withdrawEarnings(bytes32 serial, address holder, address to, bytes calldata signature) external;
+
+    /// @notice Binds `amount` of the treasury to a channel; registry only.
+    /// @param proof `abi.encode(amount, validUntil, r, vs)` of the note with the merchant's signature; not
+    /// looked at once the note is known.
+    function reserve(bytes32 serial, address holder, uint96 amount, bytes calldata proof) external;
+
+    /// @notice Books a closed channel; registry only.
+    /// @return sent false if the token refused `payTo` and `owedTo` has to claim.
+    function settle(Settlement calldata settlement) external returns (bool sent);
+
+    function merchant() external view returns (address);
+    function registry() external view returns (address);
+    function treasury() external view returns (Treasury memory);
+    function agreementOf(bytes32 sid) external view returns (Agreement memory);
+    function noteOf(bytes32 serial, address holder) external view returns (NoteAccount memory);
+}

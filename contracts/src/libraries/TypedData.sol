@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: Apache-2.0
+pragma solidity 0.8.37;
+
+/// @notice Terms between two session keys. The struct hash is the paper's `scid`.
+struct EntityContract {
+    address partyA;
+    address partyB;
+    address metering;
+    uint32 challengePeriod;
+    uint16 disputeLimit;
+    uint96 stalePenalty;
+    bytes32 nonce;
+}
+
+/// @notice Opening of a channel, its version 0. The struct hash is the channel's id.
+/// @dev `source` zero is a locked deposit; else it is the merchant contract that issued the note.
+struct ChannelOpen {
+    bytes32 scid;
+    uint64 index;
+    uint96 fundingA;
+    uint96 fundingB;
+    address sourceA;
+    bytes32 noteA;
+    address sourceB;
+    bytes32 noteB;
+    uint64 openBy;
+    uint64 expiry;
+}
+
+/// @notice What both sides sign after the channel's id: `ChannelState` without its first member, which the
+/// contract fills in with the id that it computed itself.
+struct StateBody {
+    uint64 version;
+    uint64 base;
+    uint96 balanceA;
+    uint96 balanceB;
+    uint64 energyToA;
+    uint64 energyToB;
+    bytes32 tradesRoot;
+    bool isFinal;
+}
+
+/// @notice What a merchant grants a participant. The struct hash is the paper's `sid`.
+struct CreditAgreement {
+    address participant;
+    uint96 creditLimit;
+    uint96 collateral;
+    uint32 billingPeriod;
+    uint32 paymentTerm;
+    uint64 validUntil;
+    bytes32 documentsHash;
+    bytes32 nonce;
+}
+
+/// @title Struct hashes of the protocol (EIP-712 `hashStruct`, without domain)
+library TypedData {
+    bytes32 internal constant ENTITY_CONTRACT = keccak256(
+        "EntityContract(address partyA,address partyB,address metering,uint32 challengePeriod,uint16 disputeLimit,uint96 stalePenalty,bytes32 nonce)"
+    );
+    bytes32 internal constant CHANNEL_OPEN = keccak256(
+        "ChannelOpen(bytes32 scid,uint64 index,uint96 fundingA,uint96 fundingB,address sourceA,bytes32 noteA,address sourceB,bytes32 noteB,uint64 openBy,uint64 expiry)"
+    );
+    bytes32 internal constant CHANNEL_STATE = keccak256(
+        "ChannelState(bytes32 channel,uint64 version,uint64 base,uint96 balanceA,uint96 balanceB,uint64 energyToA,uint64 energyToB,bytes32 tradesRoot,bool isFinal)"
+    );
+    bytes32 internal constant DISPUTE_REQUEST = keccak256("DisputeRequest(bytes32 channel,uint64 version)");
+    bytes32 internal constant CREDIT_AGREEMENT = keccak256(
+        "CreditAgreement(address participant,uint96 creditLimit,uint96 collateral,uint32 billingPeriod,uint32 paymentTerm,uint64 validUntil,bytes32 documentsHash,bytes32 nonce)"
+    );
+    bytes32 internal constant CREDIT_NOTE =
+        keccak256("CreditNote(bytes32 serial,address holder,uint96 amount,uint64 validUntil)");
+    bytes32 internal constant COLLATERAL_RELEASE = keccak256("CollateralRelease(bytes32 sid)");
+    bytes32 internal constant EARNINGS_WITHDRAWAL =
+        keccak256("EarningsWithdrawal(bytes32 serial,address holder,address to,uint256 nonce)");
+    bytes32 internal constant PAYOUT_CLAIM = keccak256("PayoutClaim(address owner,address to,uint256 nonce)");
+
+    // A struct of value types in calldata is laid out as EIP-712 wants it, so one `abi.encode` gives
+    // typeHash || encodeData; the compiler rejects a word with dirty upper bits on the way.
+
+    function hash(EntityContract calldata terms) internal pure returns (bytes32) {
+        return keccak256(abi.encode(ENTITY_CONTRACT, terms));
+    }
+
+    function hash(ChannelOpen calldata opening) internal pure returns (bytes32) {
+        return keccak256(abi.encode(CHANNEL_OPEN, opening));
+    }
+
+    function hash(StateBody calldata state, bytes32 channel) internal pure returns (bytes32) {
+        return keccak256(abi.encode(CHANNEL_STATE, channel, state));
+    }
+
+    function hash(CreditAgreement calldata agreement) internal pure returns (bytes32) {
+        return keccak256(abi.encode(CREDIT_AGREEMENT, agreement));
+    }
+
+    function disputeRequest(bytes32 channel, uint64 version) internal pure returns (bytes32) {
+        return keccak256(abi.encode(DISPUTE_REQUEST, channel, version));
+    }
+
+    function creditNote(bytes32 serial, address holder, uint96 amount, uint64 validUntil)
+        internal
+        pure
+        returns (bytes32)
+    {
+        return keccak256(abi.encode(CREDIT_NOTE, serial, holder, amount, validUntil));
+    }
+
+    function collateralRelease(bytes32 sid) internal pure returns (bytes32) {
+        return keccak256(abi.encode(COLLATERAL_RELEASE, sid));
+    }
+
+    function earningsWithdrawal(bytes32 serial, address holder, address to, uint256 nonce)
+        internal
+        pure
+        returns (bytes32)
+    {
+        return keccak256(abi.encode(EARNINGS_WITHDRAWAL, serial, holder, to, nonce));
+    }
+
+    function payoutClaim(address owner, address to, uint256 nonce) internal pure returns (bytes32) {
+        return keccak256(abi.encode(PAYOUT_CLAIM, owner, to, nonce));
+    }
+}
