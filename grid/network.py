@@ -1,0 +1,308 @@
+"""The feeder as typed, immutable data: buses, lines, transformers, and who is connected where.
+
+Electrical values are those of pandapower's tables with `parallel`, `df` and switches already worked in, so that
+nothing downstream needs to know pandapower. `load_feeder` reads our own compact JSON and, through
+`grid.powerflow`, pandapower's.
+"""
+
+import heapq
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import msgspec
+
+FORMAT = "wattnote-feeder-1"
+
+
+class NetworkFaultError(ValueError):
+    """A network that can't be used; `faults` names each culprit with its remedy."""
+
+    def __init__(self, faults: tuple[str, ...]) -> None:
+        """Keep every fault, so that the file's owner can mend all of them at once."""
+        super().__init__("; ".join(faults))
+        self.faults = faults
+
+
+@dataclass(frozen=True, slots=True)
+class Bus:
+    """A node; longitude and latitude where the source has them."""
+
+    name: str
+    vn_kv: float
+    lon: float | None = None
+    lat: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A line or cable; totals over its length and parallel systems. An open end stays energised from the other."""
+
+    name: str
+    from_bus: int
+    to_bus: int
+    length_km: float
+    r_ohm: float
+    x_ohm: float
+    c_nf: float
+    g_us: float
+    max_i_ka: float
+    from_closed: bool = True
+    to_closed: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Transformer:
+    """A two-winding transformer; `sn_mva` counts parallel units, `tap_steps` is tap position minus neutral."""
+
+    name: str
+    hv_bus: int
+    lv_bus: int
+    sn_mva: float
+    vn_hv_kv: float
+    vn_lv_kv: float
+    vk_percent: float
+    vkr_percent: float
+    pfe_kw: float
+    i0_percent: float
+    shift_degree: float
+    tap_side: Literal["hv", "lv"]
+    tap_steps: float
+    tap_step_percent: float
+    derating: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """Inflexible demand: rated power times the profile columns `{profile}_pload` and `{profile}_qload`."""
+
+    name: str
+    p_mw: float
+    q_mvar: float
+    profile: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Generator:
+    """A PV plant or other feed-in: rated power times its profile column; positive is generation."""
+
+    name: str
+    p_mw: float
+    q_mvar: float
+    profile: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Battery:
+    """A home battery: power in watts at its terminals, capacity in Wh, one-way efficiency in per mille."""
+
+    name: str
+    power_w: int
+    capacity_wh: int
+    efficiency_permille: int
+
+
+@dataclass(frozen=True, slots=True)
+class Connection:
+    """A connection point, that is one prosumer with one meter at one bus."""
+
+    name: str
+    bus: int
+    load: Load | None
+    generator: Generator | None = None
+    battery: Battery | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Feeder:
+    """A network with its connection points; indices are positions in these tuples."""
+
+    name: str
+    source_bus: int
+    source_vm_pu: float
+    buses: tuple[Bus, ...]
+    lines: tuple[Line, ...]
+    transformers: tuple[Transformer, ...]
+    connections: tuple[Connection, ...]
+    attribution: str = ""
+
+
+def feeder_to_json(feeder: Feeder) -> bytes:
+    """The feeder in our compact JSON, one text per feeder whatever the machine."""
+    return msgspec.json.format(
+        msgspec.json.encode({"format": FORMAT, **msgspec.to_builtins(feeder)}), indent=0
+    )
+
+
+def load_feeder(path: Path) -> Feeder:
+    """Read a feeder from our JSON or from pandapower's.
+
+    Raises:
+        NetworkFaultError: what is wrong with the file and how to mend it.
+    """
+    try:
+        raw = msgspec.json.decode(path.read_bytes())
+    except OSError as error:
+        raise NetworkFaultError(
+            (f"{path.name}: can't be read ({error.strerror}); check the path",)
+        ) from error
+    except msgspec.DecodeError as error:
+        raise NetworkFaultError((f"{path.name}: is no JSON ({error}); export the network again",)) from error
+    if isinstance(raw, dict) and raw.get("format") == FORMAT:
+        return _from_builtins(path.name, raw)
+    if isinstance(raw, dict) and str(raw.get("_module", "")).startswith("pandapower"):
+        from grid.pandapower_tables import feeder_from_pandapower_json  # noqa: PLC0415  pandapower takes 2 s to import
+
+        return feeder_from_pandapower_json(path)
+    raise NetworkFaultError(
+        (f"{path.name}: is neither {FORMAT} nor a pandapower net; save it with pandapower.to_json",)
+    )
+
+
+def _from_builtins(name: str, raw: Mapping[str, Any]) -> Feeder:
+    try:
+        feeder = msgspec.convert({k: v for k, v in raw.items() if k != "format"}, Feeder)
+    except msgspec.ValidationError as error:
+        raise NetworkFaultError(
+            (f"{name}: {error}; make the file again with fixtures/extract_simbench.py",)
+        ) from error
+    check_feeder(feeder)
+    return feeder
+
+
+def check_feeder(feeder: Feeder) -> None:
+    """Raise every fault that would make a power flow meaningless: bad indices, impossible ratings, dead buses."""
+    faults = tuple(_faults(feeder))
+    if faults:
+        raise NetworkFaultError(faults)
+
+
+def _faults(feeder: Feeder) -> Iterator[str]:
+    size = len(feeder.buses)
+    ends = [(ln.name, ln.from_bus, ln.to_bus) for ln in feeder.lines]
+    ends += [(tr.name, tr.hv_bus, tr.lv_bus) for tr in feeder.transformers]
+    ends += [(cn.name, cn.bus, cn.bus) for cn in feeder.connections] + [
+        ("source", feeder.source_bus, feeder.source_bus)
+    ]
+    missing = [name for name, *buses in ends if not all(0 <= bus < size for bus in buses)]
+    yield from (f"{name}: is at a bus that does not exist; give it a bus below {size}" for name in missing)
+    for line in feeder.lines:
+        if not (line.max_i_ka > 0 and line.r_ohm + line.x_ohm > 0):
+            yield f"{line.name}: needs a rated current and an impedance above zero"
+    for trafo in feeder.transformers:
+        if not (trafo.sn_mva > 0 and trafo.vk_percent > 0):
+            yield f"{trafo.name}: needs sn_mva and vk_percent above zero"
+    if not missing:
+        reached = electrical_distances(feeder, feeder.source_bus)
+        dead = [bus.name for bus, ohm in zip(feeder.buses, reached, strict=True) if math.isinf(ohm)]
+        yield from (f"{name}: is cut off from the source; close a switch or remove the bus" for name in dead)
+
+
+def _neighbours(feeder: Feeder) -> list[list[tuple[int, float]]]:
+    """Per bus: (neighbour, ohm at the lower-voltage side); open ends don't connect."""
+    near: list[list[tuple[int, float]]] = [[] for _ in feeder.buses]
+    branches = [
+        (ln.from_bus, ln.to_bus, math.hypot(ln.r_ohm, ln.x_ohm))
+        for ln in feeder.lines
+        if ln.from_closed and ln.to_closed
+    ]
+    branches += [
+        (tr.hv_bus, tr.lv_bus, tr.vk_percent / 100 * tr.vn_lv_kv**2 / tr.sn_mva) for tr in feeder.transformers
+    ]
+    for one, other, ohm in branches:
+        near[one].append((other, ohm))
+        near[other].append((one, ohm))
+    return near
+
+
+def electrical_distances(feeder: Feeder, bus: int) -> tuple[float, ...]:
+    """Impedance in ohm along the shortest path from `bus` to every bus; infinite where there is none (Dijkstra)."""
+    near = _neighbours(feeder)
+    best = [math.inf] * len(near)
+    best[bus] = 0.0
+    queue = [(0.0, bus)]
+    while queue:
+        ohm, here = heapq.heappop(queue)
+        if ohm > best[here]:
+            continue
+        for there, more in near[here]:
+            if ohm + more < best[there]:
+                best[there] = ohm + more
+                heapq.heappush(queue, (best[there], there))
+    return tuple(best)
+
+
+def tree_layout(feeder: Feeder) -> tuple[tuple[float, float], ...]:
+    """Coordinates for a map without overlaps: depth from the source downwards, leaves side by side.
+
+    Real coordinates of low-voltage data are often missing or on top of each other; the tree is always readable.
+    """
+    near, source = _neighbours(feeder), feeder.source_bus
+    parent, order = {source: source}, [source]
+    for here in order:
+        for there in sorted({bus for bus, _ in near[here]} - parent.keys()):
+            parent[there] = here
+            order.append(there)
+    depth = {source: 0}
+    for bus in order[1:]:
+        depth[bus] = depth[parent[bus]] + 1
+    across = _spread(source, order, parent)
+    return tuple((across[bus], float(depth[bus])) for bus in range(len(near)))
+
+
+def _spread(source: int, order: list[int], parent: Mapping[int, int]) -> dict[int, float]:
+    """Leaves get the next free column in depth-first order, inner buses the middle of their children."""
+    children: dict[int, list[int]] = {bus: [] for bus in order}
+    for bus in order[1:]:
+        children[parent[bus]].append(bus)
+    columns: dict[int, float] = {}
+    stack, column = [source], 0
+    while stack:
+        bus = stack.pop()
+        if not children[bus]:
+            columns[bus] = float(column)
+            column += 1
+        stack.extend(reversed(children[bus]))
+    for bus in reversed(order):
+        if children[bus]:
+            columns[bus] = sum(columns[child] for child in children[bus]) / len(children[bus])
+    return columns
+
+
+def feeder_map(feeder: Feeder) -> dict[str, Any]:
+    """What a map draws, JSON-able: `nodes` (a bus each, with its connections) and `edges` (lines, transformers).
+
+    `x`, `y` are the tree layout in grid steps; `lon`, `lat` the source's own coordinates.
+    """
+    at_bus: dict[int, list[int]] = {}
+    for index, connection in enumerate(feeder.connections):
+        at_bus.setdefault(connection.bus, []).append(index)
+    nodes = [
+        {"id": f"b{i}", "bus": i, "name": bus.name, "kv": bus.vn_kv, "x": x, "y": y, "lon": bus.lon, "lat": bus.lat,
+         "source": i == feeder.source_bus, "connections": at_bus.get(i, [])}
+        for i, (bus, (x, y)) in enumerate(zip(feeder.buses, tree_layout(feeder), strict=True))
+    ]  # fmt: skip
+    edges: list[dict[str, Any]] = [
+        {"id": f"l{i}", "kind": "line", "index": i, "name": ln.name, "source": f"b{ln.from_bus}",
+         "target": f"b{ln.to_bus}", "closed": ln.from_closed and ln.to_closed}
+        for i, ln in enumerate(feeder.lines)
+    ]  # fmt: skip
+    edges += [
+        {"id": f"t{i}", "kind": "transformer", "index": i, "name": tr.name, "source": f"b{tr.hv_bus}",
+         "target": f"b{tr.lv_bus}", "closed": True}
+        for i, tr in enumerate(feeder.transformers)
+    ]  # fmt: skip
+    homes = [
+        {"index": i, "name": cn.name, "bus": f"b{cn.bus}", "pv_kw": round(cn.generator.p_mw * 1e3, 3) if cn.generator else 0,
+         "battery_kwh": cn.battery.capacity_wh / 1000 if cn.battery else 0}
+        for i, cn in enumerate(feeder.connections)
+    ]  # fmt: skip
+    return {
+        "name": feeder.name,
+        "nodes": nodes,
+        "edges": edges,
+        "connections": homes,
+        "attribution": feeder.attribution,
+    }
