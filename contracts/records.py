@@ -1,0 +1,130 @@
+"""What the contracts' views answer, as frozen values. Money is in micro-units, time in epoch seconds."""
+
+import enum
+from dataclasses import dataclass
+
+
+class ChannelStatus(enum.IntEnum):
+    """Where a channel stands on the ledger; a dispute is in its `Record`."""
+
+    UNKNOWN = 0
+    OPEN = 1
+    CLOSED = 2
+
+
+class Disputer(enum.IntEnum):
+    """Who answers for a running dispute."""
+
+    NOBODY = 0
+    PARTY_A = 1
+    PARTY_B = 2
+
+
+@dataclass(frozen=True, slots=True)
+class TokenDomain:
+    """A token's EIP-712 domain, for signing its permits."""
+
+    name: str
+    version: str
+    chain_id: int
+    verifying_contract: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Treasury:
+    """`tokens = free + reserved + earnings + collateral` of a merchant contract."""
+
+    free: int
+    reserved: int
+    earnings: int
+    collateral: int
+
+    @property
+    def total(self) -> int:
+        """Tokens that the contract must hold."""
+        return self.free + self.reserved + self.earnings + self.collateral
+
+
+@dataclass(frozen=True, slots=True)
+class Agreement:
+    """A participant's standing under a credit agreement."""
+
+    participant: bytes
+    valid_until: int
+    payment_term: int
+    credit_limit: int
+    collateral: int
+    paid: int
+    ended: bool
+
+
+@dataclass(frozen=True, slots=True)
+class NoteAccount:
+    """A credit note's account.
+
+    Attributes:
+        available: What further channels may reserve.
+        reserved: Funding of open channels.
+        position: Earned less spent less withdrawn; negative is the holder's debt.
+        valid_until: Epoch seconds, at most 2**32 - 1.
+        last_settled: Epoch seconds of the last closed channel; 0 if none closed yet.
+    """
+
+    available: int
+    reserved: int
+    position: int
+    valid_until: int
+    last_settled: int
+
+    @property
+    def debt(self) -> int:
+        """What the holder owes for this note."""
+        return max(0, -self.position)
+
+    @property
+    def earnings(self) -> int:
+        """What the holder may withdraw."""
+        return max(0, self.position)
+
+    @property
+    def amount(self) -> int:
+        """The note's amount, as its merchant signed it."""
+        return self.available + self.reserved + self.debt
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """Two session keys, their terms and their disputes."""
+
+    party_a: bytes
+    challenge_period: int
+    dispute_limit: int
+    raised: int
+    resolved: int
+    failed: int
+    party_b: bytes
+    stale_penalty: int
+    metering: bytes
+    stale: int
+
+
+@dataclass(frozen=True, slots=True)
+class Channel:
+    """A channel on the ledger; `recorded` says that a `Record` exists."""
+
+    status: ChannelStatus
+    funding_a: int
+    funding_b: int
+    stale_a: int
+    stale_b: int
+    recorded: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """The newest state that the ledger knows; `deadline` is 0 while no dispute runs."""
+
+    version: int
+    balance_a: int
+    deadline: int
+    disputer: Disputer
