@@ -14,12 +14,14 @@ class Call:
         data: Selector and ABI-encoded arguments; for a creation, the init code and arguments.
         value: Wei sent along.
         label: What it does in a person's words, for logs and errors ("open channel 0x12...").
+        gas: Gas limit; 0 to have it estimated, which needs what the call builds on to be mined already.
     """
 
     to: bytes
     data: bytes
     value: int = 0
     label: str = ""
+    gas: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +62,7 @@ class Receipt:
 
 @dataclass(frozen=True, slots=True)
 class Revert:
-    """A decoded revert.
+    """Why a contract refused, decoded.
 
     Attributes:
         name: The custom error's name, or "Error" (a string), "Panic" (a code), or "unknown".
