@@ -61,6 +61,7 @@ KEYSTORE_PASSPHRASE = kept_secret(
     path=VAR_DIR / "keystore_passphrase",
     required=not DEBUG,
 )
+KEYSTORE_ROUNDS = 300_000
 PII_MASTER_KEYS = kept_secret("PII_MASTER_KEYS", path=VAR_DIR / "pii_master_key", required=not DEBUG)
 
 EMAIL_HOST = os.environ.get("EMAIL_HOST", "")

@@ -15,6 +15,7 @@ atexit.register(shutil.rmtree, _FOLDER, ignore_errors=True)
 DEBUG = False
 SECRET_KEY = "wattnote-tests-only"  # noqa: S105  protects nothing
 KEYSTORE_PASSPHRASE = "wattnote-tests-only"  # noqa: S105  protects nothing
+KEYSTORE_ROUNDS = 2
 PII_MASTER_KEYS = "wattnote-tests-only"
 ALLOWED_HOSTS = ["testserver", "localhost", "127.0.0.1"]
 VAR_DIR = _FOLDER

@@ -1,0 +1,245 @@
+"""Merchants, credit applications with their checks, agreements, credit notes, black and grey lists.
+
+Money is in micro-units of the stablecoin; addresses, hashes and signatures are lower-case 0x-hex.
+"""
+
+import uuid
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from django.conf import settings
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+from marketplace.accounts.fields import EncryptedTextField
+from marketplace.accounts.models import Document
+
+DAY = 24 * 3600
+
+
+class Merchant(models.Model):
+    """A supplier or grid operator that grants credit through its own merchant contract."""
+
+    class Role(models.TextChoices):
+        """What the merchant is in the energy system."""
+
+        SUPPLIER = "supplier", _("Supplier")
+        TSO = "tso", _("Transmission system operator")
+        DSO = "dso", _("Distribution system operator")
+
+    slug = models.SlugField(unique=True)
+    name = models.CharField(max_length=80)
+    role = models.CharField(max_length=10, choices=Role, default=Role.SUPPLIER)
+    description = models.CharField(max_length=200, blank=True)
+    msc = models.CharField(
+        _("merchant contract"), max_length=42, blank=True, help_text=_("Its address on the ledger.")
+    )
+    keystore = models.JSONField(
+        default=dict, blank=True, help_text=_("Encrypted keystore (version 3) of its operator key.")
+    )
+    operators = models.ManyToManyField(settings.AUTH_USER_MODEL, related_name="merchants", blank=True)
+    billing_period = models.PositiveIntegerField(default=30 * DAY, help_text=_("Seconds."))
+    payment_term = models.PositiveIntegerField(default=14 * DAY, help_text=_("Seconds."))
+    agreement_life = models.PositiveIntegerField(default=365 * DAY, help_text=_("Seconds."))
+    note_life = models.PositiveIntegerField(default=30 * DAY, help_text=_("Seconds."))
+    max_limit = models.BigIntegerField(
+        default=5_000_000_000, help_text=_("Largest credit limit, micro-units.")
+    )
+    is_open = models.BooleanField(_("takes applications"), default=True)
+
+    class Meta:
+        """By name."""
+
+        ordering = ("name",)
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class CreditApplication(models.Model):
+    """A participant's wish for credit, and what became of it."""
+
+    class State(models.TextChoices):
+        """How far an application has come."""
+
+        DRAFT = "draft", _("Draft")
+        SUBMITTED = "submitted", _("Submitted")
+        IN_REVIEW = "in_review", _("In review")
+        MORE_INFO = "more_info", _("Waiting for the applicant")
+        APPROVED = "approved", _("Approved")
+        REJECTED = "rejected", _("Rejected")
+        WITHDRAWN = "withdrawn", _("Withdrawn")
+
+    TRANSITIONS: Mapping[str, frozenset[str]] = MappingProxyType(
+        {
+            State.DRAFT: frozenset({State.SUBMITTED, State.WITHDRAWN}),
+            State.SUBMITTED: frozenset(
+                {State.IN_REVIEW, State.MORE_INFO, State.APPROVED, State.REJECTED, State.WITHDRAWN},
+            ),
+            State.IN_REVIEW: frozenset({State.MORE_INFO, State.APPROVED, State.REJECTED, State.WITHDRAWN}),
+            State.MORE_INFO: frozenset({State.SUBMITTED, State.WITHDRAWN, State.REJECTED}),
+            State.APPROVED: frozenset(),
+            State.REJECTED: frozenset(),
+            State.WITHDRAWN: frozenset(),
+        },
+    )
+    OPEN_STATES = (State.DRAFT, State.SUBMITTED, State.IN_REVIEW, State.MORE_INFO)
+    EDITABLE_STATES = (State.DRAFT, State.MORE_INFO)
+    REVIEWABLE_STATES = (State.SUBMITTED, State.IN_REVIEW)
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="applications")
+    merchant = models.ForeignKey(Merchant, on_delete=models.PROTECT, related_name="applications")
+    state = models.CharField(max_length=10, choices=State, default=State.DRAFT, db_index=True)
+    requested_limit = models.BigIntegerField(help_text=_("Micro-units."))
+    monthly_income = EncryptedTextField(help_text=_("Micro-units, decimal."))
+    monthly_outgoings = EncryptedTextField(help_text=_("Micro-units, decimal."))
+    consent_at = models.DateTimeField(null=True)
+    documents = models.ManyToManyField(Document, related_name="applications", blank=True)
+    question = models.TextField(blank=True, help_text=_("What the reviewer asked the applicant for."))
+    decision_reason = models.TextField(blank=True)
+    score = models.PositiveSmallIntegerField(null=True)
+    proposed_limit = models.BigIntegerField(null=True)
+    proposed_collateral = models.BigIntegerField(null=True)
+    reviewer = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="+"
+    )
+    created_at = models.DateTimeField(auto_now_add=True)
+    submitted_at = models.DateTimeField(null=True)
+    decided_at = models.DateTimeField(null=True)
+
+    class Meta:
+        """Newest first; one open application a person and merchant."""
+
+        ordering = ("-created_at",)
+        verbose_name = _("application")
+        constraints = (
+            models.UniqueConstraint(
+                fields=("user", "merchant"),
+                condition=models.Q(state__in=("draft", "submitted", "in_review", "more_info")),
+                name="one_open_application",
+            ),
+        )
+
+    def __str__(self) -> str:
+        return f"Application {str(self.pk)[:8]}"
+
+
+class CheckResult(models.Model):
+    """One check of an application, with its reason; made anew at each submission."""
+
+    application = models.ForeignKey(CreditApplication, on_delete=models.CASCADE, related_name="checks")
+    position = models.PositiveSmallIntegerField()
+    code = models.CharField(max_length=30)
+    outcome = models.CharField(max_length=4)
+    reason = models.CharField(max_length=300)
+    points = models.SmallIntegerField()
+    max_points = models.SmallIntegerField()
+
+    class Meta:
+        """In the order of the checks."""
+
+        ordering = ("position",)
+        constraints = (models.UniqueConstraint(fields=("application", "code"), name="one_result_per_check"),)
+
+    def __str__(self) -> str:
+        return f"{self.code}: {self.outcome}"
+
+
+class Agreement(models.Model):
+    """A CreditAgreement that the merchant signed, and its way onto the ledger."""
+
+    class State(models.TextChoices):
+        """Where the agreement stands."""
+
+        SIGNED = "signed", _("Signed by the merchant")
+        INITIALISING = "initialising", _("On its way to the ledger")
+        ACTIVE = "active", _("Active")
+        FAILED = "failed", _("Refused by the ledger")
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    application = models.OneToOneField(CreditApplication, on_delete=models.PROTECT, related_name="agreement")
+    merchant = models.ForeignKey(Merchant, on_delete=models.PROTECT, related_name="agreements")
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="agreements")
+    state = models.CharField(max_length=12, choices=State, default=State.SIGNED)
+    msc = models.CharField(max_length=42)
+    participant = models.CharField(max_length=42, help_text=_("Root address of the participant."))
+    credit_limit = models.BigIntegerField()
+    collateral = models.BigIntegerField()
+    billing_period = models.PositiveIntegerField()
+    payment_term = models.PositiveIntegerField()
+    valid_until = models.BigIntegerField()
+    documents_hash = models.CharField(max_length=66)
+    documents_salt = EncryptedTextField()
+    nonce = models.CharField(max_length=66)
+    sid = models.CharField(max_length=66, unique=True)
+    merchant_signature = models.CharField(max_length=132)
+    participant_signature = models.CharField(max_length=132, blank=True)
+    transaction_hash = models.CharField(max_length=66, blank=True)
+    block_number = models.BigIntegerField(null=True)
+    failure = models.CharField(max_length=300, blank=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+    activated_at = models.DateTimeField(null=True)
+
+    outstanding: int  # sum of good notes, where selectors.with_outstanding was asked for it
+
+    class Meta:
+        """Newest first."""
+
+        ordering = ("-created_at",)
+
+    def __str__(self) -> str:
+        return f"Agreement {self.sid[:10]}"
+
+
+class CreditNote(models.Model):
+    """A CreditNote that the merchant signed against the participant's receipt."""
+
+    serial = models.CharField(primary_key=True, max_length=66)
+    agreement = models.ForeignKey(Agreement, on_delete=models.PROTECT, related_name="notes")
+    holder = models.CharField(max_length=42, db_index=True)
+    amount = models.BigIntegerField()
+    valid_until = models.BigIntegerField()
+    merchant_signature = models.CharField(max_length=132)
+    receipt_signature = models.CharField(max_length=132)
+    issued_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        """Newest first."""
+
+        ordering = ("-issued_at",)
+
+    def __str__(self) -> str:
+        return f"Note {self.serial[:10]}"
+
+
+class ListEntry(models.Model):
+    """Somebody whom merchants refuse (black) or look at twice (grey)."""
+
+    class Shade(models.TextChoices):
+        """How hard an entry weighs."""
+
+        GREY = "grey", _("Grey: collateral goes up")
+        BLACK = "black", _("Black: no credit")
+
+    merchant = models.ForeignKey(
+        Merchant,
+        on_delete=models.CASCADE,
+        null=True,
+        blank=True,
+        help_text=_("Empty: holds for every merchant."),
+    )
+    wallet = models.CharField(max_length=42, db_index=True, help_text=_("Root address, lower-case 0x-hex."))
+    shade = models.CharField(max_length=5, choices=Shade)
+    reason = models.CharField(max_length=300)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        """Newest first."""
+
+        ordering = ("-created_at",)
+        verbose_name = _("black or grey list entry")
+        verbose_name_plural = _("black and grey lists")
+
+    def __str__(self) -> str:
+        return f"{self.get_shade_display()}: {self.wallet}"

@@ -1,0 +1,97 @@
+"""Reads around credit, each limited to what the asker may see."""
+
+from django.db.models import BigIntegerField, OuterRef, Q, QuerySet, Subquery, Sum, Value
+from django.db.models.functions import Coalesce
+from django.utils import timezone
+
+from marketplace.accounts.models import AuditEvent, User
+from marketplace.credit.models import Agreement, CreditApplication, CreditNote, ListEntry, Merchant
+
+
+def open_merchants() -> QuerySet[Merchant]:
+    """Merchants that take applications."""
+    return Merchant.objects.filter(is_open=True).exclude(msc="")
+
+
+def operated_merchants(user: User) -> QuerySet[Merchant]:
+    """Merchants that the user may act for: all of them for the site's superusers."""
+    if user.is_superuser:
+        return Merchant.objects.all()
+    return Merchant.objects.filter(operators=user) if user.is_staff else Merchant.objects.none()
+
+
+def own_applications(user: User) -> QuerySet[CreditApplication]:
+    """The user's applications, with what their JSON needs."""
+    rows = CreditApplication.objects.filter(user=user).select_related("merchant", "agreement")
+    return rows.prefetch_related("documents")
+
+
+def reviewable_applications(user: User) -> QuerySet[CreditApplication]:
+    """Applications to the merchants that the user operates; drafts are the applicant's alone."""
+    rows = CreditApplication.objects.exclude(state=CreditApplication.State.DRAFT)
+    return rows.filter(merchant__in=operated_merchants(user)).select_related(
+        "merchant", "user", "user__participant"
+    )
+
+
+def with_outstanding(agreements: QuerySet[Agreement]) -> QuerySet[Agreement]:
+    """Agreements with `outstanding`: the sum of their notes that are still good."""
+    good = CreditNote.objects.filter(
+        agreement=OuterRef("pk"), valid_until__gt=int(timezone.now().timestamp())
+    )
+    total = good.order_by().values("agreement").annotate(total=Sum("amount")).values("total")
+    outstanding = Coalesce(
+        Subquery(total, output_field=BigIntegerField()), Value(0), output_field=BigIntegerField()
+    )
+    return agreements.annotate(outstanding=outstanding)
+
+
+def own_agreements(user: User) -> QuerySet[Agreement]:
+    """The user's agreements."""
+    return with_outstanding(Agreement.objects.filter(user=user)).select_related("merchant")
+
+
+def merchant_agreements(user: User) -> QuerySet[Agreement]:
+    """Agreements of the merchants that the user operates."""
+    rows = Agreement.objects.filter(merchant__in=operated_merchants(user))
+    return with_outstanding(rows).select_related("merchant", "user", "user__participant")
+
+
+def own_notes(user: User) -> QuerySet[CreditNote]:
+    """Credit notes issued to the user's session keys."""
+    return CreditNote.objects.filter(agreement__user=user).select_related("agreement")
+
+
+def merchant_notes(user: User) -> QuerySet[CreditNote]:
+    """Credit notes of the merchants that the user operates."""
+    return CreditNote.objects.filter(agreement__merchant__in=operated_merchants(user)).select_related(
+        "agreement__merchant",
+    )
+
+
+def merchant_list_entries(user: User) -> QuerySet[ListEntry]:
+    """List entries of the user's merchants, and those that hold for all."""
+    return ListEntry.objects.filter(Q(merchant__in=operated_merchants(user)) | Q(merchant=None))
+
+
+def merchant_audit(user: User) -> QuerySet[AuditEvent]:
+    """Audit events about people who applied to the user's merchants."""
+    rows = AuditEvent.objects.select_related("actor", "person")
+    if user.is_superuser:
+        return rows
+    people = CreditApplication.objects.filter(merchant__in=operated_merchants(user)).values("user")
+    colleagues = User.objects.filter(merchants__in=operated_merchants(user)).values("pk")
+    return rows.filter(Q(person__in=people) & (Q(actor__in=colleagues) | Q(actor__in=people)))
+
+
+def shade_of(*, wallet: str, merchant: Merchant) -> str:
+    """Darkest list entry of a wallet at a merchant: `black`, `grey`, or empty."""
+    entries = ListEntry.objects.filter(Q(merchant=merchant) | Q(merchant=None), wallet=wallet)
+    shades = set(entries.values_list("shade", flat=True))
+    return next((shade for shade in ("black", "grey") if shade in shades), "")
+
+
+def active_agreement(user: User) -> Agreement | None:
+    """The user's newest active agreement that has not run out, or None."""
+    now = int(timezone.now().timestamp())
+    return own_agreements(user).filter(state=Agreement.State.ACTIVE, valid_until__gt=now).first()
