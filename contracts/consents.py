@@ -1,0 +1,65 @@
+"""What a key signs for the contracts beside the protocol's structures: EIP-712 digests, ready to sign.
+
+These carry no trade; they let anybody send a transaction for a party that has no ether. Each is bound to
+chain and contract by its domain, and used up by a nonce or by what it starts.
+"""
+
+from eth_abi.abi import encode
+from eth_utils.crypto import keccak
+
+from channels_engine.core.types import Domain
+from contracts.records import TokenDomain
+
+_DOMAIN_TYPE = "EIP712Domain(string name,string version,uint256 chainId,address verifyingContract)"
+
+
+def token_permit(
+    domain: TokenDomain, *, owner: bytes, spender: bytes, amount: int, nonce: int, deadline: int
+) -> bytes:
+    """Digest of an ERC-2612 permit: `spender` may take `amount` of `owner`'s tokens until `deadline`."""
+    members = "address owner,address spender,uint256 value,uint256 nonce,uint256 deadline"
+    return _digest(domain, "Permit", members, (owner, spender, amount, nonce, deadline))
+
+
+def dispute_request(domain: Domain, *, channel: bytes, version: int) -> bytes:
+    """Digest by which a party disputes `channel` with the state of `version` (0: the opening)."""
+    return _digest(_named(domain), "DisputeRequest", "bytes32 channel,uint64 version", (channel, version))
+
+
+def payout_claim(domain: Domain, *, owner: bytes, to: bytes, nonce: int) -> bytes:
+    """Digest by which `owner` has its held payout sent to `to`."""
+    members = "address owner,address to,uint256 nonce"
+    return _digest(_named(domain), "PayoutClaim", members, (owner, to, nonce))
+
+
+def earnings_withdrawal(domain: Domain, *, serial: bytes, holder: bytes, to: bytes, nonce: int) -> bytes:
+    """Digest by which a note's holder has its earnings sent to `to`."""
+    members = "bytes32 serial,address holder,address to,uint256 nonce"
+    return _digest(_named(domain), "EarningsWithdrawal", members, (serial, holder, to, nonce))
+
+
+def collateral_release(domain: Domain, *, sid: bytes) -> bytes:
+    """Digest by which a merchant frees the collateral of the agreement `sid`."""
+    return _digest(_named(domain), "CollateralRelease", "bytes32 sid", (sid,))
+
+
+def _named(domain: Domain) -> TokenDomain:
+    return TokenDomain("Wattnote", "1", domain.chain_id, domain.verifying_contract)
+
+
+def _digest(domain: TokenDomain, name: str, members: str, values: tuple[bytes | int, ...]) -> bytes:
+    kinds = [member.split(" ")[0] for member in members.split(",")]
+    separator = keccak(
+        encode(
+            ["bytes32", "bytes32", "bytes32", "uint256", "address"],
+            [
+                keccak(text=_DOMAIN_TYPE),
+                keccak(text=domain.name),
+                keccak(text=domain.version),
+                domain.chain_id,
+                domain.verifying_contract,
+            ],
+        )
+    )
+    struct_hash = keccak(encode(["bytes32", *kinds], [keccak(text=f"{name}({members})"), *values]))
+    return bytes(keccak(b"\x19\x01" + separator + struct_hash))
