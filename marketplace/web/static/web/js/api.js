@@ -1,0 +1,75 @@
+/**
+ * The JSON API (docs/api.md) from the browser.
+ */
+
+const ROOT = "/api/v1/";
+
+/** A refusal of the API, with what it says to do. */
+export class ApiError extends Error {
+  /**
+   * @param {number} status
+   * @param {{code?: string, detail?: string, errors?: Record<string, string[]>}} problem
+   */
+  constructor(status, problem) {
+    super(problem.detail ?? `The server answered ${status}. Try again in a moment.`);
+    this.status = status;
+    this.code = problem.code ?? "";
+    this.errors = problem.errors ?? {};
+  }
+}
+
+/** @returns {string} */
+function csrfToken() {
+  return /(?:^|; )csrftoken=([^;]+)/.exec(document.cookie)?.[1] ?? "";
+}
+
+/**
+ * @param {string} method
+ * @param {string} path below /api/v1/
+ * @param {object|FormData} [body]
+ * @returns {Promise<any>} parsed JSON, null for an empty answer
+ * @throws {ApiError}
+ */
+async function request(method, path, body) {
+  /** @type {Record<string, string>} */
+  const headers = { Accept: "application/json" };
+  if (method !== "GET") headers["X-CSRFToken"] = csrfToken();
+  const isForm = body instanceof FormData;
+  if (body && !isForm) headers["Content-Type"] = "application/json";
+  const payload = isForm ? body : body ? JSON.stringify(body) : undefined;
+  const response = await fetch(ROOT + path, { method, headers, body: payload, credentials: "same-origin" });
+  const text = await response.text();
+  const isJson = (response.headers.get("content-type") ?? "").includes("json");
+  const answer = isJson && text ? JSON.parse(text) : null;
+  if (!response.ok) throw new ApiError(response.status, answer ?? {});
+  return answer;
+}
+
+/** @param {string} path */
+export const get = (path) => request("GET", path);
+
+/**
+ * @param {string} path
+ * @param {object|FormData} [body]
+ */
+export const post = (path, body) => request("POST", path, body ?? {});
+
+/**
+ * @param {string} path
+ * @param {object} body
+ */
+export const patch = (path, body) => request("PATCH", path, body);
+
+/** @param {string} path */
+export const remove = (path) => request("DELETE", path);
+
+/**
+ * All pages of a list, up to a limit that a page can show.
+ *
+ * @param {string} path
+ * @returns {Promise<any[]>}
+ */
+export async function list(path) {
+  const answer = await get(path + (path.includes("?") ? "&" : "?") + "page_size=200");
+  return Array.isArray(answer) ? answer : answer.results;
+}

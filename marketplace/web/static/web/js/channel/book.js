@@ -1,0 +1,264 @@
+/**
+ * What follows from a channel's signed states: checked and computed here, never taken from the relay's word.
+ */
+
+import { refundAmount, tradeAmount } from "../protocol/amounts.js";
+import { sameHex } from "../protocol/bytes.js";
+import { append, leafOf, rootOf } from "../protocol/merkle.js";
+import { requireSignature } from "../protocol/signing.js";
+import { structId } from "../protocol/typed_data.js";
+
+/** @typedef {import("../protocol/typed_data.js").Domain} Domain */
+/** @typedef {import("../protocol/merkle.js").TradesTree} TradesTree */
+/** @typedef {"a"|"b"} Side */
+/** @typedef {Record<string, string>} Terms */
+/** @typedef {Record<string, string>} Opening */
+/** @typedef {Record<string, any> & {channel: string, version: string, base: string, balanceA: string, balanceB: string,
+ *   energyToA: string, energyToB: string, tradesRoot: string, isFinal: boolean}} ChannelState */
+/** @typedef {Record<string, any> & {channel: string, id: string, baseVersion: string, offerorSells: boolean,
+ *   quantityWh: string, pricePerKwh: string, imbalancePerKwh: string, slotStart: string, slotEnd: string,
+ *   validUntil: string}} Offer */
+/** @typedef {{state: ChannelState, signatureA: string, signatureB: string}} CoSigned */
+/** @typedef {{offer: Offer, signature: string, offeror: Side}} LiveOffer */
+/** @typedef {{id: string, seller: Side, quantityWh: string, pricePerKwh: string, imbalancePerKwh: string,
+ *   slotStart: string, slotEnd: string, amount: string}} Trade */
+/** @typedef {{purpose: "trade"|"settle"|"close", state: ChannelState, proposer: Side, signature: string,
+ *   expiresAt: string, trade: Trade|null, settles: string[]}} Staged */
+/**
+ * @typedef {object} ChannelView one side's view, as the relay's `state` frame gives it
+ * @property {string} channel
+ * @property {Side} side
+ * @property {string} peer
+ * @property {number} seq
+ * @property {number} revision
+ * @property {string} phase
+ * @property {Terms} terms
+ * @property {Opening} opening
+ * @property {[string, string]} openingSignatures
+ * @property {CoSigned|null} current
+ * @property {string} highestVersion
+ * @property {LiveOffer[]} offers
+ * @property {Staged|null} staged
+ * @property {Staged|null} dropped
+ * @property {Trade[]} openTrades
+ * @property {TradesTree} tree
+ * @property {{version: string, deadline: string, answered: boolean}|null} dispute
+ */
+
+/** What the relay or the peer shows does not follow from what was signed. */
+export class BookError extends Error {}
+
+/** @param {Side} side */
+export const other = (side) => (side === "a" ? "b" : "a");
+
+/**
+ * @param {Terms} terms
+ * @param {Side} side
+ * @returns {string} session address
+ */
+export function party(terms, side) {
+  return /** @type {string} */ (side === "a" ? terms.partyA : terms.partyB);
+}
+
+/**
+ * @param {ChannelState|Opening} state
+ * @param {Side} side
+ * @returns {bigint}
+ */
+export function balanceOf(state, side) {
+  return BigInt(/** @type {string} */ (side === "a" ? state.balanceA : state.balanceB));
+}
+
+/**
+ * Leaf id of a trade in the tree.
+ *
+ * @param {Offer} offer
+ * @returns {string}
+ */
+export function tradeIdOf(offer) {
+  return structId("Offer", offer);
+}
+
+/**
+ * @param {Offer} offer
+ * @param {Side} offeror
+ * @returns {Side}
+ */
+export function sellerOf(offer, offeror) {
+  return offer.offerorSells ? offeror : other(offeror);
+}
+
+/**
+ * @param {boolean} condition
+ * @param {string} message
+ */
+function requireThat(condition, message) {
+  if (!condition) throw new BookError(message);
+}
+
+/**
+ * A state with money moved between the sides.
+ *
+ * @param {ChannelView} view
+ * @param {{from: Side, amount: bigint}} payment
+ * @param {Partial<ChannelState>} [changes]
+ * @returns {ChannelState}
+ */
+function nextState(view, { from, amount }, changes = {}) {
+  const { state } = currentOf(view);
+  const shift = from === "a" ? -amount : amount;
+  const balanceA = BigInt(state.balanceA) + shift;
+  const balanceB = BigInt(state.balanceB) - shift;
+  requireThat(balanceA >= 0n && balanceB >= 0n, "The channel doesn't hold enough money on the paying side. Offer less, or open another channel.");
+  return {
+    ...state,
+    version: String(BigInt(view.highestVersion) + 1n),
+    base: state.version,
+    balanceA: String(balanceA),
+    balanceB: String(balanceB),
+    ...changes,
+  };
+}
+
+/**
+ * @param {ChannelView} view
+ * @returns {CoSigned}
+ */
+export function currentOf(view) {
+  if (!view.current) throw new BookError("The channel is not open yet.");
+  return view.current;
+}
+
+/**
+ * The state that follows when an offer is accepted.
+ *
+ * @param {ChannelView} view
+ * @param {Offer} offer
+ * @param {Side} offeror
+ * @returns {ChannelState}
+ */
+export function stateAfterTrade(view, offer, offeror) {
+  const { state } = currentOf(view);
+  requireThat(offer.baseVersion === state.version, "The offer is built on an older state; ask for a new one.");
+  const seller = sellerOf(offer, offeror);
+  const amount = tradeAmount(BigInt(offer.quantityWh), BigInt(offer.pricePerKwh));
+  const tree = append(view.tree, leafOf(tradeIdOf(offer), seller));
+  const key = seller === "a" ? "energyToB" : "energyToA";
+  const energy = String(BigInt(state[key]) + BigInt(offer.quantityWh));
+  return nextState(view, { from: other(seller), amount }, { [key]: energy, tradesRoot: rootOf(tree) });
+}
+
+/**
+ * The state that follows from metered deliveries: shortfalls are refunded, one trade after the other.
+ *
+ * @param {ChannelView} view
+ * @param {{trade: string, deliveredWh: string}[]} deliveries
+ * @returns {ChannelState}
+ */
+export function stateAfterSettlement(view, deliveries) {
+  const { state } = currentOf(view);
+  let balances = { a: BigInt(state.balanceA), b: BigInt(state.balanceB) };
+  for (const { trade: id, deliveredWh } of deliveries) {
+    const trade = view.openTrades.find((t) => sameHex(t.id, id));
+    if (!trade) throw new BookError("The settlement names a trade that isn't open in this channel.");
+    const shortfall = BigInt(trade.quantityWh) - BigInt(deliveredWh);
+    if (shortfall <= 0n) continue;
+    const due = refundAmount(shortfall, BigInt(trade.pricePerKwh), BigInt(trade.imbalancePerKwh), balances[trade.seller]);
+    balances = { ...balances, [trade.seller]: balances[trade.seller] - due };
+    balances = { ...balances, [other(trade.seller)]: balances[other(trade.seller)] + due };
+  }
+  return nextState(view, { from: "a", amount: BigInt(state.balanceA) - balances.a });
+}
+
+/**
+ * @param {ChannelView} view
+ * @returns {ChannelState} the final state with the current balances
+ */
+export function closingState(view) {
+  return nextState(view, { from: "a", amount: 0n }, { isFinal: true });
+}
+
+/**
+ * @param {ChannelState} left
+ * @param {ChannelState} right
+ */
+export function sameState(left, right) {
+  return structId("ChannelState", left) === structId("ChannelState", right);
+}
+
+/**
+ * Checks every signature and every sum of a view before anything on it is shown or answered.
+ *
+ * @param {ChannelView} view
+ * @param {Domain} domain
+ * @param {string} mySession address of this side's session key
+ * @throws {BookError|import("../protocol/signing.js").SignatureError}
+ */
+export function checkView(view, domain, mySession) {
+  const { terms, opening, side, current } = view;
+  requireThat(sameHex(structId("EntityContract", terms), opening.scid ?? ""), "The channel belongs to other terms.");
+  requireThat(sameHex(structId("ChannelOpen", opening), view.channel), "The channel's id is not that of its opening.");
+  requireThat(sameHex(party(terms, side), mySession), "The channel is not by this wallet's key.");
+  if (current) checkCoSigned(view, current, domain);
+  for (const { offer, signature, offeror } of view.offers) {
+    requireThat(sameHex(offer.channel, view.channel), "An offer belongs to another channel.");
+    requireSignature(domain, "Offer", offer, signature, party(terms, offeror));
+  }
+  if (view.staged) {
+    requireSignature(domain, "ChannelState", view.staged.state, view.staged.signature, party(terms, view.staged.proposer));
+  }
+}
+
+/**
+ * @param {ChannelView} view
+ * @param {CoSigned} current
+ * @param {Domain} domain
+ */
+function checkCoSigned(view, { state, signatureA, signatureB }, domain) {
+  const { terms, opening } = view;
+  const opened = state.version === "0";
+  const name = opened ? "ChannelOpen" : "ChannelState";
+  const signed = opened ? opening : state;
+  requireSignature(domain, name, signed, signatureA, party(terms, "a"));
+  requireSignature(domain, name, signed, signatureB, party(terms, "b"));
+  requireThat(sameHex(state.channel, view.channel), "The state belongs to another channel.");
+  const funding = BigInt(opening.fundingA ?? 0) + BigInt(opening.fundingB ?? 0);
+  requireThat(BigInt(state.balanceA) + BigInt(state.balanceB) === funding, "The balances don't add up to the funding.");
+  requireThat(rootOf(view.tree) === state.tradesRoot, "The list of trades is not the one that was signed.");
+}
+
+/**
+ * Whether a state proposed by the peer is exactly what follows from what this side signed or asked for.
+ *
+ * @param {ChannelView} view
+ * @returns {{expected: ChannelState, offer: LiveOffer|null}} for a trade or a closing
+ * @throws {BookError} it is something else: refuse it
+ */
+export function checkStaged(view) {
+  const { staged, side } = view;
+  if (!staged || staged.proposer === side) throw new BookError("There is nothing to countersign.");
+  const version = staged.state.version;
+  const at = { ...view, highestVersion: String(BigInt(version) - 1n) };
+  requireThat(BigInt(version) > BigInt(currentOf(view).state.version), "The version was used before.");
+  if (staged.purpose === "trade") {
+    const live = view.offers.find((o) => o.offeror === side && staged.trade && sameTrade(o, staged.trade));
+    if (!live) throw new BookError("The partner accepted an offer that is not yours or no longer stands.");
+    const expected = stateAfterTrade(at, live.offer, side);
+    requireThat(sameState(expected, staged.state), "The accepted state differs from your offer.");
+    return { expected, offer: live };
+  }
+  if (staged.purpose === "close") {
+    const expected = closingState(at);
+    requireThat(sameState(expected, staged.state), "The final state differs from the current balances.");
+    return { expected, offer: null };
+  }
+  throw new BookError("A settlement is checked with its meter readings.");
+}
+
+/**
+ * @param {LiveOffer} live
+ * @param {Trade} trade
+ */
+function sameTrade({ offer }, trade) {
+  return sameHex(trade.id, offer.id) || sameHex(trade.id, tradeIdOf(offer));
+}

@@ -1,0 +1,301 @@
+/**
+ * A person's channels: what the relay shows is checked, the newest co-signed state is kept in this browser, and what
+ * the person decides is signed and sent.
+ */
+
+import { randomId, sameHex, ZERO_ADDRESS } from "../protocol/bytes.js";
+import { addressOf, requireSignature, signStruct } from "../protocol/signing.js";
+import { structId } from "../protocol/typed_data.js";
+import { read, write } from "../wallet/database.js";
+import { acceptanceInWords, closingInWords, offerInWords } from "../wallet/words.js";
+import { BookError, balanceOf, checkStaged, checkView, closingState, currentOf, sameState, stateAfterSettlement, stateAfterTrade } from "./book.js";
+import { RelaySocket } from "./socket.js";
+
+/** @typedef {import("./book.js").ChannelView} ChannelView */
+/** @typedef {import("./book.js").LiveOffer} LiveOffer */
+/** @typedef {import("./book.js").Offer} Offer */
+/** @typedef {import("../protocol/typed_data.js").Domain} Domain */
+
+/**
+ * @fires ChannelDesk#view ChannelDesk#entry ChannelDesk#link ChannelDesk#problem ChannelDesk#list
+ */
+export class ChannelDesk extends EventTarget {
+  /**
+   * @param {import("../wallet/signer.js").WalletSigner} signer
+   * @param {RelaySocket} [socket]
+   */
+  constructor(signer, socket = new RelaySocket()) {
+    super();
+    this.signer = signer;
+    this.socket = socket;
+    /** @type {Map<string, ChannelView>} */
+    this.views = new Map();
+    /** @type {Map<string, string>} */
+    this.names = new Map();
+    /** @type {Set<string>} */
+    this.answering = new Set();
+    /** @type {Domain|null} */
+    this.known = null;
+    socket.addEventListener("hello", (e) => this.greet(/** @type {CustomEvent} */ (e).detail));
+    socket.addEventListener("state", (e) => void this.takeView(/** @type {CustomEvent} */ (e).detail));
+    socket.addEventListener("message", (e) => this.takeEntry(/** @type {CustomEvent} */ (e).detail));
+    for (const name of ["link", "channels"]) socket.addEventListener(name, (e) => this.tell(name, /** @type {CustomEvent} */ (e).detail));
+  }
+
+  start() {
+    this.socket.connect();
+  }
+
+  /**
+   * @param {string} name
+   * @param {any} detail
+   */
+  tell(name, detail) {
+    this.dispatchEvent(new CustomEvent(name, { detail }));
+  }
+
+  /** @param {any} hello */
+  greet(hello) {
+    this.known = { name: "Wattnote", version: "1", ...hello.domain };
+    this.socket.list();
+  }
+
+  /** @returns {Domain} */
+  get domain() {
+    if (!this.known) throw new BookError("Not connected yet; wait a moment and try again.");
+    return this.known;
+  }
+
+  /** @param {string} owner */
+  nameOf(owner) {
+    return this.names.get(owner) ?? owner;
+  }
+
+  /** @param {string} channel */
+  view(channel) {
+    const view = this.views.get(channel);
+    if (!view) throw new BookError("This channel is still loading.");
+    return view;
+  }
+
+  /** @param {any} frame */
+  takeEntry(frame) {
+    this.tell("entry", frame);
+  }
+
+  /** @param {ChannelView} view */
+  async takeView(view) {
+    try {
+      const held = this.views.get(view.channel);
+      if (held && held.revision > view.revision) return;
+      checkView(view, this.domain, await this.sessionAddress(view));
+      await this.keepNewest(view);
+      this.views.set(view.channel, view);
+      this.tell("view", view);
+      await this.answer(view);
+    } catch (error) {
+      this.tell("problem", { channel: view.channel, error });
+    }
+  }
+
+  /**
+   * Address of this side's session key: from the store, so that a locked wallet can still be shown.
+   *
+   * @param {ChannelView} view
+   */
+  async sessionAddress(view) {
+    const kept = await read("channels", `${this.signer.address}/${view.channel}`);
+    if (kept) return kept.session;
+    return addressOf(await this.signer.session(/** @type {string} */ (view.terms.nonce)));
+  }
+
+  /**
+   * Keeps the newest co-signed state before it is shown. A relay that shows less than this browser holds is caught.
+   *
+   * @param {ChannelView} view
+   */
+  async keepNewest(view) {
+    const key = `${this.signer.address}/${view.channel}`;
+    const kept = await read("channels", key);
+    if (kept?.current && (!view.current || BigInt(view.current.state.version) < BigInt(kept.current.state.version))) {
+      throw new BookError(
+        `The relay shows version ${view.current?.state.version ?? "none"}, but this browser holds version ${kept.current.state.version}, signed by both. Raise a dispute with it if this stays.`,
+      );
+    }
+    const session = kept?.session ?? addressOf(await this.signer.session(/** @type {string} */ (view.terms.nonce)));
+    await write("channels", { key, session, current: view.current, terms: view.terms, opening: view.opening, tree: view.tree, at: Date.now() });
+  }
+
+  /**
+   * Countersigns at once what this side already agreed to by its own signed offer; asks for everything else.
+   *
+   * @param {ChannelView} view
+   */
+  async answer(view) {
+    const { staged, side } = view;
+    if (!staged || staged.proposer === side) return;
+    const task = `${view.channel}/${staged.state.version}`;
+    if (this.answering.has(task)) return;
+    this.answering.add(task);
+    try {
+      if (staged.purpose === "settle") return this.tell("settlement", view);
+      checkStaged(view);
+      if (staged.purpose === "trade") await this.countersign(view, "update.confirm");
+      else this.tell("closing", view);
+    } catch (error) {
+      this.answering.delete(task);
+      if (error instanceof BookError) await this.refuse(view, error.message);
+      throw error;
+    }
+  }
+
+  /**
+   * @param {ChannelView} view
+   * @param {"update.confirm"|"close.confirm"|"settle.confirm"} type
+   * @param {import("../ui/dialogs.js").SigningQuestion} [question]
+   */
+  async countersign(view, type, question) {
+    const { staged, terms } = view;
+    if (!staged) throw new BookError("There is nothing to countersign any more.");
+    const signature = await this.signer.signInSession(/** @type {string} */ (terms.nonce), this.domain, "ChannelState", staged.state, question);
+    await this.socket.send(view.channel, type, { version: staged.state.version, signature });
+  }
+
+  /**
+   * @param {ChannelView} view
+   * @param {string} reason
+   */
+  async refuse(view, reason) {
+    const version = view.staged?.state.version;
+    if (version) await this.socket.send(view.channel, "update.abort", { version, reason });
+  }
+
+  /**
+   * Checks a proposed settlement with its signed meter readings and countersigns it.
+   *
+   * @param {ChannelView} view
+   * @param {{delivery: Record<string, string>, signature: string}[]} deliveries
+   */
+  async confirmSettlement(view, deliveries) {
+    const { staged, terms } = view;
+    if (!staged) return;
+    for (const { delivery, signature } of deliveries) {
+      requireSignature(this.domain, "Delivery", delivery, signature, /** @type {string} */ (terms.metering));
+    }
+    const before = { ...view, highestVersion: String(BigInt(staged.state.version) - 1n) };
+    const rows = deliveries.map(({ delivery }) => ({ trade: delivery.trade ?? "", deliveredWh: delivery.deliveredWh ?? "0" }));
+    if (!sameState(stateAfterSettlement(before, rows), staged.state)) {
+      return this.refuse(view, "the settlement does not follow from the meter readings");
+    }
+    await this.countersign(view, "settle.confirm");
+  }
+
+  /**
+   * @param {string} channel
+   * @param {{sells: boolean, quantityWh: bigint, pricePerKwh: bigint, imbalancePerKwh: bigint, slotStart: number,
+   *   slotEnd: number, validUntil: number}} wish
+   * @param {string} [answers] the partner's offer that this one counters
+   * @returns {Promise<Offer>}
+   */
+  async offer(channel, wish, answers) {
+    const view = this.view(channel);
+    const offer = {
+      channel,
+      baseVersion: currentOf(view).state.version,
+      id: randomId(),
+      offerorSells: wish.sells,
+      quantityWh: String(wish.quantityWh),
+      pricePerKwh: String(wish.pricePerKwh),
+      imbalancePerKwh: String(wish.imbalancePerKwh),
+      slotStart: String(wish.slotStart),
+      slotEnd: String(wish.slotEnd),
+      validUntil: String(wish.validUntil),
+    };
+    stateAfterTrade(view, offer, view.side);
+    const signature = await this.signed(view, "Offer", offer, offerInWords(offer, this.nameOf(view.peer)));
+    if (answers) await this.socket.send(channel, "counter", { answers, offer, signature });
+    else await this.socket.send(channel, "offer", { offer, signature });
+    return offer;
+  }
+
+  /**
+   * @param {ChannelView} view
+   * @param {import("../protocol/typed_data.js").TypeName} name
+   * @param {import("../protocol/typed_data.js").Struct} struct
+   * @param {import("../ui/dialogs.js").SigningQuestion} question
+   */
+  signed(view, name, struct, question) {
+    return this.signer.signInSession(/** @type {string} */ (view.terms.nonce), this.domain, name, struct, question);
+  }
+
+  /**
+   * @param {string} channel
+   * @param {LiveOffer} live the partner's offer
+   */
+  async accept(channel, live) {
+    const view = this.view(channel);
+    const next = stateAfterTrade(view, live.offer, live.offeror);
+    const before = balanceOf(currentOf(view).state, view.side);
+    const words = acceptanceInWords(live.offer, next, { side: view.side, partner: this.nameOf(view.peer), before });
+    const signature = await this.signed(view, "ChannelState", next, words);
+    await this.socket.send(channel, "update.request", { offer: live.offer.id, state: next, signature });
+  }
+
+  /**
+   * @param {string} channel
+   * @param {string} offer
+   * @param {string} reason
+   */
+  async reject(channel, offer, reason) {
+    await this.socket.send(channel, "reject", { offer, reason });
+  }
+
+  /**
+   * @param {string} channel
+   * @param {string} offer
+   */
+  async withdraw(channel, offer) {
+    await this.socket.send(channel, "withdraw", { offer });
+  }
+
+  /** @param {string} channel */
+  async close(channel) {
+    const view = this.view(channel);
+    const state = closingState(view);
+    const signature = await this.signed(view, "ChannelState", state, closingInWords(state, { side: view.side, partner: this.nameOf(view.peer) }));
+    await this.socket.send(channel, "close.request", { state, signature });
+  }
+
+  /** @param {string} channel */
+  async confirmClose(channel) {
+    const view = this.view(channel);
+    checkStaged(view);
+    const state = /** @type {import("./book.js").Staged} */ (view.staged).state;
+    await this.countersign(view, "close.confirm", closingInWords(state, { side: view.side, partner: this.nameOf(view.peer) }));
+  }
+
+  /**
+   * @param {string} channel
+   * @param {string} reason
+   */
+  async dispute(channel, reason) {
+    const { state } = currentOf(this.view(channel));
+    await this.socket.send(channel, "dispute.raise", { version: state.version, reason });
+  }
+
+  /**
+   * Signs terms that the peer completed, after checking that they are the ones proposed.
+   *
+   * @param {Record<string, string>} proposed
+   * @param {{terms: Record<string, string>, signature: string}} answer
+   */
+  async confirmTerms(proposed, answer) {
+    const { terms, signature } = answer;
+    const same = sameHex(structId("EntityContract", { ...terms, partyB: ZERO_ADDRESS }), structId("EntityContract", proposed));
+    if (!same || sameHex(terms.partyB ?? "", ZERO_ADDRESS)) throw new BookError("The partner answered with other terms than proposed.");
+    requireSignature(this.domain, "EntityContract", terms, signature, /** @type {string} */ (terms.partyB));
+    const key = await this.signer.session(/** @type {string} */ (terms.nonce));
+    const mine = signStruct(this.domain, "EntityContract", terms, key);
+    await this.socket.send(/** @type {string} */ (terms.nonce), "esc.confirm", { signature: mine });
+  }
+}

@@ -1,0 +1,156 @@
+/**
+ * One websocket to the relay: sequence numbers, acknowledgements, resending, reconnecting (docs/messages.md).
+ */
+
+const ACK_EVERY = 32;
+const FIRST_WAIT_MS = 500;
+const LONGEST_WAIT_MS = 15_000;
+
+/** @typedef {Record<string, any> & {kind: string}} Frame */
+/** @typedef {{frame: Frame, resolve: (frame: Frame) => void, reject: (error: Error) => void}} Pending */
+
+/** The relay refused a message: nothing changed. */
+export class RefusedError extends Error {
+  /** @param {{code: string, message: string}} frame */
+  constructor({ code, message }) {
+    super(message);
+    this.code = code;
+  }
+}
+
+/**
+ * @fires RelaySocket#hello RelaySocket#message RelaySocket#state RelaySocket#channels RelaySocket#link
+ */
+export class RelaySocket extends EventTarget {
+  /**
+   * @param {string} path
+   * @param {typeof WebSocket} [Socket] for tests
+   */
+  constructor(path = "/ws/channels/", Socket = WebSocket) {
+    super();
+    this.path = path;
+    this.Socket = Socket;
+    /** @type {Map<string, Pending>} */
+    this.pending = new Map();
+    /** @type {Map<string, number>} */
+    this.seen = new Map();
+    /** @type {WebSocket|null} */
+    this.socket = null;
+    /** @type {Frame|null} */
+    this.hello = null;
+    this.received = 0;
+    this.waitMs = FIRST_WAIT_MS;
+    this.closed = false;
+  }
+
+  connect() {
+    const scheme = location.protocol === "https:" ? "wss:" : "ws:";
+    const socket = new this.Socket(`${scheme}//${location.host}${this.path}`);
+    this.socket = socket;
+    this.received = 0;
+    socket.onmessage = (event) => this.take(JSON.parse(event.data));
+    socket.onclose = (event) => this.lost(event.code);
+  }
+
+  /** @param {number} code */
+  lost(code) {
+    this.socket = null;
+    this.hello = null;
+    this.tell("link", { up: false, code });
+    if (this.closed || code === 4401 || code === 4403) return;
+    setTimeout(() => this.connect(), this.waitMs * (0.7 + Math.random() * 0.6));
+    this.waitMs = Math.min(this.waitMs * 2, LONGEST_WAIT_MS);
+  }
+
+  close() {
+    this.closed = true;
+    this.socket?.close();
+  }
+
+  /**
+   * @param {string} name
+   * @param {object} detail
+   */
+  tell(name, detail) {
+    this.dispatchEvent(new CustomEvent(name, { detail }));
+  }
+
+  /** @param {Frame} frame */
+  take(frame) {
+    this.received += 1;
+    if (this.received % ACK_EVERY === 0) this.raw({ kind: "ack", received: this.received });
+    if (frame.kind === "hello") this.greeted(frame);
+    else if (frame.kind === "accepted") this.answered(frame, true);
+    else if (frame.kind === "refused") this.answered(frame, false);
+    else if (frame.kind === "message") this.logged(frame);
+    else this.tell(frame.kind, frame);
+  }
+
+  /** @param {Frame} frame */
+  greeted(frame) {
+    this.hello = frame;
+    this.waitMs = FIRST_WAIT_MS;
+    for (const [channel, seq] of this.seen) this.raw({ kind: "resume", channel, afterSeq: seq, states: true });
+    for (const { frame: sent } of this.pending.values()) this.raw(sent);
+    this.tell("link", { up: true });
+    this.tell("hello", frame);
+  }
+
+  /** @param {Frame} frame */
+  logged(frame) {
+    const last = this.seen.get(frame.channel) ?? 0;
+    if (frame.seq <= last) return;
+    this.seen.set(frame.channel, frame.seq);
+    this.tell("message", frame);
+  }
+
+  /**
+   * @param {Frame} frame
+   * @param {boolean} good
+   */
+  answered(frame, good) {
+    const waiting = this.pending.get(frame.id);
+    if (good) this.seen.set(frame.channel, Math.max(frame.seq, this.seen.get(frame.channel) ?? 0));
+    if (!waiting) return this.tell("refused", frame);
+    this.pending.delete(frame.id);
+    if (!good) return waiting.reject(new RefusedError(/** @type {any} */ (frame)));
+    this.tell("message", { ...waiting.frame, ...frame, kind: "message", sender: "me" });
+    waiting.resolve(frame);
+  }
+
+  /** @param {Frame} frame */
+  raw(frame) {
+    if (this.socket?.readyState === this.Socket.OPEN) this.socket.send(JSON.stringify(frame));
+  }
+
+  /**
+   * Sends a message and waits until it is durable. Survives a lost connection: the same id is sent again.
+   *
+   * @param {string} channel
+   * @param {string} type
+   * @param {object} body
+   * @returns {Promise<Frame>}
+   */
+  send(channel, type, body) {
+    const frame = { kind: "send", id: crypto.randomUUID(), channel, type, body };
+    return new Promise((resolve, reject) => {
+      this.pending.set(frame.id, { frame, resolve, reject });
+      if (this.hello) this.raw(frame);
+    });
+  }
+
+  /**
+   * Follow a channel from its beginning: its log and its state.
+   *
+   * @param {string} channel
+   * @param {number} [afterSeq]
+   */
+  follow(channel, afterSeq = 0) {
+    this.seen.set(channel, afterSeq);
+    if (this.hello) this.raw({ kind: "resume", channel, afterSeq, states: true });
+  }
+
+  list() {
+    this.raw({ kind: "list" });
+  }
+}

@@ -1,0 +1,76 @@
+/**
+ * On every page: theme, times in the reader's zone, hashes that copy, the wallet's lock.
+ */
+
+import { toast } from "./ui/toast.js";
+import { slot, utcOffset, when } from "./ui/format.js";
+import { unlockedAddress, wallet } from "./wallet/vault.js";
+
+const SLOT_S = 900;
+
+/** @param {ParentNode} root */
+export function localizeTimes(root) {
+  for (const element of root.querySelectorAll("time[data-form]:not([data-local])")) {
+    const time = /** @type {HTMLTimeElement} */ (element);
+    const date = new Date(time.dateTime);
+    const seconds = Math.floor(date.getTime() / 1000);
+    const form = /** @type {any} */ (time.dataset.form);
+    time.textContent = form === "slot" ? slot(seconds, seconds + SLOT_S) : when(seconds, form);
+    time.title = `${when(seconds, "datetime")} ${utcOffset(date)}`;
+    time.dataset.local = "true";
+  }
+  for (const element of root.querySelectorAll("[data-utc-offset]")) element.textContent = utcOffset(new Date());
+}
+
+function toggleTheme() {
+  const { dataset } = document.documentElement;
+  const dark = dataset.theme ? dataset.theme === "dark" : matchMedia("(prefers-color-scheme: dark)").matches;
+  dataset.theme = dark ? "light" : "dark";
+  localStorage.setItem("wattnote.theme", dataset.theme);
+  dispatchEvent(new Event("wattnote:theme"));
+}
+
+/** @param {HTMLElement} button */
+async function copy(button) {
+  await navigator.clipboard.writeText(button.dataset.copy ?? "");
+  toast("Copied");
+}
+
+async function showLock() {
+  const chip = document.querySelector("#wallet-chip");
+  const address = document.body.dataset.wallet;
+  if (!(chip instanceof HTMLElement)) return;
+  const state = !address ? "none" : !(await wallet(address)) ? "absent" : (await unlockedAddress()) === address ? "open" : "locked";
+  const words = { none: "No wallet yet", absent: "Wallet not here", open: "Unlocked", locked: "Locked" };
+  const kinds = { none: "energy", absent: "warn", open: "good", locked: "plain" };
+  chip.textContent = words[state];
+  chip.className = `chip wallet-chip chip--${kinds[state]}`;
+  chip.dataset.lock = state;
+}
+
+/** @param {MouseEvent} event */
+function onClick(event) {
+  const target = event.target instanceof Element ? event.target : null;
+  if (target?.closest("[data-theme-toggle]")) toggleTheme();
+  const hash = target?.closest("[data-copy]");
+  if (hash instanceof HTMLElement) void copy(hash);
+  for (const menu of document.querySelectorAll("details.menu[open]")) {
+    if (!menu.contains(target)) menu.removeAttribute("open");
+  }
+}
+
+/** @param {KeyboardEvent} event */
+function onKey(event) {
+  if (event.key !== "Escape") return;
+  for (const menu of document.querySelectorAll("details.menu[open]")) {
+    menu.removeAttribute("open");
+    /** @type {HTMLElement|null} */ (menu.querySelector("summary"))?.focus();
+  }
+}
+
+document.addEventListener("click", onClick);
+document.addEventListener("keydown", onKey);
+document.addEventListener("htmx:after:swap", () => localizeTimes(document));
+addEventListener("wattnote:lock", () => void showLock());
+localizeTimes(document);
+void showLock();

@@ -1,0 +1,26 @@
+import { h, need } from "./dom.js";
+
+const SHOWN_MS = 7000;
+
+/**
+ * A short message at the page's edge. Bad ones stay until they are dismissed.
+ *
+ * @param {string} text
+ * @param {"good"|"bad"} [kind]
+ */
+export function toast(text, kind = "good") {
+  const box = h("div", { class: `toast toast--${kind}`, role: kind === "bad" ? "alert" : undefined }, text);
+  box.append(h("button", { type: "button", "aria-label": "Dismiss", onclick: () => box.remove() }, "×"));
+  need("#toasts").append(box);
+  if (kind === "good") setTimeout(() => box.remove(), SHOWN_MS);
+}
+
+/**
+ * Says what went wrong and keeps the details in the console.
+ *
+ * @param {unknown} error
+ */
+export function toastError(error) {
+  const text = error instanceof Error ? error.message : String(error);
+  toast(text || "Something failed; reload the page and try again.", "bad");
+}

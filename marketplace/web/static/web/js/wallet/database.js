@@ -1,0 +1,76 @@
+/**
+ * The browser's own database: sealed wallets, what keeps one unlocked, and the newest co-signed state of each channel.
+ */
+
+const NAME = "wattnote";
+const VERSION = 1;
+/** Stores and their key paths. */
+const STORES = { wallets: "address", unlocked: "address", channels: "key" };
+
+/** @typedef {keyof typeof STORES} StoreName */
+
+/** @type {Promise<IDBDatabase>|undefined} */
+let opened;
+
+/** @returns {Promise<IDBDatabase>} */
+function database() {
+  opened ??= new Promise((resolve, reject) => {
+    const request = indexedDB.open(NAME, VERSION);
+    request.onupgradeneeded = () => {
+      for (const [name, keyPath] of Object.entries(STORES)) request.result.createObjectStore(name, { keyPath });
+    };
+    request.onsuccess = () => resolve(request.result);
+    request.onerror = () => reject(new Error(`This browser keeps no data for the site (${request.error?.message}).`));
+  });
+  return opened;
+}
+
+/**
+ * @template T
+ * @param {StoreName} store
+ * @param {IDBTransactionMode} mode
+ * @param {(store: IDBObjectStore) => IDBRequest<T>} act
+ * @returns {Promise<T>} resolved when the transaction is complete, which for a write means durable
+ */
+async function run(store, mode, act) {
+  const transaction = (await database()).transaction(store, mode, { durability: "strict" });
+  const request = act(transaction.objectStore(store));
+  return new Promise((resolve, reject) => {
+    transaction.oncomplete = () => resolve(request.result);
+    transaction.onerror = () => reject(transaction.error);
+    transaction.onabort = () => reject(transaction.error);
+  });
+}
+
+/**
+ * @param {StoreName} store
+ * @param {string} key
+ * @returns {Promise<any>}
+ */
+export function read(store, key) {
+  return run(store, "readonly", (s) => s.get(key));
+}
+
+/**
+ * @param {StoreName} store
+ * @returns {Promise<any[]>}
+ */
+export function readAll(store) {
+  return run(store, "readonly", (s) => s.getAll());
+}
+
+/**
+ * @param {StoreName} store
+ * @param {object} value
+ */
+export async function write(store, value) {
+  await run(store, "readwrite", (s) => s.put(value));
+}
+
+/**
+ * @param {StoreName} store
+ * @param {string} key
+ */
+export async function erase(store, key) {
+  await run(store, "readwrite", (s) => s.delete(key));
+}

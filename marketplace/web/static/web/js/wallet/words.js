@@ -1,0 +1,158 @@
+/**
+ * What a signature does, in words, before it is made.
+ */
+
+import { tradeAmount } from "../protocol/amounts.js";
+import { duration, energy, money, price, slot, utcOffset, when } from "../ui/format.js";
+
+/** @typedef {import("../ui/dialogs.js").SigningQuestion} SigningQuestion */
+/** @typedef {Record<string, any>} Message */
+
+/** @param {string} seconds */
+const moment = (seconds) => `${when(Number(seconds))} ${utcOffset(new Date(Number(seconds) * 1000))}`;
+
+/**
+ * @param {Message} offer
+ * @param {string} partner
+ * @returns {SigningQuestion}
+ */
+export function offerInWords(offer, partner) {
+  const amount = tradeAmount(BigInt(offer.quantityWh), BigInt(offer.pricePerKwh));
+  const verb = offer.offerorSells ? "sell" : "buy";
+  const gain = offer.offerorSells ? `you receive ${money(amount, { exact: true })}` : `you pay ${money(amount, { exact: true })}`;
+  return {
+    title: `Offer to ${verb} ${energy(offer.quantityWh)}`,
+    sentence: `If ${partner} accepts before ${moment(offer.validUntil)}, ${gain}. Until then nothing moves, and you can withdraw it.`,
+    facts: [
+      ["Quantity", energy(offer.quantityWh)],
+      ["Price", price(offer.pricePerKwh)],
+      [offer.offerorSells ? "You receive" : "You pay", money(amount, { exact: true })],
+      ["Delivered in", slot(Number(offer.slotStart), Number(offer.slotEnd))],
+      ["If not delivered", `${price(offer.imbalancePerKwh)} on the missing energy`],
+    ],
+    action: "Sign and send",
+    raw: offer,
+  };
+}
+
+/**
+ * @param {Message} offer the offer that is accepted
+ * @param {Message} next the state that follows
+ * @param {{side: "a"|"b", partner: string, before: bigint}} view
+ * @returns {SigningQuestion}
+ */
+export function acceptanceInWords(offer, next, { side, partner, before }) {
+  const after = BigInt(side === "a" ? next.balanceA : next.balanceB);
+  const change = after - before;
+  const verb = change < 0n ? "Buy" : "Sell";
+  return {
+    title: `${verb} ${energy(offer.quantityWh)} ${change < 0n ? "from" : "to"} ${partner}`,
+    sentence: `Your balance in this channel goes from ${money(before)} to ${money(after)}. Energy and money change in one signed state, or not at all.`,
+    facts: [
+      ["Quantity", energy(offer.quantityWh)],
+      ["Price", price(offer.pricePerKwh)],
+      [change < 0n ? "You pay" : "You receive", money(change < 0n ? -change : change, { exact: true })],
+      ["Delivered in", slot(Number(offer.slotStart), Number(offer.slotEnd))],
+    ],
+    action: "Accept and sign",
+    raw: next,
+  };
+}
+
+/**
+ * @param {Message} state
+ * @param {{side: "a"|"b", partner: string}} view
+ * @returns {SigningQuestion}
+ */
+export function closingInWords(state, { side, partner }) {
+  const [mine, theirs] = side === "a" ? [state.balanceA, state.balanceB] : [state.balanceB, state.balanceA];
+  return {
+    title: `Close the channel with ${partner}`,
+    sentence: `The ledger pays out ${money(mine, { exact: true })} to you and ${money(theirs, { exact: true })} to ${partner}, as soon as both have signed. No more trades in this channel after that.`,
+    facts: [
+      ["You get", money(mine, { exact: true })],
+      [`${partner} gets`, money(theirs, { exact: true })],
+      ["State", `version ${state.version}, final`],
+    ],
+    action: "Sign and close",
+    raw: state,
+  };
+}
+
+/**
+ * @param {Message} terms
+ * @param {string} partner
+ * @returns {SigningQuestion}
+ */
+export function termsInWords(terms, partner) {
+  return {
+    title: `Agree on terms with ${partner}`,
+    sentence: "These are the rules for all channels between the two of you. Both sides sign with a fresh key, so the ledger can't tell who you are.",
+    facts: [
+      ["Time to answer a wrong closing", duration(Number(terms.challengePeriod))],
+      ["Penalty for showing an old state", money(terms.stalePenalty)],
+      ["Lost disputes until no new channel", String(terms.disputeLimit)],
+    ],
+    action: "Sign terms",
+    raw: terms,
+  };
+}
+
+/**
+ * @param {Message} open
+ * @param {{side: "a"|"b", partner: string, byNote: boolean}} view
+ * @returns {SigningQuestion}
+ */
+export function openingInWords(open, { side, partner, byNote }) {
+  const [mine, theirs] = side === "a" ? [open.fundingA, open.fundingB] : [open.fundingB, open.fundingA];
+  return {
+    title: `Open a channel with ${partner}`,
+    sentence: byNote
+      ? `Your merchant vouches for up to ${money(mine)} with a credit note. None of your money is locked; what you spend is billed later.`
+      : `${money(mine)} of your money is locked until the channel closes.`,
+    facts: [
+      ["Your side", `${money(mine)} ${byNote ? "by credit note" : "deposit"}`],
+      [`${partner}'s side`, money(theirs)],
+      ["Opens before", moment(open.openBy)],
+      ["Ends at the latest", moment(open.expiry)],
+    ],
+    action: "Sign and open",
+    raw: open,
+  };
+}
+
+/**
+ * @param {Message} receipt
+ * @param {string} merchant
+ * @returns {SigningQuestion}
+ */
+export function receiptInWords(receipt, merchant) {
+  return {
+    title: `Take a credit note of ${money(receipt.amount)}`,
+    sentence: `${merchant} vouches for ${money(receipt.amount)} of your trades. You sign that you have received the note; it counts against your limit until it is settled.`,
+    facts: [["Amount", money(receipt.amount)], ["Issued by", merchant]],
+    action: "Sign receipt",
+    raw: receipt,
+  };
+}
+
+/**
+ * @param {Message} agreement
+ * @param {string} merchant
+ * @returns {SigningQuestion}
+ */
+export function agreementInWords(agreement, merchant) {
+  return {
+    title: `Credit agreement with ${merchant}`,
+    sentence: `You may trade on credit up to ${money(agreement.creditLimit)}. ${money(agreement.collateral)} of your money is kept as collateral and comes back when the agreement ends without debt.`,
+    facts: [
+      ["Limit", money(agreement.creditLimit)],
+      ["Collateral", money(agreement.collateral)],
+      ["Billed every", duration(Number(agreement.billingPeriod))],
+      ["Time to pay a bill", duration(Number(agreement.paymentTerm))],
+      ["Valid until", moment(agreement.validUntil)],
+    ],
+    action: "Sign agreement",
+    raw: agreement,
+  };
+}
