@@ -21,26 +21,27 @@ from marketplace.credit.models import Agreement, CreditApplication, CreditNote
 from marketplace.credit.selectors import with_outstanding
 
 
-def _raw(text: str) -> bytes:
+def raw(text: str) -> bytes:
+    """Bytes of 0x-hex that this app wrote itself."""
     return bytes.fromhex(text.removeprefix("0x"))
 
 
 def domain_of(agreement: Agreement) -> types.Domain:
     """EIP-712 domain of an agreement, its notes and receipts: the merchant's contract."""
-    return types.Domain(settings.LEDGER_CHAIN_ID, _raw(agreement.msc))
+    return types.Domain(settings.LEDGER_CHAIN_ID, raw(agreement.msc))
 
 
 def terms_of(agreement: Agreement) -> types.CreditAgreement:
     """The signed structure of an agreement."""
     return types.CreditAgreement(
-        participant=_raw(agreement.participant),
+        participant=raw(agreement.participant),
         credit_limit=agreement.credit_limit,
         collateral=agreement.collateral,
         billing_period=agreement.billing_period,
         payment_term=agreement.payment_term,
         valid_until=agreement.valid_until,
-        documents_hash=_raw(agreement.documents_hash),
-        nonce=_raw(agreement.nonce),
+        documents_hash=raw(agreement.documents_hash),
+        nonce=raw(agreement.nonce),
     )
 
 
@@ -124,10 +125,10 @@ def issue_note(*, agreement: Agreement, request: NoteRequest) -> CreditNote:
 
 
 def _checked_receipt(agreement: Agreement, request: NoteRequest) -> bytes:
-    receipt = types.NoteReceipt(_raw(agreement.sid), request.serial, request.holder, request.amount)
+    receipt = types.NoteReceipt(raw(agreement.sid), request.serial, request.holder, request.amount)
     try:
         message = digest(domain_of(agreement), receipt)
-        return canonical(message, request.receipt_signature, _raw(agreement.participant))
+        return canonical(message, request.receipt_signature, raw(agreement.participant))
     except SignatureError as error:
         raise RefusedError(error.code, error.message, {"receipt_signature": [error.message]}) from error
 

@@ -17,6 +17,35 @@ from marketplace.accounts.models import Document
 DAY = 24 * 3600
 
 
+class Ledger(models.Model):
+    """Where the contracts of a chain are, and the terms that its entity contracts start from."""
+
+    chain_id = models.BigIntegerField(primary_key=True)
+    token = models.CharField(max_length=42)
+    factory = models.CharField(max_length=42)
+    registry = models.CharField(max_length=42)
+    token_name = models.CharField(max_length=80)
+    token_version = models.CharField(max_length=10)
+    metering = models.CharField(max_length=42, blank=True, help_text=_("Address of the metering key."))
+    challenge_period = models.PositiveIntegerField(default=60, help_text=_("Seconds."))
+    dispute_limit = models.PositiveSmallIntegerField(default=5)
+    stale_penalty = models.BigIntegerField(default=1_000_000, help_text=_("Micro-units."))
+
+    def __str__(self) -> str:
+        return f"chain {self.chain_id}"
+
+
+class Lease(models.Model):
+    """Work that only one process may do at a time; free again when it is given back or runs out."""
+
+    name = models.CharField(primary_key=True, max_length=40)
+    holder = models.CharField(max_length=40)
+    expires_at = models.FloatField()
+
+    def __str__(self) -> str:
+        return self.name
+
+
 class Merchant(models.Model):
     """A supplier or grid operator that grants credit through its own merchant contract."""
 

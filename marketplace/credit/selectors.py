@@ -43,7 +43,8 @@ def with_outstanding(agreements: QuerySet[Agreement]) -> QuerySet[Agreement]:
     outstanding = Coalesce(
         Subquery(total, output_field=BigIntegerField()), Value(0), output_field=BigIntegerField()
     )
-    return agreements.annotate(outstanding=outstanding)
+    name = "outstanding"  # declared on the model, which django-stubs takes for a clash when it sees it here
+    return agreements.annotate(**{name: outstanding})
 
 
 def own_agreements(user: User) -> QuerySet[Agreement]:

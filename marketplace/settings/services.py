@@ -6,7 +6,7 @@ from typing import Any
 import dj_database_url
 
 from marketplace.settings.base import DEBUG, VAR_DIR
-from marketplace.settings.environment import integer, kept_secret
+from marketplace.settings.environment import flag, integer, kept_secret
 
 # FULL: a commit that was answered must survive power loss. IMMEDIATE: two writers wait for each other
 # instead of failing when a reader turns into a writer.
@@ -54,7 +54,10 @@ DASK_SCHEDULER = os.environ.get("DASK_SCHEDULER", "")
 
 LEDGER_URL = os.environ.get("LEDGER_URL", "http://127.0.0.1:8545")
 LEDGER_CHAIN_ID = integer("LEDGER_CHAIN_ID", default=31337)
-LEDGER_DEPLOYMENT = os.environ.get("LEDGER_DEPLOYMENT") or str(VAR_DIR / "deployment.json")
+# Key of the account that pays the gas of relayed transactions, 0x-hex. Without one, the last of the publicly
+# known funded accounts of a development chain; no other sender may use it at the same time.
+RELAYER_KEY = os.environ.get("RELAYER_KEY", "")
+TEST_MONEY = flag("TEST_MONEY", default=DEBUG)
 
 KEYSTORE_PASSPHRASE = kept_secret(
     "KEYSTORE_PASSPHRASE",

@@ -1,0 +1,120 @@
+"""Who trades at which connection, what they list, and what the grid said.
+
+Trades, channels and signatures are the engine's (`channels_engine.store`); `owner` is the id that it knows a
+prosumer by. Energy in Wh, prices in micro-units per kWh, times in epoch seconds UTC.
+"""
+
+from django.conf import settings
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+SLOT_SECONDS = 900
+
+
+class Prosumer(models.Model):
+    """A household, person or business at one connection of the feeder."""
+
+    class Kind(models.TextChoices):
+        """What stands behind a connection."""
+
+        HOUSEHOLD = "household", _("Household")
+        PERSON = "person", _("Person")
+        BUSINESS = "business", _("Business")
+
+    owner = models.CharField(max_length=64, unique=True, help_text=_("Id in the channel engine."))
+    slug = models.SlugField(max_length=64, unique=True)
+    display_name = models.CharField(max_length=40)
+    kind = models.CharField(max_length=10, choices=Kind, default=Kind.HOUSEHOLD)
+    user = models.OneToOneField(
+        settings.AUTH_USER_MODEL,
+        on_delete=models.SET_NULL,
+        null=True,
+        blank=True,
+        related_name="prosumer",
+    )
+    connection = models.CharField(
+        max_length=64, blank=True, db_index=True, help_text=_("Name in the grid model.")
+    )
+    bus = models.IntegerField(null=True, blank=True, help_text=_("Index of its bus in the feeder."))
+    has_pv = models.BooleanField(default=False)
+    has_battery = models.BooleanField(default=False)
+    is_agent = models.BooleanField(default=False, help_text=_("An agent trades for it by rules."))
+    agent_rules = models.JSONField(default=dict, blank=True)
+    agent_keystore = models.CharField(max_length=100, blank=True, help_text=_("Name of its keystore."))
+    is_active = models.BooleanField(default=True)
+
+    class Meta:
+        """By name."""
+
+        ordering = ("display_name", "pk")
+
+    def __str__(self) -> str:
+        return self.display_name
+
+
+class Listing(models.Model):
+    """A surplus or a need of one prosumer in one delivery slot, offered to everybody; binds nobody."""
+
+    class Side(models.TextChoices):
+        """What the prosumer would do."""
+
+        SELLS = "sells", _("Sells")
+        BUYS = "buys", _("Buys")
+
+    class State(models.TextChoices):
+        """Whether it still stands."""
+
+        OPEN = "open", _("Open")
+        FILLED = "filled", _("Traded")
+        WITHDRAWN = "withdrawn", _("Withdrawn")
+
+    prosumer = models.ForeignKey(Prosumer, on_delete=models.CASCADE, related_name="listings")
+    side = models.CharField(max_length=5, choices=Side)
+    slot_start = models.BigIntegerField(db_index=True)
+    quantity_wh = models.BigIntegerField()
+    price_per_kwh = models.BigIntegerField()
+    state = models.CharField(max_length=9, choices=State, default=State.OPEN)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        """Next slot first; one open listing a prosumer, side and slot."""
+
+        ordering = ("slot_start", "-created_at")
+        constraints = (
+            models.UniqueConstraint(
+                fields=("prosumer", "slot_start", "side"),
+                condition=models.Q(state="open"),
+                name="one_open_listing",
+            ),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.prosumer_id} {self.side} {self.quantity_wh} Wh"
+
+    @property
+    def slot_end(self) -> int:
+        """End of the delivery slot."""
+        return self.slot_start + SLOT_SECONDS
+
+
+class GateDecision(models.Model):
+    """What the grid gate said to a nomination: allowed, or which limit broke where and what would pass."""
+
+    slot_start = models.BigIntegerField(db_index=True)
+    seller = models.CharField(max_length=64, db_index=True)
+    buyer = models.CharField(max_length=64, db_index=True)
+    quantity_wh = models.BigIntegerField()
+    allowed = models.BooleanField()
+    limit = models.CharField(max_length=30, blank=True)
+    element = models.CharField(max_length=80, blank=True)
+    passes_wh = models.BigIntegerField()
+    trade = models.CharField(max_length=66, blank=True)
+    decided_at = models.BigIntegerField()
+
+    class Meta:
+        """Newest first."""
+
+        ordering = ("-decided_at", "-pk")
+
+    def __str__(self) -> str:
+        return f"{self.quantity_wh} Wh: {'allowed' if self.allowed else 'refused'}"

@@ -1,0 +1,110 @@
+"""Writes around listings and connections. Every verb owns its transaction."""
+
+from django.db import transaction
+from django.utils import timezone
+
+from marketplace.accounts.errors import ConflictError, RefusedError
+from marketplace.accounts.models import User
+from marketplace.accounts.selectors import display_name
+from marketplace.trading.models import SLOT_SECONDS, GateDecision, Listing, Prosumer
+
+MAX_WH = 10**9
+MAX_PRICE = 10**12
+FARTHEST_SLOT = 14 * 24 * 3600
+
+
+@transaction.atomic
+def ensure_prosumer(*, user: User) -> Prosumer:
+    """The prosumer of a person, made where there is none, under its current display name."""
+    name = display_name(user)
+    defaults = {"slug": user.owner, "display_name": name, "kind": Prosumer.Kind.PERSON, "user": user}
+    prosumer, made = Prosumer.objects.get_or_create(owner=user.owner, defaults=defaults)
+    if not made and prosumer.display_name != name:
+        prosumer.display_name = name
+        prosumer.save(update_fields=["display_name"])
+    return prosumer
+
+
+@transaction.atomic
+def list_energy(
+    *,
+    prosumer: Prosumer,
+    side: str,
+    slot_start: int,
+    quantity_wh: int,
+    price_per_kwh: int,
+    now: int | None = None,
+) -> Listing:
+    """List a surplus or a need; another listing for the same slot and side takes the first one's place.
+
+    Raises:
+        RefusedError: off the quarter-hour, in the past, too far ahead, or nothing to trade.
+    """
+    wrong = _faults(slot_start, quantity_wh, price_per_kwh, now or int(timezone.now().timestamp()))
+    if side not in Listing.Side.values:
+        wrong["side"] = ["Either sells or buys."]
+    if wrong:
+        raise RefusedError("listing", "The listing can't be taken as it is.", wrong)
+    listing, _ = Listing.objects.update_or_create(
+        prosumer=prosumer,
+        side=side,
+        slot_start=slot_start,
+        state=Listing.State.OPEN,
+        defaults={"quantity_wh": quantity_wh, "price_per_kwh": price_per_kwh},
+    )
+    return listing
+
+
+def _faults(slot_start: int, quantity_wh: int, price_per_kwh: int, now: int) -> dict[str, list[str]]:
+    wrong: dict[str, list[str]] = {}
+    if slot_start % SLOT_SECONDS:
+        wrong["slot_start"] = ["Slots start at the full quarter-hour."]
+    elif not now - SLOT_SECONDS < slot_start <= now + FARTHEST_SLOT:
+        wrong["slot_start"] = ["The slot is over, or more than two weeks ahead."]
+    if not 0 < quantity_wh <= MAX_WH:
+        wrong["quantity_wh"] = [f"Between 1 and {MAX_WH} Wh."]
+    if not 0 <= price_per_kwh <= MAX_PRICE:
+        wrong["price_per_kwh"] = [f"Between 0 and {MAX_PRICE} micro-units per kWh."]
+    return wrong
+
+
+@transaction.atomic
+def withdraw_listing(*, listing: Listing) -> Listing:
+    """Take a listing back; repeating it is harmless.
+
+    Raises:
+        ConflictError: it was traded already.
+    """
+    listing = Listing.objects.select_for_update().get(pk=listing.pk)
+    if listing.state == Listing.State.FILLED:
+        raise ConflictError("listing_filled", "This listing was traded already.")
+    listing.state = Listing.State.WITHDRAWN
+    listing.save(update_fields=["state"])
+    return listing
+
+
+def record_gate_decision(
+    *,
+    slot_start: int,
+    seller: str,
+    buyer: str,
+    quantity_wh: int,
+    passes_wh: int,
+    limit: str = "",
+    element: str = "",
+    trade: str = "",
+    now: int | None = None,
+) -> GateDecision:
+    """Keep what the gate said; it allowed the nomination where all of it passes."""
+    return GateDecision.objects.create(
+        slot_start=slot_start,
+        seller=seller,
+        buyer=buyer,
+        quantity_wh=quantity_wh,
+        allowed=passes_wh >= quantity_wh,
+        limit=limit,
+        element=element,
+        passes_wh=passes_wh,
+        trade=trade,
+        decided_at=now or int(timezone.now().timestamp()),
+    )
