@@ -7,7 +7,6 @@ wallets sign (EIP-712). Unknown fields, missing fields, floats and numbers out o
 
 import enum
 import re
-import types
 from collections.abc import Callable
 from functools import cache
 from typing import Annotated, Any, Generic, NamedTuple, TypeVar, Union, get_args, get_origin, get_type_hints
@@ -76,11 +75,14 @@ def parse_decimal(text: str, bits: int, field: str = "value") -> int:
     return number
 
 
-def _bytes_plan(field: str) -> _Plan:
+def _bytes_size(field: str) -> int:
     if field in ADDRESS_FIELDS:
-        size = ADDRESS_SIZE
-    else:
-        size = SIGNATURE_SIZE if "signature" in field else HASH_SIZE
+        return ADDRESS_SIZE
+    return SIGNATURE_SIZE if "signature" in field else HASH_SIZE
+
+
+def _bytes_plan(field: str) -> _Plan:
+    size = _bytes_size(field)
     return _Plan(str, lambda text: parse_hex(text, size, field), to_hex)
 
 
@@ -104,19 +106,18 @@ def _tuple_plan(field: str, kind: Any) -> _Plan:
     arguments = get_args(kind)
     item = _plan(field, arguments[0])
     many = len(arguments) == 2 and arguments[1] is Ellipsis  # noqa: PLR2004  tuple[X, ...]
-    wire_type = (
-        Annotated[tuple[item.wire_type, ...], msgspec.Meta(max_length=MAX_ITEMS)]
-        if many
-        else tuple.__class_getitem__(tuple(item.wire_type for _ in arguments))
-    )
+    shape: Any = tuple.__class_getitem__((item.wire_type, ...) if many else (item.wire_type,) * len(arguments))
+    wire_type = Annotated[shape, msgspec.Meta(max_length=MAX_ITEMS)] if many else shape
     decode, encode = item.decode or _same, item.encode or _same
-    return _Plan(wire_type, lambda values: tuple(map(decode, values)), lambda values: tuple(map(encode, values)))
+    return _Plan(
+        wire_type, lambda values: tuple(map(decode, values)), lambda values: tuple(map(encode, values))
+    )
 
 
 def _union_plan(field: str, kind: Any) -> _Plan:
     members = [member for member in get_args(kind) if member is not type(None)]
     plans = {member: _plan(field, member) for member in members}
-    wire_type = Union[tuple(plan.wire_type for plan in plans.values())]  # noqa: UP007  built at run time
+    wire_type: Any = Union.__getitem__(tuple(plan.wire_type for plan in plans.values()))
     if type(None) in get_args(kind):
         wire_type = wire_type | None
     if len(plans) == 1:
@@ -137,22 +138,22 @@ def _same(value: Any) -> Any:
 
 
 def _plan(field: str, kind: Any) -> _Plan:
-    origin = get_origin(kind)
-    if origin is tuple:
+    if isinstance(kind, type):
+        return _class_plan(field, kind)
+    if get_origin(kind) is tuple:
         return _tuple_plan(field, kind)
-    if origin is Union or isinstance(kind, types.UnionType):
-        return _union_plan(field, kind)
-    if kind is bytes:
-        return _bytes_plan(field)
-    if kind is int:
-        return _int_plan(field)
+    return _union_plan(field, kind)
+
+
+def _class_plan(field: str, kind: type[Any]) -> _Plan:
     if kind is str:
         return _Plan(Annotated[str, msgspec.Meta(max_length=MAX_TEXT)], None, None)
-    if isinstance(kind, type) and issubclass(kind, enum.Enum):
+    if issubclass(kind, enum.Enum):
         return _enum_plan(kind)
-    if isinstance(kind, type) and issubclass(kind, msgspec.Struct):
+    if issubclass(kind, msgspec.Struct):
         return _struct_plan(kind)
-    return _Plan(kind, None, None)
+    by_field = {bytes: _bytes_plan, int: _int_plan}.get(kind)
+    return by_field(field) if by_field else _Plan(kind, None, None)
 
 
 class JsonForm(Generic[T]):
@@ -180,7 +181,8 @@ class JsonForm(Generic[T]):
     def to_core(self, mirror: Any) -> T:
         """Mirror to core structure."""
         fields = [
-            getattr(mirror, name) if decode is None else decode(getattr(mirror, name)) for name, decode in self._decode
+            getattr(mirror, name) if decode is None else decode(getattr(mirror, name))
+            for name, decode in self._decode
         ]
         core: T = self._kind(*fields)
         return core
@@ -188,11 +190,18 @@ class JsonForm(Generic[T]):
     def to_mirror(self, core: Any) -> Any:
         """Core structure to mirror."""
         return self.mirror(
-            *(getattr(core, name) if encode is None else encode(getattr(core, name)) for name, encode in self._encode),
+            *(
+                getattr(core, name) if encode is None else encode(getattr(core, name))
+                for name, encode in self._encode
+            ),
         )
 
+    def parse(self, text: bytes | str | msgspec.Raw) -> Any:
+        """Parse JSON into the mirror."""
+        return self._decoder.decode(text)
+
     def decode(self, text: bytes | str | msgspec.Raw) -> T:
-        """Parse JSON."""
+        """Parse JSON into the core structure."""
         return self.to_core(self._decoder.decode(text))
 
     def encode(self, core: T) -> bytes:

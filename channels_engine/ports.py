@@ -1,9 +1,42 @@
 """What the engine needs from the outside, as protocols. Adapters stand in `store`, `ledger` and `consumers`."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 
+import msgspec
+
 from channels_engine.core.effects import Effect
+from channels_engine.core.types import Offer
+
+
+class LedgerUnavailableError(Exception):
+    """The ledger can't be reached now; try again later."""
+
+
+class LedgerRejectedError(Exception):
+    """A contract refused for good; the message holds its reason."""
+
+
+class TradeDraft(msgspec.Struct, frozen=True):
+    """A trade that is about to be accepted. `seller` and `buyer` are owners (public ids)."""
+
+    channel: bytes
+    offer: Offer
+    seller: str
+    buyer: str
+
+
+class Notice(msgspec.Struct, frozen=True):
+    """Something that listeners are told, at least once: `key` is the same in every telling.
+
+    `effect` is a `Notify*`; `owners` are those of side A and side B (empty where not hosted here).
+    """
+
+    key: str
+    channel: bytes
+    owners: tuple[str, str]
+    effect: Effect
+    at: int
 
 
 class Clock(Protocol):
@@ -30,12 +63,12 @@ class Signer(Protocol):
 class Ledger(Protocol):
     """Brings `Ledger*` effects to the chain; must be idempotent by channel, kind and version."""
 
-    def submit(self, effects: Sequence[Effect]) -> None:
-        """Send the transactions that the effects ask for.
+    def submit(self, effects: Sequence[Effect]) -> Sequence[Exception | None]:
+        """Send the transactions that the effects ask for; one answer for each effect.
 
-        Raises:
-            LedgerUnavailableError: The ledger can't be reached; the outbox tries again.
-            LedgerRejectedError: The contract refused, with its reason.
+        Returns:
+            None where it is done (also when it had been done before), a `LedgerRejectedError` where the
+            contract refused for good, a `LedgerUnavailableError` where it is worth another try.
         """
         ...
 
@@ -43,6 +76,40 @@ class Ledger(Protocol):
 class Transport(Protocol):
     """Says "look" to whoever listens on a channel; carries no message itself."""
 
-    def wake(self, topics: Sequence[str]) -> None:
-        """Wake the listeners of these topics. Losing a wake-up must be harmless."""
+    def wake(self, news: Mapping[str, Mapping[bytes, int]]) -> None:
+        """Wake whoever listens for these owners: channel -> last number of its log.
+
+        Called after the commit, from any thread; must not block. Losing a wake-up must be harmless.
+        """
+        ...
+
+
+class Gate(Protocol):
+    """The grid operator's check of a trade before it is accepted.
+
+    It is asked outside any transaction, and more than once for the same trade where a message is repeated.
+    """
+
+    def check(self, draft: TradeDraft) -> None:
+        """Let the trade pass.
+
+        Raises:
+            ProtocolError: It may not pass (code `grid_limit`); the message says which limit, and what would pass.
+        """
+        ...
+
+
+class Directory(Protocol):
+    """Knows who takes part."""
+
+    def knows(self, owner: str) -> bool:
+        """Whether this public id belongs to an account that may trade."""
+        ...
+
+
+class Listener(Protocol):
+    """Is told what happened, at least once; must be idempotent by `Notice.key`."""
+
+    def __call__(self, notices: Sequence[Notice]) -> None:
+        """Take note. An exception means that the same notices come again later."""
         ...

@@ -1,0 +1,235 @@
+"""What one submission does to a channel's hosted endpoints: pure, and all or nothing.
+
+A `Hosting` is the pair of endpoints of one channel as the relay holds them. The functions here apply one
+message, ledger event or timer to both sides and give a `Change`, or refuse and leave everything as it was.
+"""
+
+from collections import deque
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import NamedTuple, TypeAlias
+
+import msgspec
+
+from channels_engine import wire
+from channels_engine.codec import json_form
+from channels_engine.core import effects as fx
+from channels_engine.core import inputs
+from channels_engine.core.errors import InvariantError, RemoteProtocolError
+from channels_engine.core.messages import Body, OpenRequest
+from channels_engine.core.state import Endpoint, LiveOffer, Policy
+from channels_engine.core.transition import apply
+from channels_engine.core.types import Domain, EntityContract, Side
+from channels_engine.frames import Entry, Message, body_text, type_of
+
+LEDGER = 2
+CLOCK = 3
+MAX_MACHINE_MESSAGES = 8
+
+LedgerInput: TypeAlias = (
+    inputs.LedgerOpened | inputs.LedgerDisputed | inputs.LedgerResolved | inputs.LedgerFinalised
+)
+Endpoints: TypeAlias = tuple[Endpoint | None, Endpoint | None]
+
+
+class Hosting(msgspec.Struct, frozen=True):
+    """A channel as hosted here. An owner is "" and its endpoint None where the peer is on another relay."""
+
+    channel: bytes
+    scid: bytes
+    owners: tuple[str, str]
+    endpoints: Endpoints = (None, None)
+    seq: int = 0
+    staged_seq: int = 0
+
+    def side_of(self, owner: str) -> Side | None:
+        """The side that this owner holds, if any."""
+        return Side(self.owners.index(owner)) if owner in self.owners else None
+
+    def endpoint(self, side: Side) -> Endpoint:
+        """The endpoint of a hosted side.
+
+        Raises:
+            InvariantError: It isn't hosted here.
+        """
+        endpoint = self.endpoints[side]
+        if endpoint is None:
+            raise InvariantError(f"Side {side.name} of 0x{self.channel.hex()} has no endpoint here.")
+        return endpoint
+
+
+class SidedEffect(NamedTuple):
+    """An effect and the side whose machine wants it."""
+
+    side: Side
+    effect: fx.Effect
+
+
+class Change(NamedTuple):
+    """What a submission does: before, after, new log entries, effects; `body` is the message that did it."""
+
+    before: Hosting
+    after: Hosting
+    entries: tuple[Entry, ...]
+    effects: tuple[SidedEffect, ...]
+    body: Body | None
+
+
+class _Turn:
+    """The endpoints while one submission runs; becomes a `Change` when all of it went well."""
+
+    def __init__(self, hosting: Hosting, now: int) -> None:
+        self._before = hosting
+        self._now = now
+        self._endpoints: list[Endpoint | None] = list(hosting.endpoints)
+        self._entries: list[Entry] = []
+        self._effects: list[SidedEffect] = []
+        self._outgoing: deque[tuple[Side, Body]] = deque()
+
+    def run(self, side: Side, change: inputs.Input) -> None:
+        """Feed one input to one side's machine."""
+        if not self._before.owners[side]:
+            return
+        endpoint, wanted = apply(self._endpoints[side], change, self._now)
+        self._endpoints[side] = endpoint
+        for effect in wanted:
+            if isinstance(effect, fx.SendMessage):
+                self._outgoing.append((side, effect.body))
+            else:
+                self._effects.append(SidedEffect(side, effect))
+
+    def log(self, sender: int, message_id: str, kind: str, text: str) -> None:
+        """Append an entry."""
+        seq = self._before.seq + len(self._entries) + 1
+        self._entries.append(Entry(self._before.channel, seq, sender, message_id, kind, text, self._now))
+
+    def say(self, side: Side, message: Message, both: wire.Inputs) -> None:
+        """A user's message: its own machine agrees first, then the peer's gets it."""
+        if both.action is None:
+            raise RemoteProtocolError("machine_only", f"{message.type} is sent by the state machine alone.")
+        self.run(side, both.action)
+        if self._take_own(side, message.body) != message.body:
+            raise RemoteProtocolError("stale_view", "Your machine would say this otherwise; look at the channel again.")
+        self.log(side, message.id, message.type, message.text)
+        self.run(side.other, both.receive)
+
+    def _take_own(self, side: Side, body: Body) -> Body:
+        """The machine's own word for what its user says."""
+        for index, (sender, said) in enumerate(self._outgoing):
+            if sender is side and type(said) is type(body):
+                del self._outgoing[index]
+                return said
+        raise InvariantError(f"The machine took a {type_of(body)} and sent nothing.")
+
+    def deliver_machine_messages(self) -> None:
+        """Bring what the machines say on their own to the other side, until they are silent."""
+        for _ in range(MAX_MACHINE_MESSAGES):
+            if not self._outgoing:
+                return
+            side, body = self._outgoing.popleft()
+            endpoint = self._endpoints[side]
+            if endpoint is None:
+                raise InvariantError("A machine without endpoint can't speak.")
+            kind, seq = type_of(body), self._before.seq + len(self._entries) + 1
+            self.log(side, f"machine:{kind}:{seq}", kind, body_text(body))
+            self.run(side.other, wire.verify(body, endpoint).receive)
+        if self._outgoing:
+            raise InvariantError("Two machines answer each other without end.")
+
+    def finish(self, body: Body | None = None) -> Change:
+        """The change as a whole."""
+        before = self._before
+        first, second = self._endpoints
+        seq = before.seq + len(self._entries)
+        after = Hosting(
+            before.channel,
+            before.scid,
+            before.owners,
+            (first, second),
+            seq,
+            _staged_seq(before, (first, second), self._entries),
+        )
+        return Change(before, after, tuple(self._entries), tuple(self._effects), body)
+
+
+def _staged_seq(before: Hosting, after: Endpoints, entries: list[Entry]) -> int:
+    """Number of the entry that proposed what is staged now (or was last)."""
+    for old, new in zip(before.endpoints, after, strict=True):
+        if new is not None and new.staged is not None and (old is None or old.staged != new.staged):
+            return entries[0].seq
+    return before.staged_seq
+
+
+def open_channel(
+    message: Message,
+    hosting: Hosting,
+    sender: Side,
+    now: int,
+    *,
+    domain: Domain,
+    terms: EntityContract,
+) -> Change:
+    """Begin a channel: `hosting` is still without endpoints.
+
+    Raises:
+        ProtocolError: Refused.
+    """
+    body = message.body
+    if not isinstance(body, OpenRequest):
+        raise RemoteProtocolError("unknown_channel", "There is no such channel; open it first.")
+    turn = _Turn(hosting, now)
+    turn.say(sender, message, wire.verify_request(body, domain, terms, sender, (Policy(), Policy())))
+    turn.deliver_machine_messages()
+    return turn.finish(body)
+
+
+def deliver(message: Message, hosting: Hosting, sender: Side, now: int) -> Change:
+    """A user's message on an existing channel.
+
+    Raises:
+        ProtocolError: Refused by its sender's machine or the peer's.
+    """
+    turn = _Turn(hosting, now)
+    turn.say(sender, message, wire.verify(message.body, hosting.endpoint(sender)))
+    turn.deliver_machine_messages()
+    return turn.finish(message.body)
+
+
+def report(fact: LedgerInput, message_id: str, hosting: Hosting, now: int) -> Change:
+    """A confirmed event of the ledger, for both sides.
+
+    Raises:
+        ProtocolError: It can't follow from what a machine knows.
+    """
+    turn = _Turn(hosting, now)
+    text = json_form(type(fact)).encode(fact).decode()
+    turn.log(LEDGER, message_id, _LEDGER_TYPES[type(fact)], text)
+    turn.run(Side.A, fact)
+    turn.run(Side.B, fact)
+    turn.deliver_machine_messages()
+    return turn.finish()
+
+
+def wake(side: Side, hosting: Hosting, now: int) -> Change:
+    """Bring the timer to one side."""
+    turn = _Turn(hosting, now)
+    turn.log(CLOCK, f"clock:{hosting.seq + 1}", "timer.elapsed", f'{{"side":"{"ab"[side]}"}}')
+    turn.run(side, inputs.TimerElapsed())
+    turn.deliver_machine_messages()
+    return turn.finish()
+
+
+LEDGER_INPUTS: Mapping[str, type[LedgerInput]] = MappingProxyType(
+    {
+        "ledger.opened": inputs.LedgerOpened,
+        "ledger.disputed": inputs.LedgerDisputed,
+        "ledger.resolved": inputs.LedgerResolved,
+        "ledger.finalised": inputs.LedgerFinalised,
+    },
+)
+_LEDGER_TYPES: Mapping[type[LedgerInput], str] = {kind: name for name, kind in LEDGER_INPUTS.items()}
+
+
+def named_offer(endpoint: Endpoint, offer: bytes) -> LiveOffer | None:
+    """The live offer that a message names, if there is one."""
+    return next((live for live in endpoint.offers if live.offer.id == offer), None)

@@ -1,0 +1,264 @@
+"""Rows that follow from a change: what is written of it, table by table."""
+
+from collections.abc import Iterable, Iterator
+from typing import Any, TypeAlias
+
+from channels_engine.codec import to_hex
+from channels_engine.core import effects as fx
+from channels_engine.core.amounts import refund_of
+from channels_engine.core.messages import SettleRequest
+from channels_engine.core.state import CoSigned, Endpoint, Trade
+from channels_engine.core.types import Side
+from channels_engine.frames import Entry
+from channels_engine.relay import Change, Hosting
+from channels_engine.store.blobs import pack
+from channels_engine.store.bulk import Table
+from channels_engine.store.models import OutboxItem
+
+Row: TypeAlias = tuple[Any, ...]
+
+ENDPOINTS = Table(
+    "engine_endpoint",
+    {
+        "channel": "text",
+        "side": "smallint",
+        "owner": "text",
+        "peer": "text",
+        "scid": "text",
+        "phase": "text",
+        "version": "bigint",
+        "seq": "int",
+        "staged_seq": "int",
+        "wake_at": "bigint",
+        "blob": "bytea",
+        "updated_at": "bigint",
+    },
+    conflict=("channel", "side"),
+    update=("phase", "version", "seq", "staged_seq", "wake_at", "blob", "updated_at"),
+)
+ENTRIES = Table(
+    "engine_logentry",
+    {
+        "channel": "text",
+        "seq": "int",
+        "sender": "smallint",
+        "message_id": "text",
+        "type": "text",
+        "body": "text",
+        "at": "bigint",
+    },
+)
+COSIGNED = Table(
+    "engine_cosignedstate",
+    {
+        "channel": "text",
+        "version": "bigint",
+        "base": "bigint",
+        "balance_a": "bigint",
+        "balance_b": "bigint",
+        "energy_to_a": "bigint",
+        "energy_to_b": "bigint",
+        "trades_root": "bytea",
+        "is_final": "boolean",
+        "signature_a": "bytea",
+        "signature_b": "bytea",
+        "request_seq": "int",
+        "confirm_seq": "int",
+        "at": "bigint",
+    },
+    conflict=("channel", "version"),
+)
+TRADES = Table(
+    "engine_traderecord",
+    {
+        "channel": "text",
+        "trade": "text",
+        "seller": "text",
+        "buyer": "text",
+        "quantity_wh": "bigint",
+        "price_per_kwh": "bigint",
+        "imbalance_per_kwh": "bigint",
+        "slot_start": "bigint",
+        "slot_end": "bigint",
+        "amount": "bigint",
+        "version": "bigint",
+        "at": "bigint",
+    },
+    conflict=("channel", "trade"),
+)
+OUTBOX = Table(
+    "engine_outboxitem",
+    {
+        "lane": "smallint",
+        "key": "text",
+        "channel": "text",
+        "kind": "text",
+        "payload": "bytea",
+        "at": "bigint",
+        "attempts": "int",
+        "next_at": "bigint",
+        "done_at": "bigint",
+        "error": "text",
+    },
+    conflict=("key",),
+    update=("done_at", "next_at"),
+)
+_TOLD = (fx.NotifyPhase, fx.NotifyTraded, fx.NotifySettled)
+
+
+def endpoint_rows(hosting: Hosting, now: int) -> Iterator[Row]:
+    """One row for each hosted side."""
+    for side, endpoint in zip(Side, hosting.endpoints, strict=True):
+        if endpoint is not None:
+            yield _endpoint_row(hosting, side, endpoint, now)
+
+
+def _endpoint_row(hosting: Hosting, side: Side, endpoint: Endpoint, now: int) -> Row:
+    return (
+        to_hex(hosting.channel),
+        int(side),
+        hosting.owners[side],
+        hosting.owners[side.other],
+        to_hex(hosting.scid),
+        endpoint.phase.value,
+        endpoint.current.state.version if endpoint.current else 0,
+        hosting.seq,
+        hosting.staged_seq,
+        endpoint.wake_at,
+        pack(endpoint),
+        now,
+    )
+
+
+def entry_row(entry: Entry) -> Row:
+    """One row of the log."""
+    return (
+        to_hex(entry.channel),
+        entry.seq,
+        entry.sender,
+        entry.message_id,
+        entry.type,
+        entry.body,
+        entry.at,
+    )
+
+
+def cosigned_rows(change: Change) -> Iterator[Row]:
+    """The state that became current by this change; the second side's is the same, and stays out."""
+    for old, new in zip(change.before.endpoints, change.after.endpoints, strict=True):
+        if new is None or new.current is None or (old is not None and old.current == new.current):
+            continue
+        yield _cosigned_row(change, new.current)
+        return
+
+
+def _cosigned_row(change: Change, current: CoSigned) -> Row:
+    state, entry = current.state, change.entries[0]
+    return (
+        to_hex(state.channel),
+        state.version,
+        state.base,
+        state.balance_a,
+        state.balance_b,
+        state.energy_to_a,
+        state.energy_to_b,
+        state.trades_root,
+        state.is_final,
+        current.signature_a,
+        current.signature_b,
+        change.before.staged_seq or entry.seq,
+        entry.seq,
+        entry.at,
+    )
+
+
+def trade_rows(change: Change) -> Iterator[Row]:
+    """Trades co-signed by this change; both sides tell of the same, so that the first counts."""
+    told: set[bytes] = set()
+    for _, effect in change.effects:
+        if isinstance(effect, fx.NotifyTraded) and effect.trade.id not in told:
+            told.add(effect.trade.id)
+            yield _trade_row(change, effect.trade, effect.version)
+
+
+def _trade_row(change: Change, trade: Trade, version: int) -> Row:
+    owners = change.after.owners
+    return (
+        to_hex(change.after.channel),
+        to_hex(trade.id),
+        owners[trade.seller],
+        owners[trade.seller.other],
+        trade.quantity_wh,
+        trade.price_per_kwh,
+        trade.imbalance_per_kwh,
+        trade.slot_start,
+        trade.slot_end,
+        trade.amount,
+        version,
+        change.entries[0].at,
+    )
+
+
+def delivery_claims(change: Change) -> Iterator[Row]:
+    """(delivered_wh, refund, channel, trade) of a proposed settlement; a claim until it is co-signed."""
+    body = change.body
+    endpoint = change.after.endpoints[0] or change.after.endpoints[1]
+    if not isinstance(body, SettleRequest) or endpoint is None or endpoint.current is None:
+        return
+    open_trades = {trade.id: trade for trade in endpoint.open_trades}
+    state = endpoint.current.state
+    balances = [state.balance_a, state.balance_b]
+    for delivery in (signed.delivery for signed in body.deliveries):
+        trade = open_trades[delivery.trade]
+        shortfall = max(trade.quantity_wh - delivery.delivered_wh, 0)
+        refund = refund_of(shortfall, trade.price_per_kwh, trade.imbalance_per_kwh, balances[trade.seller])
+        balances[trade.seller] -= refund
+        balances[trade.seller.other] += refund
+        yield delivery.delivered_wh, refund, to_hex(change.after.channel), to_hex(trade.id)
+
+
+def settled_rows(change: Change) -> Iterator[Row]:
+    """(version, channel, trade) of what this change settled."""
+    for _, effect in change.effects:
+        if isinstance(effect, fx.NotifySettled):
+            channel = to_hex(change.after.channel)
+            yield from ((effect.version, channel, to_hex(trade)) for trade in effect.trades)
+            return
+
+
+def outbox_rows(change: Change) -> Iterator[Row]:
+    """Effects to be done after the commit: for the ledger, and for listeners."""
+    keys: set[str] = set()
+    for _, effect in change.effects:
+        row = _outbox_row(change, effect)
+        if row is not None and row[1] not in keys:
+            keys.add(row[1])
+            yield row
+
+
+def _outbox_row(change: Change, effect: fx.Effect) -> Row | None:
+    told = isinstance(effect, _TOLD)
+    if not told and not type(effect).__name__.startswith("Ledger"):
+        return None
+    lane = OutboxItem.Lane.NOTICE if told else OutboxItem.Lane.LEDGER
+    channel, kind = to_hex(change.after.channel), type(effect).__name__
+    key = f"{channel}:{kind}:{_occasion(change, effect)}"
+    return (int(lane), key, channel, kind, pack(effect), change.entries[0].at, 0, 0, None, "")
+
+
+def _occasion(change: Change, effect: fx.Effect) -> int:
+    """What makes the effect's key unique: the version, or for a change of phase the log's entry."""
+    if isinstance(effect, fx.LedgerFinalise):
+        return effect.final.state.version
+    if isinstance(effect, fx.LedgerDispute | fx.LedgerResolve):
+        return effect.newest.state.version
+    if isinstance(effect, fx.NotifyTraded | fx.NotifySettled):
+        return effect.version
+    if isinstance(effect, fx.NotifyPhase):
+        return change.entries[0].seq
+    return 0
+
+
+def chained(changes: Iterable[Change], rows: Any) -> list[Row]:
+    """All rows of one kind."""
+    return [row for change in changes for row in rows(change)]
