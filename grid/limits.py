@@ -21,6 +21,7 @@ Kind = Literal["voltage", "line", "transformer"]
 VOLTAGE_SLACK_PU = 1e-8
 LOADING_SLACK_PERCENT = 1e-5
 SEARCH_WIDTH = 24
+_KINDS: tuple[Kind, ...] = ("voltage", "voltage", "line", "transformer")
 
 
 class NominationError(ValueError):
@@ -120,7 +121,8 @@ class Envelope:
     def passes(self, flows: Flows) -> npt.NDArray[np.bool_]:
         """(slots,) whether each row of the batch lies inside."""
         inside = [(excess <= 0).all(axis=1) for excess in self._excesses(flows)]
-        return np.logical_and.reduce(inside)
+        every: npt.NDArray[np.bool_] = np.logical_and.reduce(inside)
+        return every
 
     def worst(self, flows: Flows, row: int = 0) -> Breach | None:
         """The breach furthest outside in a row of the batch: 1 % of voltage weighs as 10 % of loading."""
@@ -130,33 +132,35 @@ class Envelope:
             return None
         kind = int(np.argmax(over))
         at = int(np.argmax((high, low, line, trafo)[kind]))
-        return _breach(self.feeder, self.limits, flows, row, kind, at)
+        return _breach(self.feeder, self.limits, kind, at, _values(flows, row)[kind])
 
 
-def _breach(feeder: Feeder, limits: Limits, flows: Flows, row: int, kind: int, at: int) -> Breach:
-    if kind < 2:  # noqa: PLR2004  0 and 1 are over- and undervoltage
-        limit = (limits.vm_max_pu, limits.vm_min_pu)[kind]
-        return Breach("voltage", feeder.buses[at].name, float(flows.vm_pu[row, at]), limit)
-    if kind == 2:  # noqa: PLR2004  lines
-        return Breach("line", feeder.lines[at].name, float(flows.line_percent[row, at]), limits.line_percent)
-    value = float(flows.transformer_percent[row, at])
-    return Breach("transformer", feeder.transformers[at].name, value, limits.transformer_percent)
+def _breach(feeder: Feeder, limits: Limits, kind: int, at: int, values: FloatArray) -> Breach:
+    """`kind` counts overvoltage, undervoltage, line, transformer; `values` are those of all places of that kind."""
+    names = (feeder.buses, feeder.buses, feeder.lines, feeder.transformers)[kind]
+    limit = (limits.vm_max_pu, limits.vm_min_pu, limits.line_percent, limits.transformer_percent)[kind]
+    return Breach(_KINDS[kind], names[at].name, float(values[at]), limit)
+
+
+def _values(flows: Flows, row: int) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
+    return flows.vm_pu[row], flows.vm_pu[row], flows.line_percent[row], flows.transformer_percent[row]
 
 
 def breaches(feeder: Feeder, limits: Limits, flows: Flows, row: int = 0) -> tuple[Breach, ...]:
     """Every limit that a solved slot exceeds, as it is."""
-    found = [
-        (0, np.flatnonzero(flows.vm_pu[row] > limits.vm_max_pu + VOLTAGE_SLACK_PU)),
-        (1, np.flatnonzero(flows.vm_pu[row] < limits.vm_min_pu - VOLTAGE_SLACK_PU)),
-        (2, np.flatnonzero(flows.line_percent[row] > limits.line_percent + LOADING_SLACK_PERCENT)),
-        (
-            3,
-            np.flatnonzero(
-                flows.transformer_percent[row] > limits.transformer_percent + LOADING_SLACK_PERCENT
-            ),
-        ),
-    ]
-    return tuple(_breach(feeder, limits, flows, row, kind, int(at)) for kind, where in found for at in where)
+    high, low, line, trafo = _values(flows, row)
+    found = (
+        high > limits.vm_max_pu + VOLTAGE_SLACK_PU,
+        low < limits.vm_min_pu - VOLTAGE_SLACK_PU,
+        line > limits.line_percent + LOADING_SLACK_PERCENT,
+        trafo > limits.transformer_percent + LOADING_SLACK_PERCENT,
+    )
+    values = (high, low, line, trafo)
+    return tuple(
+        _breach(feeder, limits, kind, int(at), values[kind])
+        for kind, outside in enumerate(found)
+        for at in np.flatnonzero(outside)
+    )
 
 
 def largest_passing(test: Callable[[Sequence[int]], npt.NDArray[np.bool_]], upper: int) -> int:
@@ -175,6 +179,16 @@ def largest_passing(test: Callable[[Sequence[int]], npt.NDArray[np.bool_]], uppe
     return low
 
 
+@dataclass(frozen=True, slots=True)
+class SlotCase:
+    """What a slot is expected to be before any trade: per home its needs, and reactive loads (connections,) in kvar."""
+
+    slot_start: int
+    homes: Sequence[Home]
+    needs: Sequence[Needs]
+    q_kvar: FloatArray
+
+
 class Gate:
     """The room that is left in one slot. `check` asks, `accept` asks and takes, `withdraw` gives back.
 
@@ -183,19 +197,13 @@ class Gate:
     """
 
     def __init__(
-        self,
-        power_flow: PowerFlow,
-        limits: Limits,
-        homes: Sequence[Home],
-        slot_start: int,
-        needs: Sequence[Needs],
-        q_kvar: FloatArray,
-        accepted: Iterable[Nomination] = (),
+        self, power_flow: PowerFlow, limits: Limits, case: SlotCase, accepted: Iterable[Nomination] = ()
     ) -> None:
         """`accepted` are nominations already binding (after a restart): taken as they are, without a check."""
-        self._flow, self._limits, self._homes, self._needs = power_flow, limits, homes, needs
-        self.slot_start = slot_start
-        self._q_kvar = q_kvar
+        homes = case.homes
+        self._flow, self._limits, self._homes, self._needs = power_flow, limits, homes, case.needs
+        self.slot_start = case.slot_start
+        self._q_kvar = case.q_kvar
         self._sold = [0] * len(homes)
         self._bought = [0] * len(homes)
         self._accepted: dict[str, Nomination] = {}
@@ -312,5 +320,5 @@ def nominated(home: Home, needs: Needs, sold_wh: int, bought_wh: int) -> Exchang
 
 def solve_net(power_flow: PowerFlow, net_wh: npt.NDArray[np.int64], q_kvar: FloatArray) -> Flows:
     """Power flows of slots given in Wh: (slots, connections) net import; `q_kvar` (connections,) for all of them."""
-    p_kw = net_wh * (SLOTS_PER_HOUR / 1000)
+    p_kw = net_wh.astype(np.float64) * (SLOTS_PER_HOUR / 1000)
     return power_flow.run(p_kw, np.broadcast_to(q_kvar, p_kw.shape))

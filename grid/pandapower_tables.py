@@ -66,9 +66,12 @@ def feeder_from_pandapower(net: Any, *, name: str, attribution: str = "") -> Fee
 
 
 def _faults(net: Any) -> Iterator[str]:
-    for table in UNSUPPORTED:
-        if table in net and len(net[table]) and net[table].in_service.any():
-            yield f"{table}: {len(net[table])} element(s) of a kind that is not modelled; remove or replace them"
+    present = [
+        table for table in UNSUPPORTED if table in net and len(net[table]) and net[table].in_service.any()
+    ]
+    yield from (
+        f"{table}: elements of this kind are not modelled; remove or replace them" for table in present
+    )
     if int(net.ext_grid.in_service.sum()) != 1:
         yield f"ext_grid: {int(net.ext_grid.in_service.sum())} in service; keep exactly one"
     shares = [c for c in net.load.columns if c.startswith("const_")]
@@ -79,15 +82,16 @@ def _faults(net: Any) -> Iterator[str]:
         if switch.et == "b" and switch.closed and switch.get("z_ohm", 0) > 0:
             yield f"switch {index}: has an impedance; set z_ohm to 0 or model it as a line"
     for _, trafo in net.trafo[net.trafo.in_service].iterrows():
-        if (
-            _text(trafo.get("tap_changer_type")) not in ("", "Ratio")
-            or trafo.get("tap_dependency_table", False) is True
-        ):
-            yield f"transformer {trafo['name']}: only ratio taps are modelled; set tap_changer_type to 'Ratio'"
-        if _number(trafo.get("tap_step_degree")) and _number(trafo.get("tap_pos")) != _number(
-            trafo.get("tap_neutral")
-        ):
-            yield f"transformer {trafo['name']}: taps shift the phase; set tap_step_degree to 0"
+        yield from _tap_faults(trafo)
+
+
+def _tap_faults(trafo: Any) -> Iterator[str]:
+    if _text(trafo.get("tap_changer_type")) not in {"", "Ratio"} or trafo.get("tap_dependency_table") is True:
+        yield f"transformer {trafo['name']}: only ratio taps are modelled; set tap_changer_type to 'Ratio'"
+    if _number(trafo.get("tap_step_degree")) and _number(trafo.get("tap_pos")) != _number(
+        trafo.get("tap_neutral")
+    ):
+        yield f"transformer {trafo['name']}: taps shift the phase; set tap_step_degree to 0"
 
 
 def _text(value: Any) -> str:

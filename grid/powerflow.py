@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import power_grid_model as pgm
-from power_grid_model.errors import PowerGridBatchError
+from power_grid_model._core.errors import PowerGridBatchError
 
 from grid.network import Feeder, Line, Transformer, check_feeder
 
@@ -23,12 +23,13 @@ SOURCE_SK_VA = 1e20  # pandapower's ext_grid is ideal; sk 1e10 already moves vol
 TOLERANCE_PU = 1e-9
 MAX_ITERATIONS = 50
 _LINE, _TRAFO, _SOURCE, _LOAD = 1_000_000, 2_000_000, 3_000_000, 4_000_000  # id ranges; ids are global in PGM
-_OUTPUT: dict[str, list[str]] = {
-    "node": ["u_pu"],
-    "line": ["i_from", "i_to"],
-    "transformer": ["i_from", "i_to", "p_from", "q_from"],
-    "source": ["p"],
+_OUTPUT: dict[pgm.ComponentType, set[str] | list[str] | pgm.ComponentAttributeFilterOptions | None] = {
+    pgm.ComponentType.node: ["u_pu"],
+    pgm.ComponentType.line: ["i_from", "i_to"],
+    pgm.ComponentType.transformer: ["i_from", "i_to", "p_from"],
+    pgm.ComponentType.source: ["p"],
 }
+Raw = Mapping[pgm.ComponentType, Any]
 
 
 class PowerFlowError(RuntimeError):
@@ -107,9 +108,7 @@ class PowerFlow:
             raw = self._solve_robustly(update, threading)
         return self._flows(raw, p_kw)
 
-    def _solve(
-        self, update: npt.NDArray[Any], method: pgm.CalculationMethod, threading: int
-    ) -> Mapping[str, Any]:
+    def _solve(self, update: npt.NDArray[Any], method: pgm.CalculationMethod, threading: int) -> Raw:
         return self._model.calculate_power_flow(
             update_data={"sym_load": update},
             calculation_method=method,
@@ -119,7 +118,7 @@ class PowerFlow:
             output_component_types=self._output,
         )
 
-    def _solve_robustly(self, update: npt.NDArray[Any], threading: int) -> Mapping[str, Any]:
+    def _solve_robustly(self, update: npt.NDArray[Any], threading: int) -> Raw:
         """Newton's method solves states near collapse, where iterating on the current does not."""
         try:
             return self._solve(update, pgm.CalculationMethod.newton_raphson, threading)
@@ -127,12 +126,15 @@ class PowerFlow:
             slots = tuple(int(i) for i in error.failed_scenarios)
             raise PowerFlowError(slots, error.error_messages[0].splitlines()[0]) from error
 
-    def _flows(self, raw: Mapping[str, Any], p_kw: FloatArray) -> Flows:
-        line, trafo = (raw.get(kind, _no_branches(kind, len(p_kw))) for kind in ("line", "transformer"))
-        source_kw = raw["source"]["p"][:, 0] / 1e3
+    def _flows(self, raw: Raw, p_kw: FloatArray) -> Flows:
+        line, trafo = (
+            raw.get(kind, _no_branches(kind, len(p_kw)))
+            for kind in (pgm.ComponentType.line, pgm.ComponentType.transformer)
+        )
+        source_kw = raw[pgm.ComponentType.source]["p"][:, 0] / 1e3
         sides = self._trafo_scale
         return Flows(
-            vm_pu=np.ascontiguousarray(raw["node"]["u_pu"]),
+            vm_pu=np.ascontiguousarray(raw[pgm.ComponentType.node]["u_pu"]),
             line_percent=np.maximum(line["i_from"], line["i_to"]) * self._line_scale,
             transformer_percent=np.maximum(trafo["i_from"] * sides[:, 0], trafo["i_to"] * sides[:, 1]),
             transformer_kw=trafo["p_from"] / 1e3,
@@ -141,7 +143,7 @@ class PowerFlow:
         )
 
 
-def _no_branches(kind: str, slots: int) -> npt.NDArray[Any]:
+def _no_branches(kind: pgm.ComponentType, slots: int) -> npt.NDArray[Any]:
     return pgm.initialize_array("sym_output", kind, (slots, 0))
 
 

@@ -1,7 +1,7 @@
 """Scenarios: TOML files that say which feeder, period, prices, agents and limits a replay uses. docs/scenarios.md."""
 
 import tomllib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -10,6 +10,7 @@ import msgspec
 
 from grid.assets import SLOT_SECONDS
 from grid.limits import Limits
+from grid.market.strategies import STRATEGIES
 
 Price = Annotated[int, msgspec.Meta(ge=0, le=10_000_000)]
 Money = Annotated[int, msgspec.Meta(ge=0, le=2**62)]
@@ -32,7 +33,7 @@ class _Section(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     """A table of the file: a field that it doesn't know is a fault, not a comment."""
 
 
-class GridSection(_Section):
+class GridSection(_Section, frozen=True):
     """Files (relative to the scenario's folder), scales of load and PV, firm export as a share of the PV rating."""
 
     network: str
@@ -43,14 +44,14 @@ class GridSection(_Section):
     battery_start_permille: Permille = 500
 
 
-class PeriodSection(_Section):
+class PeriodSection(_Section, frozen=True):
     """First slot's start and last slot's end, with offset."""
 
     start: datetime
     end: datetime
 
 
-class Tariff(_Section):
+class Tariff(_Section, frozen=True):
     """Supplier's prices in micro-units per kWh."""
 
     retail_per_kwh: Price
@@ -58,7 +59,7 @@ class Tariff(_Section):
     imbalance_per_kwh: Price
 
 
-class MarketSection(_Section):
+class MarketSection(_Section, frozen=True):
     """How agents trade: strategy by name, partners per prosumer at most, offers per negotiation at most."""
 
     strategy: str = "adaptive"
@@ -67,7 +68,7 @@ class MarketSection(_Section):
     min_trade_wh: Annotated[int, msgspec.Meta(ge=1, le=100_000)] = 20
 
 
-class FundingSection(_Section):
+class FundingSection(_Section, frozen=True):
     """What stands behind a channel: credit notes or deposits; micro-units, per side and prosumer."""
 
     mode: Literal["notes", "deposits"] = "notes"
@@ -76,14 +77,14 @@ class FundingSection(_Section):
     collateral: Money = 2_000_000
 
 
-class ForecastSection(_Section):
+class ForecastSection(_Section, frozen=True):
     """Relative standard deviation of what agents expect against what comes."""
 
     load_error: Share = 0.0
     pv_error: Share = 0.0
 
 
-class LimitsSection(_Section):
+class LimitsSection(_Section, frozen=True):
     """Operating limits; the defaults are EN 50160 and the rated currents."""
 
     vm_min_pu: Annotated[float, msgspec.Meta(ge=0.5, lt=1)] = 0.9
@@ -92,13 +93,13 @@ class LimitsSection(_Section):
     transformer_percent: Percent = 100.0
 
 
-class ReplaySection(_Section):
+class ReplaySection(_Section, frozen=True):
     """Pace of the live replay in the site: wall-clock seconds per slot."""
 
     seconds_per_slot: Annotated[float, msgspec.Meta(ge=0, le=900)] = 10.0
 
 
-class _Head(_Section):
+class _Head(_Section, frozen=True):
     name: Annotated[str, msgspec.Meta(min_length=1, max_length=80)]
     description: str
     seed: Money
@@ -115,11 +116,11 @@ class Scenario:
     period: PeriodSection
     tariff: Tariff
     folder: Path
-    market: MarketSection = MarketSection()
-    funding: FundingSection = FundingSection()
-    forecast: ForecastSection = ForecastSection()
-    limits_section: LimitsSection = LimitsSection()
-    replay: ReplaySection = ReplaySection()
+    market: MarketSection = field(default_factory=MarketSection)
+    funding: FundingSection = field(default_factory=FundingSection)
+    forecast: ForecastSection = field(default_factory=ForecastSection)
+    limits_section: LimitsSection = field(default_factory=LimitsSection)
+    replay: ReplaySection = field(default_factory=ReplaySection)
 
     @property
     def start(self) -> int:
@@ -201,19 +202,32 @@ def _cross_faults(sections: dict[str, Any], folder: Path) -> list[str]:
     """What no single field can show."""
     faults: list[str] = []
     period, tariff, grid = (sections.get(key) for key in ("period", "tariff", "grid"))
-    for key in ("start", "end"):
-        moment = getattr(period, key, None)
-        if moment is not None and moment.tzinfo is None:
-            faults.append(f"[period] {key}: has no offset; write it like 2016-06-15T00:00:00+02:00")
-        elif moment is not None and moment.timestamp() % SLOT_SECONDS:
-            faults.append(f"[period] {key}: must lie on a quarter-hour")
-    if period is not None and not faults and period.start >= period.end:
-        faults.append("[period] end: must lie after start")
+    if period is not None:
+        faults += _period_faults(period)
     if tariff is not None and tariff.feed_in_per_kwh >= tariff.retail_per_kwh:
         faults.append("[tariff] feed_in_per_kwh: must be below retail_per_kwh, or nobody gains by trading")
-    for name in (grid.network, *grid.profiles) if grid is not None else ():
-        if not (folder / name).is_file():
-            faults.append(
-                f"[grid] {name}: no such file beside the scenario; check the path or extract it first"
-            )
+    market = sections.get("market")
+    if market is not None and market.strategy not in STRATEGIES:
+        faults.append(
+            f"[market] strategy: {market.strategy!r} is unknown; choose one of {', '.join(sorted(STRATEGIES))}"
+        )
+    files = (grid.network, *grid.profiles) if grid is not None else ()
+    missing = [name for name in files if not (folder / name).is_file()]
+    return faults + [
+        f"[grid] {name}: no such file beside the scenario; check the path or extract it" for name in missing
+    ]
+
+
+def _period_faults(period: PeriodSection) -> list[str]:
+    moments = {"start": period.start, "end": period.end}
+    naive = [key for key, moment in moments.items() if moment.tzinfo is None]
+    if naive:
+        return [f"[period] {key}: has no offset; write it like 2016-06-15T00:00:00+02:00" for key in naive]
+    faults = [
+        f"[period] {k}: must lie on a quarter-hour"
+        for k, m in moments.items()
+        if m.timestamp() % SLOT_SECONDS
+    ]
+    if period.start >= period.end:
+        faults.append("[period] end: must lie after start")
     return faults

@@ -13,7 +13,6 @@ Nothing here knows channels, money or a clock.
 
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
-from functools import partial
 from typing import Any
 
 import msgspec
@@ -21,13 +20,14 @@ import numpy as np
 import numpy.typing as npt
 
 from grid.assets import SLOT_SECONDS, Exchange, Home, Needs, Position, exchange, home_of, position
-from grid.limits import Breach, Envelope, Gate, Nomination, breaches, largest_passing, solve_net
+from grid.limits import Breach, Envelope, Gate, Nomination, SlotCase, breaches, largest_passing, solve_net
 from grid.metering import Reading, register_wh, to_wh
 from grid.network import Connection, Feeder, load_feeder
 from grid.powerflow import FloatArray, Flows, PowerFlow
 from grid.profiles import Profiles, read_profiles
 from grid.scenario import Scenario, Tariff
 
+IntArray = npt.NDArray[np.int64]
 WHOLE = 1000
 
 
@@ -133,6 +133,7 @@ class Simulation:
     """One scenario on one feeder; immutable after construction. Make it with `open_simulation`."""
 
     def __init__(self, scenario: Scenario, feeder: Feeder, homes: Sequence[Home], series: Series) -> None:
+        """`feeder` and `homes` with the scenario's scales; `series` on its slots."""
         self.scenario, self.feeder, self.homes = scenario, feeder, tuple(homes)
         self.power_flow = PowerFlow(feeder)
         self._series = series
@@ -167,29 +168,23 @@ class Simulation:
 
     def gate(self, plan: SlotPlan, accepted: Iterable[Nomination] = ()) -> Gate:
         """The slot's gate; `accepted` are nominations that were already binding before a restart."""
-        q_kvar = self._series.q_kvar[self._row(plan.slot_start)]
-        return Gate(
-            self.power_flow,
-            self.scenario.limits,
-            self.homes,
-            plan.slot_start,
-            plan.expected,
-            q_kvar,
-            accepted,
-        )
+        case = SlotCase(plan.slot_start, self.homes, plan.expected, self.reactive_kvar(plan.slot_start))
+        return Gate(self.power_flow, self.scenario.limits, case, accepted)
 
     def close(self, plan: SlotPlan, accepted: Sequence[Nomination]) -> SlotOutcome:
         """What really flows, with the accepted nominations; the operator curtails what does not fit."""
-        slot = _ClosingSlot(self, self._actual(plan.state), plan.slot_start, accepted)
-        nominated, surplus = slot.room()
-        exchanges = slot.exchanges(nominated, surplus)
-        outcome = _outcome(self, plan, exchanges, slot.solve([exchanges]), (nominated, surplus))
+        exchanges, *room = _ClosingSlot(self, self._actual(plan.state), plan.slot_start, accepted).close()
+        flows = solve_net(
+            self.power_flow, np.atleast_2d(_net(exchanges)), self.reactive_kvar(plan.slot_start)
+        )
+        outcome = _outcome(self, plan, exchanges, flows, room)
         outcome.check()
         return outcome
 
     def reactive_kvar(self, slot_start: int) -> FloatArray:
         """(connections,) reactive load of a slot."""
-        return self._series.q_kvar[self._row(slot_start)]
+        row: FloatArray = self._series.q_kvar[self._row(slot_start)]
+        return row
 
     def _row(self, slot_start: int) -> int:
         return self.slots.index(slot_start)
@@ -214,7 +209,10 @@ class Simulation:
 
 
 class _ClosingSlot:
-    """The operator at work in one slot: as much of nominations and surplus as the limits allow."""
+    """The operator at work in one slot: as much of nominations and surplus as the limits allow.
+
+    Surplus that is neither firm nor nominated gives way first, pro rata: one share for the whole feeder.
+    """
 
     def __init__(
         self, sim: Simulation, needs: Sequence[Needs], slot_start: int, accepted: Sequence[Nomination]
@@ -225,53 +223,63 @@ class _ClosingSlot:
         for nomination in accepted:
             self._sold[nomination.seller] += nomination.quantity_wh
             self._bought[nomination.buyer] += nomination.quantity_wh
+        self._envelope = Envelope(sim.feeder, sim.scenario.limits, self._solve(_net(self._exchanges(0))))
 
-    def room(self) -> tuple[int, int]:
-        """(nominated, surplus) per mille. Surplus gives way first, and whole, before any nomination does."""
-        base = self.solve([self.exchanges(0, 0)])
-        envelope = Envelope(self._sim.feeder, self._sim.scenario.limits, base)
-        for fixed, search in (
-            ((WHOLE, WHOLE), None),
-            ((WHOLE, 0), lambda share: self.exchanges(WHOLE, share)),
-            ((0, 0), lambda share: self.exchanges(share, 0)),
-        ):
-            if not envelope.passes(self.solve([self.exchanges(*fixed)]))[0]:
-                continue
-            if search is None:
-                return fixed
-            found = largest_passing(partial(self._test, envelope, search), WHOLE)
-            return (WHOLE, found) if fixed[0] else (found, 0)
-        raise BalanceError("the base case does not equal itself")
+    def close(self) -> tuple[tuple[Exchange, ...], int, int]:
+        """(exchanges, nominated per mille, surplus per mille)."""
+        nominated = self._nominated_share()
+        certain = self._exchanges(nominated)
+        if nominated < WHOLE:
+            return certain, nominated, 0
+        spare = np.array([ex.curtailed_wh for ex in certain], dtype=np.int64)
+        granted = self._granted(_net(certain), spare)
+        caps = [ex.export_wh + more for ex, more in zip(certain, granted.tolist(), strict=True)]
+        final = tuple(self._exchange(i, WHOLE, cap) for i, cap in enumerate(caps))
+        return final, WHOLE, int(granted.sum() * WHOLE // spare.sum()) if spare.any() else WHOLE
 
-    def _test(self, envelope: Envelope, search: Any, shares: Sequence[int]) -> npt.NDArray[np.bool_]:
-        return envelope.passes(self.solve([search(share) for share in shares]))
+    def _nominated_share(self) -> int:
+        """All of the nominations, or the largest share that fits: what was expected is not what came."""
+        if self._fits(_net(self._exchanges(WHOLE)))[0]:
+            return WHOLE
+        return largest_passing(
+            lambda shares: self._fits(np.vstack([_net(self._exchanges(s)) for s in shares])), WHOLE
+        )
 
-    def solve(self, cases: Sequence[Sequence[Exchange]]) -> Flows:
-        net = np.array([[ex.net_import_wh for ex in case] for case in cases], dtype=np.int64)
-        return solve_net(self._sim.power_flow, net, self._q_kvar)
+    def _granted(self, net: IntArray, spare: IntArray) -> IntArray:
+        """Wh of each home's spare energy that still find room; (connections,)."""
+        if self._fits(net - spare)[0]:
+            return spare
+        share = largest_passing(
+            lambda shares: self._fits(net - spare * np.array(shares)[:, None] // WHOLE), WHOLE
+        )
+        granted: IntArray = spare * share // WHOLE
+        return granted
 
-    def exchanges(self, nominated: int, surplus: int) -> tuple[Exchange, ...]:
-        return tuple(self._exchange(i, nominated, surplus) for i in range(len(self._needs)))
+    def _fits(self, net: IntArray) -> npt.NDArray[np.bool_]:
+        return self._envelope.passes(self._solve(net))
 
-    def _exchange(self, i: int, nominated: int, surplus: int) -> Exchange:
-        home, needs, sold, bought = self._sim.homes[i], self._needs[i], self._sold[i], self._bought[i]
-        firm = home.firm_export_wh
-        cap = firm + max(0, sold - firm) * nominated // WHOLE
-        buys = bought * nominated // WHOLE
-        if surplus:
-            free = exchange(
-                home,
-                needs,
-                sold_wh=min(sold, cap),
-                bought_wh=buys,
-                cap_wh=needs.pv_wh + home.battery_power_wh,
-            )
-            cap += max(0, free.export_wh - cap) * surplus // WHOLE
-        return exchange(home, needs, sold_wh=sold, bought_wh=buys, cap_wh=cap)
+    def _solve(self, net: IntArray) -> Flows:
+        return solve_net(self._sim.power_flow, np.atleast_2d(net), self._q_kvar)
+
+    def _exchanges(self, nominated: int) -> tuple[Exchange, ...]:
+        caps = [self._sim.homes[i].firm_export_wh for i in range(len(self._needs))]
+        caps = [
+            firm + max(0, sold - firm) * nominated // WHOLE
+            for firm, sold in zip(caps, self._sold, strict=True)
+        ]
+        return tuple(self._exchange(i, nominated, cap) for i, cap in enumerate(caps))
+
+    def _exchange(self, i: int, nominated: int, cap: int) -> Exchange:
+        buys = self._bought[i] * nominated // WHOLE
+        return exchange(self._sim.homes[i], self._needs[i], sold_wh=self._sold[i], bought_wh=buys, cap_wh=cap)
+
+
+def _net(exchanges: Sequence[Exchange]) -> IntArray:
+    return np.array([ex.net_import_wh for ex in exchanges], dtype=np.int64)
 
 
 def _outcome(
-    sim: Simulation, plan: SlotPlan, exchanges: tuple[Exchange, ...], flows: Flows, room: tuple[int, int]
+    sim: Simulation, plan: SlotPlan, exchanges: tuple[Exchange, ...], flows: Flows, room: Sequence[int]
 ) -> SlotOutcome:
     losses = to_wh(float(flows.losses_kw[0]))
     at_source = sum(ex.net_import_wh for ex in exchanges) + losses

@@ -155,13 +155,19 @@ def play_slot(
     book, now = SlotBook(plan, min_trade_wh), list(beliefs)
     trades: list[TradeTerms] = []
     refusals: list[Verdict] = []
-    tariff = (plan.tariff.feed_in_per_kwh, plan.tariff.retail_per_kwh)
     for seller, buyer in book.encounters(pairs):
+        flexible = book.buys_flexibly(buyer)
         deal = negotiate(book, strategy, (seller, buyer), (now[seller], now[buyer]), seed=seed, rounds=rounds)
         for side, sells in ((seller, True), (buyer, False)):
-            now[side] = strategy.learn(
-                now[side], sells=sells, price_per_kwh=deal.price_per_kwh if deal else None, tariff=tariff
+            mine = situation_of(
+                plan.tariff,
+                sells=sells,
+                flexible=flexible and not sells,
+                belief_per_kwh=now[side],
+                turn=0,
+                rounds=rounds,
             )
+            now[side] = strategy.learn(mine, deal.price_per_kwh if deal else None)
         bound = _bind(gate, book, deal, (seller, buyer), refusals) if deal else None
         if bound:
             trades.append(bound)

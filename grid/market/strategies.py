@@ -43,10 +43,8 @@ class Strategy(Protocol):
     def target(self, situation: Situation, draw: float) -> int:
         """The price that this side asks for, or bids, in this round."""
 
-    def learn(
-        self, belief_per_kwh: int, *, sells: bool, price_per_kwh: int | None, tariff: tuple[int, int]
-    ) -> int:
-        """The belief after a negotiation: `price_per_kwh` is None if it failed; tariff = (feed-in, retail)."""
+    def learn(self, situation: Situation, price_per_kwh: int | None) -> int:
+        """The belief after a negotiation that ended at a price, or in failure (None)."""
 
 
 def rational_reserve(situation: Situation) -> int:
@@ -75,11 +73,9 @@ class ZeroIntelligence:
         best = situation.retail_per_kwh if situation.sells else situation.feed_in_per_kwh
         return reserve + round((best - reserve) * draw)
 
-    def learn(
-        self, belief_per_kwh: int, *, sells: bool, price_per_kwh: int | None, tariff: tuple[int, int]
-    ) -> int:  # noqa: ARG002  it learns nothing, by definition
+    def learn(self, situation: Situation, price_per_kwh: int | None) -> int:  # noqa: ARG002  it learns from no price, by definition
         """Unchanged."""
-        return belief_per_kwh
+        return situation.belief_per_kwh
 
 
 class Adaptive:
@@ -108,13 +104,11 @@ class Adaptive:
         price = max(reserve, price) if situation.sells else min(reserve, price)
         return min(max(price, situation.feed_in_per_kwh), situation.retail_per_kwh)
 
-    def learn(
-        self, belief_per_kwh: int, *, sells: bool, price_per_kwh: int | None, tariff: tuple[int, int]
-    ) -> int:
+    def learn(self, situation: Situation, price_per_kwh: int | None) -> int:
         """Towards the price of a success; towards the own reserve after a failure."""
-        goal = price_per_kwh if price_per_kwh is not None else tariff[0] if sells else tariff[1]
-        moved = belief_per_kwh + (goal - belief_per_kwh) * self.step_permille // PERMILLE
-        return min(max(moved, tariff[0]), tariff[1])
+        goal = self.reserve(situation) if price_per_kwh is None else price_per_kwh
+        belief = situation.belief_per_kwh
+        return belief + (goal - belief) * self.step_permille // PERMILLE
 
 
 STRATEGIES: dict[str, Strategy] = {strategy.name: strategy for strategy in (ZeroIntelligence(), Adaptive())}
