@@ -106,7 +106,9 @@ def _tuple_plan(field: str, kind: Any) -> _Plan:
     arguments = get_args(kind)
     item = _plan(field, arguments[0])
     many = len(arguments) == 2 and arguments[1] is Ellipsis  # noqa: PLR2004  tuple[X, ...]
-    shape: Any = tuple.__class_getitem__((item.wire_type, ...) if many else (item.wire_type,) * len(arguments))
+    shape: Any = tuple.__class_getitem__(
+        (item.wire_type, ...) if many else (item.wire_type,) * len(arguments)
+    )
     wire_type = Annotated[shape, msgspec.Meta(max_length=MAX_ITEMS)] if many else shape
     decode, encode = item.decode or _same, item.encode or _same
     return _Plan(
@@ -156,6 +158,10 @@ def _class_plan(field: str, kind: type[Any]) -> _Plan:
     return by_field(field) if by_field else _Plan(kind, None, None)
 
 
+def _field(name: str, wire_type: Any, *, optional: bool) -> tuple[str, Any] | tuple[str, Any, Any]:
+    return (name, wire_type, None) if optional else (name, wire_type)
+
+
 class JsonForm(Generic[T]):
     """The JSON form of one structure: its mirror and both conversions.
 
@@ -169,9 +175,10 @@ class JsonForm(Generic[T]):
         self._decode = [(name, plan.decode) for name, plan in plans.items()]
         self._encode = [(name, plan.encode) for name, plan in plans.items()]
         tag = kind.__struct_config__.tag
+        optional = {field.name for field in msgspec.structs.fields(kind) if field.default is None}
         self.mirror = msgspec.defstruct(
             f"{kind.__name__}Json",
-            [(name, plan.wire_type) for name, plan in plans.items()],
+            [_field(name, plan.wire_type, optional=name in optional) for name, plan in plans.items()],
             rename="camel",
             forbid_unknown_fields=True,
             tag=None if kind in _BODIES else tag,

@@ -109,7 +109,9 @@ class _Turn:
             raise RemoteProtocolError("machine_only", f"{message.type} is sent by the state machine alone.")
         self.run(side, both.action)
         if self._take_own(side, message.body) != message.body:
-            raise RemoteProtocolError("stale_view", "Your machine would say this otherwise; look at the channel again.")
+            raise RemoteProtocolError(
+                "stale_view", "Your machine would say this otherwise; look at the channel again."
+            )
         self.log(side, message.id, message.type, message.text)
         self.run(side.other, both.receive)
 

@@ -8,7 +8,7 @@ of what many threads and sockets submit at the same time; `drivers.Floor` makes 
 """
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from django.db import DatabaseError, transaction
 
@@ -21,6 +21,7 @@ from channels_engine.ports import Clock, Directory, Gate, TradeDraft, Transport
 from channels_engine.recent import Recent
 from channels_engine.relay import Hosting, named_offer
 from channels_engine.store import repository
+from channels_engine.store.repository import Known, MessageKey
 from channels_engine.submissions import Due, Outcome, Said, Submission
 
 logger = logging.getLogger(__name__)
@@ -88,6 +89,14 @@ class Runtime:
     def hosting(self, channel: bytes) -> Hosting | None:
         """A channel as it is now."""
         return repository.latest_hosting(channel, self.cache)
+
+    def hostings(self, channels: Iterable[bytes]) -> dict[bytes, Hosting]:
+        """Several channels as they are now."""
+        return repository.load_hostings(channels, self.cache, lock=False)
+
+    def find_known(self, keys: Sequence[MessageKey]) -> dict[MessageKey, Known]:
+        """Which of these messages (channel, sender's side, id) are in the log."""
+        return repository.find_known(keys)
 
     def entries_after(self, channel: bytes, seq: int, known_last: int = 0, limit: int = 256) -> list[Entry]:
         """The log after `seq`: from memory where that holds all up to `known_last`, else from the database."""

@@ -14,10 +14,11 @@ from channels_engine.core import inputs, messages
 from channels_engine.core.errors import RemoteProtocolError
 from channels_engine.core.inputs import Input, Verified
 from channels_engine.core.messages import Body
+from channels_engine.core.negotiation import state_of_version
 from channels_engine.core.signing import verify as verify_signature
-from channels_engine.core.state import Endpoint, Policy, Purpose, Staged
+from channels_engine.core.state import Endpoint, Policy, Purpose
 from channels_engine.core.typed_data import Signable
-from channels_engine.core.types import ChannelState, Domain, EntityContract, Side
+from channels_engine.core.types import DisputeRequest, Domain, EntityContract, Side
 
 S = TypeVar("S", bound=Signable)
 
@@ -123,24 +124,20 @@ def _close_request(body: messages.CloseRequest, sender: Endpoint) -> Inputs:
 
 def _countersign(purpose: Purpose) -> Callable[[Any, Endpoint], Inputs]:
     def check(body: messages.UpdateConfirm, sender: Endpoint) -> Inputs:
-        staged = sender.staged
-        if staged is None or staged.proposer is sender.me or staged.state.version != body.version:
+        state, staged = state_of_version(sender, body.version), sender.staged
+        if state is None:
             raise RemoteProtocolError(
                 "not_staged", f"No state of version {body.version} awaits your signature."
             )
-        if staged.purpose is not purpose:
+        if staged is not None and staged.state is state and staged.purpose is not purpose:
             raise RemoteProtocolError(
                 "wrong_purpose",
                 f"Version {body.version} is staged as a {staged.purpose.value}; confirm it as that.",
             )
-        return _confirmed(staged, body.signature, sender)
+        proof = _signed(sender, state, body.signature)
+        return Inputs(inputs.ActionConfirm(proof), inputs.ReceiveConfirm(proof))
 
     return check
-
-
-def _confirmed(staged: Staged, signature: bytes, sender: Endpoint) -> Inputs:
-    proof: Verified[ChannelState] = _signed(sender, staged.state, signature)
-    return Inputs(inputs.ActionConfirm(proof), inputs.ReceiveConfirm(proof))
 
 
 def _update_abort(body: messages.UpdateAbort, _: Endpoint) -> Inputs:
@@ -154,8 +151,12 @@ def _update_fallback(body: messages.UpdateFallback, _: Endpoint) -> Inputs:
     return Inputs(None, inputs.ReceiveUpdateFallback(body.version))
 
 
-def _dispute_raise(body: messages.DisputeRaise, _: Endpoint) -> Inputs:
-    return Inputs(inputs.ActionDispute(body.reason), inputs.ReceiveDisputeRaise(body.version, body.reason))
+def _dispute_raise(body: messages.DisputeRaise, sender: Endpoint) -> Inputs:
+    request = DisputeRequest(sender.channel, body.version)
+    consent = None if body.signature is None else _signed(sender, request, body.signature)
+    return Inputs(
+        inputs.ActionDispute(body.reason, consent), inputs.ReceiveDisputeRaise(body.version, body.reason)
+    )
 
 
 def _dispute_answer(body: messages.DisputeAnswer, sender: Endpoint) -> Inputs:

@@ -18,7 +18,9 @@ from channels_engine.submissions import Outcome, Refused, Submission
 
 logger = logging.getLogger(__name__)
 MAX_BATCH = 2000
-UNAVAILABLE = Refused("unavailable", "The relay can't store messages now; nothing changed. Send the same id again.")
+UNAVAILABLE = Refused(
+    "unavailable", "The relay can't store messages now; nothing changed. Send the same id again."
+)
 
 
 class _Waiting(NamedTuple):

@@ -250,8 +250,10 @@ def _occasion(change: Change, effect: fx.Effect) -> int:
     """What makes the effect's key unique: the version, or for a change of phase the log's entry."""
     if isinstance(effect, fx.LedgerFinalise):
         return effect.final.state.version
-    if isinstance(effect, fx.LedgerDispute | fx.LedgerResolve):
+    if isinstance(effect, fx.LedgerDispute):
         return effect.newest.state.version
+    if isinstance(effect, fx.LedgerResolve | fx.LedgerFinaliseDisputed):
+        return effect.deadline
     if isinstance(effect, fx.NotifyTraded | fx.NotifySettled):
         return effect.version
     if isinstance(effect, fx.NotifyPhase):
