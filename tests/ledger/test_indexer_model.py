@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from contracts import indexer
@@ -100,7 +100,7 @@ class AuditingStore(MemoryIndexStore[bytes]):
         assert len(delivered) == len(set(delivered))
 
 
-turns = st.lists(st.builds(Turn, st.integers(0, SAFE_DEPTH), st.integers(0, 3)), max_size=30)
+turns = st.lists(st.builds(Turn, st.integers(0, SAFE_DEPTH), st.integers(0, 3)), max_size=60)
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -121,7 +121,8 @@ def settle(chain: TurningChain, store: AuditingStore, start: int, confirmations:
     pytest.fail("the indexer never comes to rest")
 
 
-@given(st.integers(1, 40), turns, st.integers(0, 5), st.integers(0, 3))
+@settings(max_examples=400, deadline=None)
+@given(st.one_of(st.integers(1, 5), st.integers(1, 40)), turns, st.integers(0, 2), st.integers(0, 3))
 def test_follows_every_reorganisation(
     length: int, changes: list[Turn], start: int, confirmations: int
 ) -> None:
@@ -130,7 +131,8 @@ def test_follows_every_reorganisation(
     assert store.events() == chain.events(start, len(chain.blocks) - 1 - confirmations)
 
 
-@given(st.integers(1, 12), turns)
+@settings(max_examples=400, deadline=None)
+@given(st.integers(1, 8), turns)
 def test_follows_a_chain_that_shrinks(length: int, changes: list[Turn]) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(indexer, "SAFE_DEPTH", 1_000)
