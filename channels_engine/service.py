@@ -1,0 +1,84 @@
+"""The engine of this process, as the settings describe it.
+
+Settings (each a dotted path, so that the engine imports nothing of the site):
+
+- `CHANNELS_ENGINE_OWNER_OF`: function from a request's user to its owner id (`str`), or None if it may not trade;
+- `CHANNELS_ENGINE_DOMAIN`: function that gives the EIP-712 `Domain`; called once it is needed;
+- `CHANNELS_ENGINE_GATE`, `CHANNELS_ENGINE_DIRECTORY`: a `ports.Gate` and a `ports.Directory`, or functions that
+  make them; empty for none;
+- `CHANNELS_ENGINE_LISTENERS`: a list of `ports.Listener`.
+"""
+
+import time
+from collections.abc import Sequence
+from functools import cache
+from typing import Any
+
+from django.conf import settings
+from django.utils.module_loading import import_string
+
+from channels_engine.ports import Listener
+from channels_engine.runtime import Runtime
+from channels_engine.wakeups import LayerTransport
+from channels_engine.writer import Writer
+
+
+class WallClock:
+    """`ports.Clock` of the machine."""
+
+    def now(self) -> int:
+        """Seconds since the epoch, UTC."""
+        return int(time.time())
+
+
+def _made(name: str) -> Any:
+    """What a setting names: an object, or what a function or class there makes."""
+    path = getattr(settings, name, "")
+    if not path:
+        return None
+    found = import_string(path)
+    return found() if callable(found) else found
+
+
+@cache
+def transport() -> LayerTransport:
+    """Wake-ups of this process."""
+    return LayerTransport()
+
+
+@cache
+def runtime() -> Runtime:
+    """The runtime of this process."""
+    return Runtime(
+        domain=_made("CHANNELS_ENGINE_DOMAIN"),
+        clock=WallClock(),
+        transport=transport(),
+        gate=_made("CHANNELS_ENGINE_GATE"),
+        directory=_made("CHANNELS_ENGINE_DIRECTORY"),
+    )
+
+
+@cache
+def writer() -> Writer:
+    """The group commit of this process."""
+    return Writer(runtime())
+
+
+def listeners() -> Sequence[Listener]:
+    """Whom the outbox tells."""
+    paths: Sequence[str] = getattr(settings, "CHANNELS_ENGINE_LISTENERS", ())
+    return [import_string(path) for path in paths]
+
+
+def owner_of(user: Any) -> str | None:
+    """Owner id of a signed-in user, or None."""
+    found: str | None = import_string(settings.CHANNELS_ENGINE_OWNER_OF)(user)
+    return found
+
+
+def reset() -> None:
+    """Forget the engine of this process, after the settings changed; stops its writer."""
+    if writer.cache_info().currsize:
+        writer().stop()
+    for made in (writer, runtime, transport):
+        made.cache_clear()
