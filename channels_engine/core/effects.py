@@ -34,21 +34,28 @@ class LedgerFinalise(msgspec.Struct, frozen=True):
 
 
 class LedgerDispute(msgspec.Struct, frozen=True):
-    """Start the dispute timer with our newest co-signed state (version 0 is the opening)."""
+    """Start the dispute timer with our newest co-signed state (version 0 is the opening).
+
+    `consent` is our user's signature under `DisputeRequest`. It is empty after the channel's expiry, when
+    anyone may dispute what the ledger knows, and where the party itself sends the transaction.
+    """
 
     newest: CoSigned
+    consent: bytes = b""
 
 
 class LedgerResolve(msgspec.Struct, frozen=True):
-    """Answer a stale state with a newer one."""
+    """Answer a stale state with a newer one; `deadline` tells one dispute from the next."""
 
     newest: CoSigned
+    deadline: int = 0
 
 
 class LedgerFinaliseDisputed(msgspec.Struct, frozen=True):
-    """Pay out after the challenge period."""
+    """Pay out after the challenge period that ended at `deadline`."""
 
     channel: bytes
+    deadline: int = 0
 
 
 class NotifyPhase(msgspec.Struct, frozen=True):

@@ -27,6 +27,10 @@ class LedgerProtocolError(ProtocolError):
     """The ledger reported something that can't follow from what we know."""
 
 
+class Violation(ProtocolError):  # noqa: N818  not an error by itself: who erred is told by the input
+    """A broken rule. `transition.apply` raises it as the error of whoever caused the input."""
+
+
 class SignatureError(ProtocolError):
     """A signature has the wrong form, is malleable, or is somebody else's."""
 

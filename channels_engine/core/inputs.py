@@ -14,6 +14,7 @@ from channels_engine.core.types import (
     ChannelOpen,
     ChannelState,
     Delivery,
+    DisputeRequest,
     Domain,
     EntityContract,
     Offer,
@@ -175,7 +176,12 @@ class ReceiveUpdateFallback(_Refusal, frozen=True):
 
 
 class ActionDispute(_Reason, frozen=True):
-    """Our user raises a dispute: off-chain first, then on the ledger."""
+    """Our user raises a dispute: off-chain first, then on the ledger.
+
+    `consent` names the current version; the ledger asks for it unless the party itself is the sender.
+    """
+
+    consent: Verified[DisputeRequest] | None = None
 
 
 class ReceiveDisputeRaise(_Refusal, frozen=True):
@@ -201,9 +207,10 @@ class LedgerDisputed(msgspec.Struct, frozen=True):
 
 
 class LedgerResolved(msgspec.Struct, frozen=True):
-    """A newer state was shown and ended the dispute."""
+    """A newer state was shown. It ended the dispute if `deadline` is 0; after expiry the dispute goes on."""
 
     version: int
+    deadline: int = 0
 
 
 class LedgerFinalised(msgspec.Struct, frozen=True):

@@ -174,10 +174,15 @@ class CloseConfirm(Body, frozen=True, tag="close.confirm"):
 
 
 class DisputeRaise(Body, frozen=True, tag="dispute.raise"):
-    """Asks for the missing signature or a newer state before the ledger is asked."""
+    """Asks for the missing signature or a newer state before the ledger is asked.
+
+    `signature` is its sender's under `DisputeRequest(channel, version)`: consent to go to the ledger with
+    it, and an accusation that can be shown. A machine that only asks for data leaves it out.
+    """
 
     version: int
     reason: str
+    signature: bytes | None = None
 
 
 class DisputeAnswer(Body, frozen=True, tag="dispute.answer"):

@@ -52,7 +52,11 @@ class LiveOffer(msgspec.Struct, frozen=True):
 
 
 class Trade(msgspec.Struct, frozen=True):
-    """A co-signed trade that still awaits its metered settlement."""
+    """A co-signed trade that still awaits its metered settlement.
+
+    `id` is the struct hash of its offer, which only one trade of a channel can have; the field `id` of an
+    offer is its offeror's choice, and could be chosen twice to have one delivery settle two trades.
+    """
 
     id: bytes
     seller: Side
@@ -64,8 +68,19 @@ class Trade(msgspec.Struct, frozen=True):
     amount: int
 
 
+class TradesTree(msgspec.Struct, frozen=True):
+    """Append-only Merkle tree of trades: its size and the roots of its perfect subtrees, left to right."""
+
+    size: int = 0
+    peaks: tuple[bytes, ...] = ()
+
+
 class Staged(msgspec.Struct, frozen=True):
-    """A next state that one side has signed and the other not yet."""
+    """A next state that one side has signed and the other not yet.
+
+    It carries all that follows from it (`open_trades`, `tree`), so that it may become current on whatever
+    it was based. `offer` is the evidence that an acceptor may bring to the ledger.
+    """
 
     purpose: Purpose
     state: ChannelState
@@ -74,30 +89,36 @@ class Staged(msgspec.Struct, frozen=True):
     expires_at: int
     trade: Trade | None = None
     settles: tuple[bytes, ...] = ()
-
-
-class TradesTree(msgspec.Struct, frozen=True):
-    """Append-only Merkle tree of trades: its size and the roots of its perfect subtrees, left to right."""
-
-    size: int = 0
-    peaks: tuple[bytes, ...] = ()
+    refund: int = 0
+    open_trades: tuple[Trade, ...] = ()
+    tree: TradesTree = TradesTree()
+    offer: LiveOffer | None = None
 
 
 class Dispute(msgspec.Struct, frozen=True):
-    """A dispute on the ledger."""
+    """A dispute on the ledger: `answered` with a newer state, or `claimed` after its deadline."""
 
     version: int
     deadline: int
     answered: bool = False
+    claimed: bool = False
 
 
 class Policy(msgspec.Struct, frozen=True):
-    """What one party's own machine insists on; not agreed with the peer, never signed."""
+    """What one party's own machine insists on; not agreed with the peer, never signed.
+
+    A proposer waits `confirm_grace_s` longer than the peer may confirm, so that honest clocks and delays
+    make no fallback. `close_timeout_s` is how long the peer has to bring the final state to the ledger.
+    """
 
     update_timeout_s: int = 30
     settle_timeout_s: int = 60
     dispute_timeout_s: int = 30
     max_live_offers: int = 16
+    confirm_grace_s: int = 10
+    opening_grace_s: int = 120
+    close_timeout_s: int = 60
+    max_open_trades: int = 1024
 
 
 class Endpoint(msgspec.Struct, frozen=True):
@@ -106,6 +127,13 @@ class Endpoint(msgspec.Struct, frozen=True):
     `wake_at` is the time at which the runtime must bring `TimerElapsed`, or None.
     `highest_version` is the highest version that either side is known to have signed: never reused.
     `dropped` is our own proposal that fell back: the peer may still use our signature (invariant 10).
+    `offers` are those of the current version that may be accepted; expired ones leave with the next offer.
+    `ledger_version` is the highest version that the ledger has shown. Above `current` it means that we lost
+    data, or that the peer used our signature without telling: nothing of ours is newer then.
+    `history_lost` says that `current` was learned without its trades: it can be closed, not traded upon.
+    `dispute_due` is when a raised dispute goes to the ledger, with the `consent` that our user signed.
+    `finalise_due` is when we close on the ledger ourselves, if the peer has not.
+    `payout` is what the ledger paid to A and B.
     """
 
     domain: Domain
@@ -126,6 +154,12 @@ class Endpoint(msgspec.Struct, frozen=True):
     tree: TradesTree = TradesTree()
     dispute: Dispute | None = None
     wake_at: int | None = None
+    ledger_version: int = 0
+    history_lost: bool = False
+    dispute_due: int | None = None
+    consent: bytes = b""
+    finalise_due: int | None = None
+    payout: tuple[int, int] | None = None
 
     @property
     def peer(self) -> Side:

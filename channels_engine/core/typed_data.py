@@ -19,6 +19,7 @@ from channels_engine.core.types import (
     CreditAgreement,
     CreditNote,
     Delivery,
+    DisputeRequest,
     Domain,
     EntityContract,
     MeterReading,
@@ -38,6 +39,7 @@ Signable: TypeAlias = (
     | ChannelOpen
     | Offer
     | ChannelState
+    | DisputeRequest
     | Delivery
     | MeterReading
 )
@@ -66,6 +68,7 @@ TYPE_STRINGS: Mapping[type, str] = MappingProxyType(
             "ChannelState(bytes32 channel,uint64 version,uint64 base,uint96 balanceA,uint96 balanceB,"
             "uint64 energyToA,uint64 energyToB,bytes32 tradesRoot,bool isFinal)"
         ),
+        DisputeRequest: "DisputeRequest(bytes32 channel,uint64 version)",
         Delivery: "Delivery(bytes32 channel,bytes32 trade,uint64 deliveredWh)",
         MeterReading: (
             "MeterReading(bytes32 meter,uint64 slotStart,uint64 slotEnd,uint64 importWh,uint64 exportWh,"
@@ -123,6 +126,7 @@ _TERMS, _TERMS_TYPE = _encoder(EntityContract)
 _OPEN, _OPEN_TYPE = _encoder(ChannelOpen)
 _OFFER, _OFFER_TYPE = _encoder(Offer)
 _STATE, _STATE_TYPE = _encoder(ChannelState)
+_REQUEST, _REQUEST_TYPE = _encoder(DisputeRequest)
 _DELIVERY, _DELIVERY_TYPE = _encoder(Delivery)
 _READING, _READING_TYPE = _encoder(MeterReading)
 
@@ -222,6 +226,11 @@ def _state(value: ChannelState) -> bytes:
     )
 
 
+def _request(value: DisputeRequest) -> bytes:
+    _sized(32, value.channel)
+    return _REQUEST(_REQUEST_TYPE, value.channel, value.version)
+
+
 def _delivery(value: Delivery) -> bytes:
     _sized(32, value.channel, value.trade)
     return _DELIVERY(_DELIVERY_TYPE, value.channel, value.trade, value.delivered_wh)
@@ -249,6 +258,7 @@ _ENCODERS: Mapping[type, Callable[[Any], bytes]] = MappingProxyType(
         ChannelOpen: _open,
         Offer: _offer,
         ChannelState: _state,
+        DisputeRequest: _request,
         Delivery: _delivery,
         MeterReading: _reading,
     },

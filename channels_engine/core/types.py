@@ -131,6 +131,16 @@ class ChannelState(msgspec.Struct, frozen=True):
     is_final: bool
 
 
+class DisputeRequest(msgspec.Struct, frozen=True):
+    """A party's word that it disputes with this version.
+
+    Both signatures under a state are in both sides' hands and can't tell who disputes.
+    """
+
+    channel: bytes
+    version: int
+
+
 class Delivery(msgspec.Struct, frozen=True):
     """The metering operator's word on how much of one trade was delivered."""
 

@@ -1,0 +1,102 @@
+"""A state becomes current because both sides signed it: the one place that replaces `current`."""
+
+from msgspec.structs import replace
+
+from channels_engine.core import effects as fx
+from channels_engine.core.evidence import ledger_ready
+from channels_engine.core.messages import DisputeAnswer, UpdateAbort
+from channels_engine.core.state import CoSigned, Endpoint, Phase, Purpose, Staged
+from channels_engine.core.types import Side
+
+Step = tuple[Endpoint, tuple[fx.Effect, ...]]
+
+
+def adopt(endpoint: Endpoint, proposal: Staged, countersignature: bytes, now: int) -> Step:
+    """Make a proposal current that its other side has countersigned."""
+    ordered = (proposal.signature, countersignature)
+    by_a, by_b = ordered if proposal.proposer is Side.A else ordered[::-1]
+    after, refusals = _with_current(endpoint, CoSigned(proposal.state, by_a, by_b))
+    after = replace(after, open_trades=proposal.open_trades, tree=proposal.tree, history_lost=False)
+    told = _told(proposal)
+    if endpoint.phase is Phase.DISPUTED:
+        return _answering(after, (*refusals, told))
+    if proposal.purpose is not Purpose.CLOSE:
+        return after, (*refusals, told)
+    return _closing(after, (*refusals, told), proposal, now)
+
+
+def adopt_unknown(endpoint: Endpoint, current: CoSigned, now: int) -> Step:
+    """Make a co-signed state current whose trades we don't know: we lost data, and the peer restored the state."""
+    after, refusals = _with_current(endpoint, current)
+    after = replace(after, open_trades=(), history_lost=True)
+    effects = (*refusals, fx.NotifyPhase("learned a newer state from the peer"))
+    if endpoint.phase is Phase.DISPUTED:
+        return _answering(after, effects)
+    if current.state.is_final:
+        return replace(after, phase=Phase.CLOSING, finalise_due=now), effects
+    return after, effects
+
+
+def _with_current(endpoint: Endpoint, current: CoSigned) -> Step:
+    """Replace `current`; what was staged or dropped is over, or stays behind as our unanswered signature."""
+    version = current.state.version
+    ours = [
+        item
+        for item in (endpoint.staged, endpoint.dropped)
+        if item is not None and item.proposer is endpoint.me and item.state.version > version
+    ]
+    phase = Phase.DISPUTED if endpoint.phase is Phase.DISPUTED else Phase.OPEN
+    after = replace(
+        endpoint,
+        phase=phase,
+        current=current,
+        highest_version=max(endpoint.highest_version, version),
+        offers=(),
+        staged=None,
+        dropped=ours[0] if ours else None,
+        dispute_due=None,
+        consent=b"",
+    )
+    staged = endpoint.staged
+    if staged is None or staged.proposer is endpoint.me or staged.state.version <= version:
+        return after, ()
+    return after, (fx.SendMessage(UpdateAbort(staged.state.version, "stale_base")),)
+
+
+def _told(proposal: Staged) -> fx.Effect:
+    version = proposal.state.version
+    if proposal.trade is not None:
+        return fx.NotifyTraded(proposal.trade, version)
+    if proposal.purpose is Purpose.SETTLE:
+        return fx.NotifySettled(proposal.settles, proposal.refund, version)
+    return fx.NotifyPhase("both signed the final state")
+
+
+def _closing(after: Endpoint, effects: tuple[fx.Effect, ...], proposal: Staged, now: int) -> Step:
+    """Who completes the signatures finalises at once; the proposer does, if that has not come in time."""
+    if proposal.proposer is after.me:
+        due = now + after.policy.close_timeout_s
+        return replace(after, phase=Phase.CLOSING, finalise_due=due), effects
+    return replace(after, phase=Phase.CLOSING), (*effects, fx.LedgerFinalise(ledger_ready(after)))
+
+
+def _answering(after: Endpoint, effects: tuple[fx.Effect, ...]) -> Step:
+    answered, answer = answer_dispute(after)
+    return answered, (*effects, *answer)
+
+
+def answer_dispute(endpoint: Endpoint) -> Step:
+    """Bring our newest state to the ledger, if it is newer than the disputed one (the watchtower's duty)."""
+    dispute, current = endpoint.dispute, endpoint.current
+    if dispute is None or current is None or current.state.version <= dispute.version:
+        return endpoint, ()
+    answer = fx.LedgerResolve(ledger_ready(endpoint), dispute.deadline)
+    return replace(endpoint, dispute=replace(dispute, answered=True)), (answer,)
+
+
+def answer_with_newest(endpoint: Endpoint) -> tuple[fx.Effect, ...]:
+    """Our newest co-signed state for the peer. Version 0 it can see on the ledger."""
+    if endpoint.current is None or endpoint.current.state.version == 0:
+        return ()
+    newest = ledger_ready(endpoint)
+    return (fx.SendMessage(DisputeAnswer(newest.state, newest.signature_a, newest.signature_b)),)

@@ -1,0 +1,165 @@
+"""Disputes: raised off-chain first, judged by the ledger; and what the ledger says is done.
+
+The watchtower is here: a stale state on the ledger is answered at once with our newest one.
+"""
+
+from msgspec.structs import replace
+
+from channels_engine.core import effects as fx
+from channels_engine.core import inputs
+from channels_engine.core.adoption import adopt, adopt_unknown, answer_dispute, answer_with_newest
+from channels_engine.core.errors import Violation
+from channels_engine.core.evidence import ledger_ready
+from channels_engine.core.messages import DisputeRaise, UpdateAbort, UpdateFallback
+from channels_engine.core.rules import current_of, require_signer
+from channels_engine.core.state import CoSigned, Dispute, Endpoint, Phase, Staged
+from channels_engine.core.types import ChannelState, DisputeRequest, Side
+
+Step = tuple[Endpoint, tuple[fx.Effect, ...]]
+
+
+def raise_dispute(endpoint: Endpoint, change: inputs.ActionDispute, now: int) -> Step:
+    """Ask the peer for what is missing; when the timer ends without it, the ledger is asked."""
+    if endpoint.dispute_due is not None:
+        raise Violation(
+            "dispute_pending", "A dispute is raised already; it goes to the ledger when its time is up."
+        )
+    version, consent = current_of(endpoint).state.version, change.consent
+    if consent is not None:
+        require_signer(endpoint, consent, endpoint.me)
+        if consent.value != DisputeRequest(endpoint.channel, version):
+            raise Violation("wrong_consent", f"Sign the dispute of this channel's current version {version}.")
+    signature = None if consent is None else consent.signature
+    raised = replace(
+        endpoint,
+        dispute_due=now + endpoint.policy.dispute_timeout_s,
+        consent=signature or b"",
+    )
+    return raised, (fx.SendMessage(DisputeRaise(version, change.reason, signature)),)
+
+
+def asked(endpoint: Endpoint, change: inputs.ReceiveDisputeRaise, _: int) -> Step:
+    """The peer asks for our newest state: it gets it, if it is newer than its own."""
+    if current_of(endpoint).state.version <= change.version:
+        return endpoint, ()
+    return endpoint, answer_with_newest(endpoint)
+
+
+def answered(endpoint: Endpoint, change: inputs.ReceiveDisputeAnswer, now: int) -> Step:
+    """The peer's newest co-signed state: taken if it is newer than ours, which ends an off-chain dispute."""
+    state = change.by_a.value
+    require_signer(endpoint, change.by_a, Side.A)
+    require_signer(endpoint, change.by_b, Side.B)
+    if state != change.by_b.value or state.channel != endpoint.channel:
+        raise Violation("wrong_state", "Both signatures must be under one state of this channel.")
+    if state.version <= current_of(endpoint).state.version:
+        return endpoint, ()
+    known = _proposal_of(endpoint, state)
+    if known is None:
+        return adopt_unknown(endpoint, CoSigned(state, change.by_a.signature, change.by_b.signature), now)
+    counter = change.by_b if known.proposer is Side.A else change.by_a
+    return adopt(endpoint, known, counter.signature, now)
+
+
+def _proposal_of(endpoint: Endpoint, state: ChannelState) -> Staged | None:
+    known = (endpoint.staged, endpoint.dropped)
+    return next((item for item in known if item is not None and item.state == state), None)
+
+
+def elapsed(endpoint: Endpoint, reason: str, consent: bytes) -> Step:
+    """Go to the ledger with our newest state."""
+    effect = fx.LedgerDispute(ledger_ready(endpoint), consent)
+    halted, effects = _halted(endpoint)
+    return halted, (*effects, effect, fx.NotifyPhase(reason))
+
+
+def _halted(endpoint: Endpoint) -> Step:
+    """Disputed: nothing is staged or offered any more, and the peer is told."""
+    staged = endpoint.staged
+    mine = staged is not None and staged.proposer is endpoint.me
+    halted = replace(
+        endpoint,
+        phase=Phase.DISPUTED,
+        staged=None,
+        dropped=staged if mine else endpoint.dropped,
+        offers=(),
+        dispute_due=None,
+        consent=b"",
+        finalise_due=None,
+    )
+    if staged is None:
+        return halted, ()
+    version = staged.state.version
+    return halted, (fx.SendMessage(UpdateFallback(version) if mine else UpdateAbort(version, "disputed")),)
+
+
+def disputed(endpoint: Endpoint, change: inputs.LedgerDisputed, _: int) -> Step:
+    """Somebody disputes on the ledger: answer a stale version at once, wait on our own, learn from a newer."""
+    known = endpoint.dispute
+    if known is not None and (known.version, known.deadline) == (change.version, change.deadline):
+        return endpoint, ()
+    halted, effects = _halted(endpoint)
+    seen = _seen(replace(halted, dispute=Dispute(change.version, change.deadline)), change.version)
+    after, answer = answer_dispute(seen)
+    told = fx.NotifyPhase(f"disputed on the ledger with version {change.version}")
+    return after, (*effects, *answer, *_ask_for_newer(after), told)
+
+
+def _seen(endpoint: Endpoint, version: int) -> Endpoint:
+    return replace(endpoint, ledger_version=max(endpoint.ledger_version, version))
+
+
+def _ask_for_newer(endpoint: Endpoint) -> tuple[fx.Effect, ...]:
+    """If the ledger knows more than we do, nothing of ours can be called newer: ask the peer for its state."""
+    version = current_of(endpoint).state.version
+    if endpoint.ledger_version <= version:
+        return ()
+    return (fx.SendMessage(DisputeRaise(version, f"the ledger knows version {endpoint.ledger_version}")),)
+
+
+def resolved(endpoint: Endpoint, change: inputs.LedgerResolved, now: int) -> Step:
+    """A newer state was shown. The channel goes on; after its expiry the dispute does, with that state."""
+    if change.deadline:
+        return disputed(endpoint, inputs.LedgerDisputed(change.version, change.deadline), now)
+    seen = _seen(endpoint, change.version)
+    if endpoint.phase is not Phase.DISPUTED:
+        return seen, ()
+    told = fx.NotifyPhase(f"dispute resolved on the ledger with version {change.version}")
+    if current_of(seen).state.is_final:
+        closing = replace(seen, phase=Phase.CLOSING, dispute=None)
+        return closing, (fx.LedgerFinalise(ledger_ready(closing)), told)
+    opened = replace(seen, phase=Phase.OPEN, dispute=None)
+    return opened, (*_ask_for_newer(opened), told)
+
+
+def finalised(endpoint: Endpoint, change: inputs.LedgerFinalised, _: int) -> Step:
+    """The ledger has paid out: the end, whatever we thought before."""
+    if endpoint.phase is Phase.CLOSED and endpoint.payout == (change.balance_a, change.balance_b):
+        return endpoint, ()
+    paid, opening = change.balance_a + change.balance_b, endpoint.opening
+    if paid != opening.funding_a + opening.funding_b or min(change.balance_a, change.balance_b) < 0:
+        raise Violation(
+            "not_conserved",
+            f"The ledger reports a payout of {paid}, funded were {opening.funding_a + opening.funding_b}; "
+            "check the node and the contract's address.",
+        )
+    closed = replace(
+        _halted(endpoint)[0],
+        phase=Phase.CLOSED,
+        dropped=None,
+        dispute=None,
+        ledger_version=max(endpoint.ledger_version, change.version),
+        payout=(change.balance_a, change.balance_b),
+    )
+    return closed, (fx.NotifyPhase(f"closed on the ledger with version {change.version}"),)
+
+
+def claim(endpoint: Endpoint, dispute: Dispute) -> Step:
+    """The challenge period is over: have the disputed state paid out."""
+    claimed = replace(endpoint, dispute=replace(dispute, claimed=True))
+    return claimed, (fx.LedgerFinaliseDisputed(endpoint.channel, dispute.deadline),)
+
+
+def finalise_late(endpoint: Endpoint) -> Step:
+    """The peer signed the final state and left it to us to bring it to the ledger."""
+    return replace(endpoint, finalise_due=None), (fx.LedgerFinalise(ledger_ready(endpoint)),)

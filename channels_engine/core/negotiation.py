@@ -1,0 +1,65 @@
+"""What a client signs: drafts of the next state, for browsers' servers, agents and tests.
+
+All raise `LocalProtocolError` where the draft can't be made.
+"""
+
+from collections.abc import Callable, Sequence
+from functools import wraps
+from typing import ParamSpec, TypeVar
+
+from channels_engine.core.drafts import draft_final, draft_settlement, draft_trade
+from channels_engine.core.errors import LocalProtocolError, Violation
+from channels_engine.core.offers import live_offer
+from channels_engine.core.rules import own_version
+from channels_engine.core.state import Endpoint
+from channels_engine.core.types import ChannelState, Delivery, DisputeRequest
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+def _local(draft: Callable[P, R]) -> Callable[P, R]:
+    @wraps(draft)
+    def wrapper(*args: P.args, **kwargs: P.kwargs) -> R:
+        try:
+            return draft(*args, **kwargs)
+        except Violation as violation:
+            raise LocalProtocolError(violation.code, violation.message) from None
+
+    return wrapper
+
+
+def next_version(endpoint: Endpoint) -> int:
+    """The version that our next proposal must have: above all known ones, odd for A, even for B."""
+    return own_version(endpoint)
+
+
+@_local
+def next_state_for_offer(endpoint: Endpoint, offer: bytes) -> ChannelState:
+    """The state that accepts the peer's live offer with this `Offer.id`."""
+    live = live_offer(endpoint, offer, endpoint.peer)
+    return draft_trade(endpoint, live, endpoint.me, own_version(endpoint)).state
+
+
+@_local
+def next_state_for_settlement(endpoint: Endpoint, deliveries: Sequence[Delivery]) -> ChannelState:
+    """The state that settles these deliveries, in this order (it decides whose refund the balance covers)."""
+    return draft_settlement(endpoint, deliveries, endpoint.me, own_version(endpoint)).state
+
+
+@_local
+def final_state(endpoint: Endpoint) -> ChannelState:
+    """The state that closes the channel as it is."""
+    return draft_final(endpoint, endpoint.me, own_version(endpoint)).state
+
+
+def dispute_request(endpoint: Endpoint) -> DisputeRequest:
+    """What our user signs to let a dispute go to the ledger."""
+    version = endpoint.current.state.version if endpoint.current else 0
+    return DisputeRequest(endpoint.channel, version)
+
+
+def state_of_version(endpoint: Endpoint, version: int) -> ChannelState | None:
+    """The staged, dropped or current state of this version: what a confirmation of it signs."""
+    known = (endpoint.staged, endpoint.dropped, endpoint.current)
+    return next((item.state for item in known if item is not None and item.state.version == version), None)

@@ -1,0 +1,215 @@
+"""What must hold, whoever acts: of offers, states, signers and endpoints.
+
+Functions raise `Violation`; `transition.apply` turns it into the error of whoever caused the input.
+"""
+
+from typing import Any
+
+from channels_engine.core.amounts import amount_of
+from channels_engine.core.errors import InvariantError, Violation
+from channels_engine.core.inputs import Verified
+from channels_engine.core.state import CoSigned, Endpoint, Phase, Staged
+from channels_engine.core.types import (
+    SLOT_SECONDS,
+    ZERO_HASH,
+    ChannelOpen,
+    ChannelState,
+    Offer,
+    Side,
+)
+
+UINT64_MAX = 2**64 - 1
+UINT96_MAX = 2**96 - 1
+MAX_VERSION_LEAP = 2**20
+
+
+def balance_of(state: ChannelState, side: Side) -> int:
+    """Balance of a side in micro-units."""
+    return state.balance_b if side else state.balance_a
+
+
+def seller_of(offer: Offer, offeror: Side) -> Side:
+    """Which side delivers energy."""
+    return offeror if offer.offeror_sells else offeror.other
+
+
+def opening_state(channel: bytes, opening: ChannelOpen) -> ChannelState:
+    """Version 0: the state that follows from the opening itself, and is never signed as a state."""
+    return ChannelState(channel, 0, 0, opening.funding_a, opening.funding_b, 0, 0, ZERO_HASH, is_final=False)
+
+
+def current_of(endpoint: Endpoint) -> CoSigned:
+    """The newest co-signed state.
+
+    Raises:
+        Violation: The channel isn't open yet.
+    """
+    if endpoint.current is None:
+        raise Violation("not_open", "The channel has no co-signed state yet; wait until it is open.")
+    return endpoint.current
+
+
+def require_signer(endpoint: Endpoint, signed: Verified[Any], side: Side) -> None:
+    """Refuse a value that is signed by anyone but `side`'s session key."""
+    if signed.signer != endpoint.terms.party(side):
+        raise Violation(
+            "wrong_signer", f"Signed by 0x{signed.signer.hex()}, which is not party {side.name}'s key."
+        )
+
+
+def own_version(endpoint: Endpoint) -> int:
+    """The version of our next proposal: above all known ones; odd for side A, even for side B.
+
+    With a parity each, proposals that cross never share a version, so that no side is ever asked to sign
+    a second state of one version, and of two crossing proposals the higher wins on both sides.
+    """
+    known = endpoint.current.state.version if endpoint.current else 0
+    version = max(known, endpoint.highest_version) + 1
+    return version + ((version + endpoint.me) & 1 ^ 1)
+
+
+def require_peer_version(endpoint: Endpoint, version: int) -> None:
+    """Refuse a peer's version of the wrong parity, or one that leaps so far that versions would run out."""
+    if (version + endpoint.peer) & 1 == 0:
+        raise Violation(
+            "version_parity", "Side A proposes odd versions and side B even ones; take the next of yours."
+        )
+    require_no_leap(endpoint, version)
+
+
+def require_no_leap(endpoint: Endpoint, version: int) -> None:
+    """Refuse a version far above all known ones: a peer could use up the 64 bits in one step."""
+    if version > endpoint.highest_version + MAX_VERSION_LEAP:
+        raise Violation(
+            "version_leap",
+            f"Version {version} leaps over more than {MAX_VERSION_LEAP} versions; count up.",
+        )
+
+
+def check_offer(endpoint: Endpoint, offer: Offer, offeror: Side, now: int) -> None:
+    """Refuse an offer that could not be accepted now."""
+    state = current_of(endpoint).state
+    if offer.channel != endpoint.channel:
+        raise Violation("wrong_channel", "The offer names another channel; sign it for this one.")
+    if offer.base_version != state.version:
+        raise Violation(
+            "stale_base",
+            f"The offer is for version {offer.base_version}, the channel is at {state.version}; sign it anew.",
+        )
+    if now >= offer.valid_until or now >= endpoint.opening.expiry:
+        raise Violation("offer_expired", f"The offer or the channel expired before {now}; sign a later one.")
+    _check_slot(offer)
+    _check_amount(state, offer, seller_of(offer, offeror))
+
+
+def _check_slot(offer: Offer) -> None:
+    whole = offer.slot_start % SLOT_SECONDS == 0 and offer.slot_end % SLOT_SECONDS == 0
+    if not whole or offer.slot_start >= offer.slot_end:
+        raise Violation(
+            "bad_slot", f"A delivery slot is a span of whole {SLOT_SECONDS}-second steps; align it."
+        )
+
+
+def _check_amount(state: ChannelState, offer: Offer, seller: Side) -> None:
+    if offer.quantity_wh <= 0:
+        raise Violation("no_quantity", "An offer must be of at least one watt-hour.")
+    received = state.energy_to_a if seller is Side.B else state.energy_to_b
+    if received + offer.quantity_wh > UINT64_MAX:
+        raise Violation(
+            "energy_overflow", "The channel's energy counter would overflow; open another channel."
+        )
+    amount, balance = amount_of(offer.quantity_wh, offer.price_per_kwh), balance_of(state, seller.other)
+    if amount > balance:
+        raise Violation(
+            "insufficient_balance",
+            f"The trade costs {amount} micro-units and the buyer has {balance} in this channel; trade less.",
+        )
+
+
+def check_conservation(opening: ChannelOpen, state: ChannelState) -> None:
+    """Raise if a state creates or destroys money.
+
+    Raises:
+        InvariantError: Balances are negative or don't sum to the funding (invariant 1).
+    """
+    if state.balance_a < 0 or state.balance_b < 0 or state.energy_to_a < 0 or state.energy_to_b < 0:
+        raise InvariantError(
+            f"Version {state.version} holds a negative balance or energy; nothing may be stored."
+        )
+    funded = opening.funding_a + opening.funding_b
+    if state.balance_a + state.balance_b != funded:
+        raise InvariantError(
+            f"Version {state.version} sums to {state.balance_a + state.balance_b}, funded were {funded}; "
+            "nothing may be stored.",
+        )
+    if funded > UINT96_MAX or max(state.energy_to_a, state.energy_to_b, state.version) > UINT64_MAX:
+        raise InvariantError(f"Version {state.version} exceeds the ledger's integers; nothing may be stored.")
+
+
+def check_invariants(before: Endpoint | None, after: Endpoint) -> None:
+    """Raise if a step broke what must always hold. Only what changed is checked again.
+
+    Raises:
+        InvariantError: A bug of ours; nothing of `after` may be stored.
+    """
+    current, staged = after.current, after.staged
+    if (staged is not None) != (after.phase is Phase.STAGED):
+        raise InvariantError(
+            f"Phase {after.phase.name} and a staged state exclude each other or belong together."
+        )
+    if before is None:
+        return
+    if current is not None and current is not before.current:
+        _check_current(before, after, current)
+    if staged is not None and staged is not before.staged:
+        _check_staged(after, staged)
+    if after.highest_version < before.highest_version:
+        raise InvariantError("The highest known version went down.")
+
+
+def _check_current(before: Endpoint, after: Endpoint, current: CoSigned) -> None:
+    check_conservation(after.opening, current.state)
+    old = before.current
+    if old is not None and current.state.version <= old.state.version:
+        raise InvariantError(f"Version {current.state.version} does not follow {old.state.version}.")
+    if after.highest_version < current.state.version:
+        raise InvariantError("The highest known version is below the current one.")
+
+
+def _check_staged(after: Endpoint, staged: Staged) -> None:
+    check_conservation(after.opening, staged.state)
+    if after.current is None or staged.state.base != after.current.state.version:
+        raise InvariantError("A staged state must follow from the current one.")
+    if staged.state.version > after.highest_version:
+        raise InvariantError("A staged state's version must be among the known ones.")
+
+
+def earliest_due(endpoint: Endpoint) -> int | None:
+    """When the clock must be asked next: the earliest thing due, or None."""
+    match endpoint.phase:
+        case Phase.REQUESTED:
+            return endpoint.opening.open_by
+        case Phase.FUNDING:
+            return endpoint.opening.open_by + endpoint.policy.opening_grace_s
+        case Phase.OPEN | Phase.STAGED:
+            return _trading_due(endpoint)
+        case Phase.CLOSING:
+            return endpoint.finalise_due
+        case Phase.DISPUTED if endpoint.dispute is not None and not endpoint.dispute.claimed:
+            return endpoint.dispute.deadline
+        case _:
+            return None
+
+
+def _trading_due(endpoint: Endpoint) -> int:
+    due = endpoint.opening.expiry
+    if endpoint.dispute_due is not None:
+        due = min(due, endpoint.dispute_due)
+    staged = endpoint.staged
+    return due if staged is None else min(due, staged_until(endpoint, staged))
+
+
+def staged_until(endpoint: Endpoint, staged: Staged) -> int:
+    """When a staged state is given up: its proposer waits a little longer than its countersigner may sign."""
+    grace = endpoint.policy.confirm_grace_s if staged.proposer is endpoint.me else 0
+    return staged.expires_at + grace
