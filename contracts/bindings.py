@@ -31,9 +31,9 @@ from contracts.records import (
     Agreement,
     Channel,
     ChannelStatus,
+    DisputeCounts,
     Disputer,
     NoteAccount,
-    Pair,
     Record,
     TokenDomain,
     Treasury,
@@ -42,17 +42,18 @@ from contracts.records import (
 
 @dataclass(frozen=True, slots=True)
 class SignedState:
-    """A co-signed channel state with its opening, as the registry wants it."""
+    """A co-signed channel state with its pair's terms and its opening, as the registry wants it."""
 
+    terms: EntityContract
     opening: ChannelOpen
     state: ChannelState
     signature_a: bytes
     signature_b: bytes
 
     def words(self) -> tuple[Any, ...]:
-        """The four arguments in the order of the contract's `Closing`."""
+        """The five arguments in the order of the contract's `Closing`."""
         signatures = compact(self.signature_a), compact(self.signature_b)
-        return _opening(self.opening), _state(self.state), *signatures
+        return _terms(self.terms), _opening(self.opening), _state(self.state), *signatures
 
 
 @dataclass(frozen=True, slots=True)
@@ -242,7 +243,7 @@ class EntityContracts(_Payouts):
     """The registry of pairs, their channels and disputes (the paper's ESC)."""
 
     _OPEN: ClassVar[tuple[str, ...]] = (OPENING, SIGNATURE, SIGNATURE, "bytes", "bytes")
-    _CO_SIGNED: ClassVar[tuple[str, ...]] = (OPENING, STATE, SIGNATURE, SIGNATURE)
+    _CO_SIGNED: ClassVar[tuple[str, ...]] = (TERMS, OPENING, STATE, SIGNATURE, SIGNATURE)
 
     def create(self, terms: EntityContract, signature_a: bytes, signature_b: bytes) -> Call:
         """Makes a pair from terms that both session keys signed."""
@@ -251,15 +252,18 @@ class EntityContracts(_Payouts):
 
     def open_channel(
         self,
+        terms: EntityContract,
         opening: ChannelOpen,
         signature_a: bytes,
         signature_b: bytes,
+        *,
         funding_a: FundingProof = None,
         funding_b: FundingProof = None,
     ) -> Call:
         """Opens a channel and funds both sides in one transaction."""
         values = _open_values(opening, signature_a, signature_b, funding_a, funding_b)
-        return self._write("open channel", "openChannel", self._OPEN, values)
+        types = [TERMS, *self._OPEN]
+        return self._write("open channel", "openChannel", types, [_terms(terms), *values])
 
     def create_and_open(
         self,
@@ -284,7 +288,7 @@ class EntityContracts(_Payouts):
         return self._write("close channel", "finalise", self._CO_SIGNED, closing.words())
 
     def finalise_many(self, closings: Sequence[SignedState]) -> Call:
-        """Closes many channels; those closed already are passed over."""
+        """Closes many channels; those not open (any more) are passed over."""
         values = [[closing.words() for closing in closings]]
         return self._write(f"close {len(closings)} channels", "finaliseMany", [f"{CLOSING}[]"], values)
 
@@ -293,21 +297,24 @@ class EntityContracts(_Payouts):
         values = [*disputed.words(), optional_signature(consent)]
         return self._write("dispute channel", "dispute", [*self._CO_SIGNED, "bytes"], values)
 
-    def dispute_known(self, opening: ChannelOpen, consent: bytes | None = None) -> Call:
+    def dispute_known(
+        self, terms: EntityContract, opening: ChannelOpen, consent: bytes | None = None
+    ) -> Call:
         """Starts the challenge period with what the ledger knows (version 0, or an earlier dispute's state).
 
         Signed over `DisputeRequest` by a party unless one sends it; after the expiry by anybody.
         """
-        values = [_opening(opening), optional_signature(consent)]
-        return self._write("dispute channel as known", "disputeKnown", [OPENING, "bytes"], values)
+        values = [_terms(terms), _opening(opening), optional_signature(consent)]
+        return self._write("dispute channel as known", "disputeKnown", [TERMS, OPENING, "bytes"], values)
 
     def resolve(self, newer: SignedState) -> Call:
         """Answers a dispute by a newer co-signed state."""
         return self._write("answer dispute", "resolve", self._CO_SIGNED, newer.words())
 
-    def finalise_disputed(self, opening: ChannelOpen) -> Call:
+    def finalise_disputed(self, terms: EntityContract, opening: ChannelOpen) -> Call:
         """Pays out after the challenge period."""
-        return self._write("pay out disputed channel", "finaliseDisputed", [OPENING], [_opening(opening)])
+        values = [_terms(terms), _opening(opening)]
+        return self._write("pay out disputed channel", "finaliseDisputed", [TERMS, OPENING], values)
 
     def factory(self, eth_call: EthCall) -> bytes:
         """The factory that made this registry."""
@@ -317,23 +324,23 @@ class EntityContracts(_Payouts):
         """Whether notes of the contract `source` can fund channels."""
         return bool(self._read(eth_call, "isMerchantContract", ["address"], [source], "bool"))
 
-    def pair_of(self, eth_call: EthCall, scid: bytes) -> Pair:
-        """A pair and its dispute record; its parties are the zero address if it is unknown."""
-        returns = "(address,uint32,uint16,uint16,uint16,uint16,address,uint96,address,uint16)"
-        return Pair(*self._read(eth_call, "pairOf", ["bytes32"], [scid], returns))
+    def disputes_of(self, eth_call: EthCall, scid: bytes) -> DisputeCounts:
+        """A pair's dispute record; `created` is false if the pair is unknown."""
+        returns = "(bool,uint32,uint32,uint32,uint32)"
+        return DisputeCounts(*self._read(eth_call, "disputesOf", ["bytes32"], [scid], returns))
 
     def channel_of(self, eth_call: EthCall, channel: bytes) -> Channel:
         """A channel's status and fundings."""
-        returns = "(uint8,uint96,uint96,uint8,uint8,bool)"
+        returns = "(uint8,bool,uint96,uint96)"
         status, *rest = self._read(eth_call, "channelOf", ["bytes32"], [channel], returns)
         return Channel(ChannelStatus(status), *rest)
 
     def record_of(self, eth_call: EthCall, channel: bytes) -> Record:
         """The newest state that the ledger knows, and the dispute that runs on it."""
-        returns = "(uint64,uint96,uint40,uint8)"
+        returns = "(uint64,uint96,uint40,uint8,uint8,uint8)"
         answer = self._read(eth_call, "recordOf", ["bytes32"], [channel], returns)
-        version, balance_a, deadline, disputer = answer
-        return Record(version, balance_a, deadline, Disputer(disputer))
+        version, balance_a, deadline, disputer, *stale = answer
+        return Record(version, balance_a, deadline, Disputer(disputer), *stale)
 
 
 def _open_values(

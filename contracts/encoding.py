@@ -27,7 +27,7 @@ SIGNATURE = "(bytes32,bytes32)"
 TERMS = "(address,address,address,uint32,uint16,uint96,bytes32)"
 OPENING = "(bytes32,uint64,uint96,uint96,address,bytes32,address,bytes32,uint64,uint64)"
 STATE = "(uint64,uint64,uint96,uint96,uint64,uint64,bytes32,bool)"
-CLOSING = f"({OPENING},{STATE},{SIGNATURE},{SIGNATURE})"
+CLOSING = f"({TERMS},{OPENING},{STATE},{SIGNATURE},{SIGNATURE})"
 AGREEMENT = "(address,uint96,uint96,uint32,uint32,uint64,bytes32,bytes32)"
 
 

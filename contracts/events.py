@@ -36,11 +36,11 @@ class MerchantAdmitted:
 
 @dataclass(frozen=True, slots=True)
 class PairCreated:
-    """An entity contract came into being."""
+    """An entity contract came into being; beside `scid` these are all members of its terms."""
 
     ABI: ClassVar[str] = (
         "bytes32 indexed scid,address indexed partyA,address indexed partyB,address metering,"
-        "uint32 challengePeriod,uint16 disputeLimit,uint96 stalePenalty"
+        "uint32 challengePeriod,uint16 disputeLimit,uint96 stalePenalty,bytes32 nonce"
     )
     scid: bytes
     party_a: bytes
@@ -49,6 +49,7 @@ class PairCreated:
     challenge_period: int
     dispute_limit: int
     stale_penalty: int
+    nonce: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,15 +113,12 @@ class DisputeResolved:
     """A newer state answered a dispute; with a `deadline` of 0 the channel goes on."""
 
     ABI: ClassVar[str] = (
-        "bytes32 indexed channel,uint64 version,uint96 balanceA,uint96 balanceB,uint64 energyToA,"
-        "uint64 energyToB,bool stale,uint64 deadline"
+        "bytes32 indexed channel,uint64 version,uint96 balanceA,uint96 balanceB,bool stale,uint64 deadline"
     )
     channel: bytes
     version: int
     balance_a: int
     balance_b: int
-    energy_to_a: int
-    energy_to_b: int
     stale: bool
     deadline: int
 
@@ -246,22 +244,19 @@ class NoteAdmitted:
 class NoteReserved:
     """Treasury was bound to a channel of the note."""
 
-    ABI: ClassVar[str] = "bytes32 indexed serial,address holder,uint96 amount"
+    ABI: ClassVar[str] = "bytes32 indexed serial,uint96 amount"
     serial: bytes
-    holder: bytes
     amount: int
 
 
 @dataclass(frozen=True, slots=True)
 class NoteSettled:
-    """A channel of the note closed: `released` had been bound, of which `spent` is gone."""
+    """A channel of the note closed: `released` is bound no more; `gain` is earned, or spent if negative."""
 
-    ABI: ClassVar[str] = "bytes32 indexed serial,address holder,uint96 released,uint96 spent,uint96 earned"
+    ABI: ClassVar[str] = "bytes32 indexed serial,uint96 released,int96 gain"
     serial: bytes
-    holder: bytes
     released: int
-    spent: int
-    earned: int
+    gain: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,11 @@ from dataclasses import dataclass
 
 
 class ChannelStatus(enum.IntEnum):
-    """Where a channel stands on the ledger; a dispute is in its `Record`."""
+    """Where a channel stands on the ledger; a dispute is in its `Record`.
+
+    A closed channel's slot is given back once its `open_by` is past: it is then UNKNOWN as before its
+    opening, and the events tell its end.
+    """
 
     UNKNOWN = 0
     OPEN = 1
@@ -93,18 +97,13 @@ class NoteAccount:
 
 
 @dataclass(frozen=True, slots=True)
-class Pair:
-    """Two session keys, their terms and their disputes."""
+class DisputeCounts:
+    """What became of a pair's disputes; expiries that nobody is to blame for are not counted."""
 
-    party_a: bytes
-    challenge_period: int
-    dispute_limit: int
+    created: bool
     raised: int
     resolved: int
     failed: int
-    party_b: bytes
-    stale_penalty: int
-    metering: bytes
     stale: int
 
 
@@ -113,18 +112,21 @@ class Channel:
     """A channel on the ledger; `recorded` says that a `Record` exists."""
 
     status: ChannelStatus
+    recorded: bool
     funding_a: int
     funding_b: int
-    stale_a: int
-    stale_b: int
-    recorded: bool
 
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """The newest state that the ledger knows; `deadline` is 0 while no dispute runs."""
+    """The newest state that the ledger knows; `deadline` is 0 while no dispute runs.
+
+    `stale_a` and `stale_b` count the stale disputes that each side answers for when the channel closes.
+    """
 
     version: int
     balance_a: int
     deadline: int
     disputer: Disputer
+    stale_a: int
+    stale_b: int

@@ -5,13 +5,8 @@ import {IERC20} from "@openzeppelin/contracts/token/ERC20/IERC20.sol";
 import {SafeERC20} from "@openzeppelin/contracts/token/ERC20/utils/SafeERC20.sol";
 import {SafeCast} from "@openzeppelin/contracts/utils/math/SafeCast.sol";
 import {TokenPayouts} from "./TokenPayouts.sol";
-import {
-    Agreement,
-    IMerchantContract,
-    NoteAccount,
-    Settlement,
-    Treasury
-} from "./interfaces/IMerchantContract.sol";
+import {Agreement, IMerchantContract, NoteAccount, Treasury} from "./interfaces/IMerchantContract.sol";
+import {Packing} from "./libraries/Packing.sol";
 import {Signature, Signatures} from "./libraries/Signatures.sol";
 import {CreditAgreement, TypedData} from "./libraries/TypedData.sol";
 
@@ -24,6 +19,8 @@ contract MerchantContract is IMerchantContract, TokenPayouts {
     using SafeCast for uint256;
     using SafeCast for int256;
     using SafeERC20 for IERC20;
+    using Packing for NoteAccount;
+    using Packing for Treasury;
     using TypedData for CreditAgreement;
 
     /// @inheritdoc IMerchantContract
@@ -31,9 +28,9 @@ contract MerchantContract is IMerchantContract, TokenPayouts {
     /// @inheritdoc IMerchantContract
     address public immutable registry;
 
-    Treasury private _treasury;
+    uint256 private _treasury; // a packed Treasury
     mapping(bytes32 sid => Agreement) private _agreements;
-    mapping(bytes32 account => NoteAccount) private _notes;
+    mapping(bytes32 account => uint256) private _notes; // packed NoteAccounts by serial and holder
 
     modifier onlyMerchant() {
         if (msg.sender != merchant) revert NotMerchant(msg.sender);
@@ -53,15 +50,19 @@ contract MerchantContract is IMerchantContract, TokenPayouts {
     /// @inheritdoc IMerchantContract
     function depositTreasury(uint96 amount, bytes calldata permit) external nonReentrant {
         _usePermit(msg.sender, amount, permit);
-        _treasury.free += _book(amount);
+        Treasury memory books = _books();
+        books.free += _book(amount);
+        _treasury = books.pack();
         emit TreasuryDeposited(msg.sender, amount);
         _pull(msg.sender, amount);
     }
 
     /// @inheritdoc IMerchantContract
     function withdrawTreasury(address to, uint96 amount) external onlyMerchant nonReentrant {
-        if (amount > _treasury.free) revert TreasuryShort(_treasury.free, amount);
-        _treasury.free -= _book(amount);
+        Treasury memory books = _books();
+        if (amount > books.free) revert TreasuryShort(books.free, amount);
+        books.free -= _book(amount);
+        _treasury = books.pack();
         emit TreasuryWithdrawn(to, amount);
         token.safeTransfer(to, amount);
     }
@@ -92,7 +93,9 @@ contract MerchantContract is IMerchantContract, TokenPayouts {
         if (agreement.ended) revert AgreementEnded(sid);
         _usePermit(msg.sender, amount, permit);
         agreement.collateral += _book(amount);
-        _treasury.collateral += _book(amount);
+        Treasury memory books = _books();
+        books.collateral += _book(amount);
+        _treasury = books.pack();
         emit CollateralToppedUp(sid, msg.sender, amount, agreement.collateral);
         _pull(msg.sender, amount);
     }
@@ -102,7 +105,9 @@ contract MerchantContract is IMerchantContract, TokenPayouts {
         Agreement storage agreement = _known(sid);
         _usePermit(msg.sender, amount, permit);
         agreement.paid += _book(amount);
-        _treasury.free += _book(amount);
+        Treasury memory books = _books();
+        books.free += _book(amount);
+        _treasury = books.pack();
         emit DebtPaid(sid, msg.sender, amount, agreement.paid);
         _pull(msg.sender, amount);
     }
@@ -128,7 +133,9 @@ contract MerchantContract is IMerchantContract, TokenPayouts {
         uint64 amount = agreement.collateral;
         if (amount == 0) revert NothingToWithdraw();
         agreement.collateral = 0;
-        _treasury.collateral -= amount;
+        Treasury memory books = _books();
+        books.collateral -= amount;
+        _treasury = books.pack();
         emit CollateralWithdrawn(sid, agreement.participant, amount);
         token.safeTransfer(agreement.participant, amount);
     }
@@ -138,12 +145,16 @@ contract MerchantContract is IMerchantContract, TokenPayouts {
         external
         nonReentrant
     {
-        NoteAccount storage note = _notes[_account(serial, holder)];
+        bytes32 account = _account(serial, holder);
+        NoteAccount memory note = Packing.unpackNote(_notes[account]);
         if (note.position <= 0) revert NothingToWithdraw();
         _requireConsent(holder, TypedData.earningsWithdrawal(serial, holder, to, nonces(holder)), signature);
         uint64 amount = _credit(note.position);
         note.position = 0;
-        _treasury.earnings -= amount;
+        _notes[account] = note.pack();
+        Treasury memory books = _books();
+        books.earnings -= amount;
+        _treasury = books.pack();
         emit EarningsWithdrawn(serial, holder, to, amount);
         token.safeTransfer(to, amount);
     }
@@ -154,11 +165,11 @@ contract MerchantContract is IMerchantContract, TokenPayouts {
         onlyRegistry
     {
         bytes32 account = _account(serial, holder);
-        NoteAccount memory note = _notes[account];
+        NoteAccount memory note = Packing.unpackNote(_notes[account]);
         if (note.validUntil == 0) note = _admit(serial, holder, proof);
         if (block.timestamp > note.validUntil) revert NoteExpired(serial, note.validUntil);
         if (amount > note.available) revert NoteExhausted(serial, note.available, amount);
-        Treasury memory books = _treasury;
+        Treasury memory books = _books();
         if (amount > books.free) revert TreasuryShort(books.free, amount);
         // casting to 'uint64' is safe because the amount is at most the 64-bit free part
         // forge-lint: disable-next-line(unsafe-typecast)
@@ -167,29 +178,55 @@ contract MerchantContract is IMerchantContract, TokenPayouts {
         note.reserved += bound;
         books.free -= bound;
         books.reserved += bound;
-        _notes[account] = note;
-        _treasury = books;
-        emit NoteReserved(serial, holder, amount);
+        _notes[account] = note.pack();
+        _treasury = books.pack();
+        emit NoteReserved(serial, amount);
     }
 
     /// @inheritdoc IMerchantContract
-    function settle(Settlement calldata settlement) external onlyRegistry returns (bool sent) {
-        bytes32 account = _account(settlement.serial, settlement.holder);
-        NoteAccount memory note = _notes[account];
-        Treasury memory books = _treasury;
-        _bookSettlement(note, books, settlement);
-        _notes[account] = note;
-        _treasury = books;
-        emit NoteSettled(
-            settlement.serial, settlement.holder, settlement.released, settlement.spent, settlement.earned
-        );
-        if (settlement.payTo == address(0)) return true;
-        return _push(settlement.payTo, settlement.spent, settlement.owedTo);
+    function settleBoth(
+        bytes32 payerSerial,
+        address payer,
+        uint96 payerReleased,
+        bytes32 payeeSerial,
+        address payee,
+        uint96 payeeReleased,
+        uint96 amount
+    ) external onlyRegistry {
+        Treasury memory books = _books();
+        _settle(books, payerSerial, payer, payerReleased, -_signed(amount));
+        _settle(books, payeeSerial, payee, payeeReleased, _signed(amount));
+        _treasury = books.pack();
+    }
+
+    /// @inheritdoc IMerchantContract
+    function settlePayer(
+        bytes32 serial,
+        address holder,
+        uint96 released,
+        uint96 spent,
+        address payTo,
+        address owedTo
+    ) external onlyRegistry returns (bool sent) {
+        Treasury memory books = _books();
+        _settle(books, serial, holder, released, -_signed(spent));
+        _treasury = books.pack();
+        return _push(payTo, spent, owedTo);
+    }
+
+    /// @inheritdoc IMerchantContract
+    function settlePayee(bytes32 serial, address holder, uint96 released, uint96 earned)
+        external
+        onlyRegistry
+    {
+        Treasury memory books = _books();
+        _settle(books, serial, holder, released, _signed(earned));
+        _treasury = books.pack();
     }
 
     /// @inheritdoc IMerchantContract
     function treasury() external view returns (Treasury memory) {
-        return _treasury;
+        return _books();
     }
 
     /// @inheritdoc IMerchantContract
@@ -199,7 +236,7 @@ contract MerchantContract is IMerchantContract, TokenPayouts {
 
     /// @inheritdoc IMerchantContract
     function noteOf(bytes32 serial, address holder) external view returns (NoteAccount memory) {
-        return _notes[_account(serial, holder)];
+        return Packing.unpackNote(_notes[_account(serial, holder)]);
     }
 
     function _start(bytes32 sid, CreditAgreement calldata agreement) private {
@@ -212,7 +249,9 @@ contract MerchantContract is IMerchantContract, TokenPayouts {
             paid: 0,
             ended: false
         });
-        _treasury.collateral += _book(agreement.collateral);
+        Treasury memory books = _books();
+        books.collateral += _book(agreement.collateral);
+        _treasury = books.pack();
         emit AgreementInitialised(
             sid,
             agreement.participant,
@@ -242,24 +281,30 @@ contract MerchantContract is IMerchantContract, TokenPayouts {
         emit NoteAdmitted(serial, holder, amount, validUntil);
     }
 
-    /// @dev Earnings first pay the note's own spending, and spending first uses the note's own earnings: the
-    /// holder's credit is the position where positive, its debt where negative. What a debt gains or loses is
-    /// what the note may still reserve.
-    function _bookSettlement(NoteAccount memory note, Treasury memory books, Settlement calldata settlement)
+    /// @dev Books one note's side of a closed channel. Earnings first pay the note's own spending, and spending
+    /// first uses the note's own earnings: the holder's credit is the position where positive, its debt where
+    /// negative. What a debt gains or loses is what the note may still reserve.
+    function _settle(Treasury memory books, bytes32 serial, address holder, uint96 released96, int64 gain)
         private
-        view
     {
-        uint64 released = _book(settlement.released);
-        int64 gain = _signed(settlement.earned) - _signed(settlement.spent);
+        bytes32 account = _account(serial, holder);
+        NoteAccount memory note = Packing.unpackNote(_notes[account]);
+        uint64 released = _book(released96);
         int64 before = note.position;
         int64 position = before + gain;
         note.position = position;
         note.reserved -= released;
         note.available = note.available + released + _debt(before) - _debt(position);
         note.lastSettled = uint32(block.timestamp);
+        _notes[account] = note.pack();
         books.reserved -= released;
         books.free = _shift(books.free + released + _credit(before), gain) - _credit(position);
         books.earnings = books.earnings + _credit(position) - _credit(before);
+        emit NoteSettled(serial, released96, gain);
+    }
+
+    function _books() private view returns (Treasury memory) {
+        return Packing.unpackTreasury(_treasury);
     }
 
     function _known(bytes32 sid) private view returns (Agreement storage agreement) {
@@ -268,11 +313,15 @@ contract MerchantContract is IMerchantContract, TokenPayouts {
     }
 
     function _afterHold(uint256 amount) internal override {
-        _treasury.earnings += _book(amount);
+        Treasury memory books = _books();
+        books.earnings += _book(amount);
+        _treasury = books.pack();
     }
 
     function _afterClaim(uint256 amount) internal override {
-        _treasury.earnings -= _book(amount);
+        Treasury memory books = _books();
+        books.earnings -= _book(amount);
+        _treasury = books.pack();
     }
 
     function _account(bytes32 serial, address holder) private pure returns (bytes32) {

@@ -55,6 +55,12 @@ abstract contract TokenPayouts is ITokenPayouts, EIP712, Nonces, ReentrancyGuard
         _requireReceived(before, amount);
     }
 
+    /// @dev Takes `amount` by `owner`'s permit or standing allowance; the caller checks what arrived.
+    function _take(address owner, uint256 amount, bytes calldata permit) internal {
+        _usePermit(owner, amount, permit);
+        token.safeTransferFrom(owner, address(this), amount);
+    }
+
     /// @dev Raises unless the balance grew from `before` by exactly `amount`.
     function _requireReceived(uint256 before, uint256 amount) internal view {
         uint256 received = token.balanceOf(address(this)) - before;

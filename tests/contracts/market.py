@@ -126,7 +126,8 @@ class Market:
 
     def open(self, opening: ChannelOpen, proof_a: Any = None, proof_b: Any = None) -> Receipt:
         signatures = self.sign(self.a, opening), self.sign(self.b, opening)
-        return self.chain.execute(self.registry.open_channel(opening, *signatures, proof_a, proof_b))
+        proofs = {"funding_a": proof_a, "funding_b": proof_b}
+        return self.chain.execute(self.registry.open_channel(self.terms, opening, *signatures, **proofs))
 
     def agreement(self, participant: Key, collateral: int) -> CreditAgreement:
         return CreditAgreement(
@@ -155,7 +156,7 @@ class Market:
         return replace_struct(state, **changes)
 
     def co_sign(self, opening: ChannelOpen, state: ChannelState) -> SignedState:
-        return SignedState(opening, state, self.sign(self.a, state), self.sign(self.b, state))
+        return SignedState(self.terms, opening, state, self.sign(self.a, state), self.sign(self.b, state))
 
     def final(self, opening: ChannelOpen, version: int, balance_a: int) -> SignedState:
         return self.co_sign(opening, self.state(opening, version, balance_a, is_final=True))

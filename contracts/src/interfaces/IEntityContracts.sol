@@ -11,35 +11,31 @@ enum Disputer {
     PartyB
 }
 
+/// @notice A closed channel's slot is given back once its opening can't be replayed (`openBy` is past), so
+/// `Unknown` is also the end of most channels; `ChannelFinalised` and `DisputeFinalised` tell.
 enum ChannelStatus {
     Unknown,
     Open,
     Closed
 }
 
-/// @notice Two session keys, their terms, and the record of their disputes.
-struct Pair {
-    address partyA;
-    uint32 challengePeriod;
-    uint16 disputeLimit;
-    uint16 raised;
-    uint16 resolved;
-    uint16 failed;
-    address partyB;
-    uint96 stalePenalty;
-    address metering;
-    uint16 stale;
+/// @notice What the ledger keeps of a pair. Its terms are in the pair's id, their hash: callers bring them
+/// along, as they do a channel's opening.
+struct DisputeCounts {
+    bool created;
+    uint32 raised;
+    uint32 resolved;
+    uint32 failed;
+    uint32 stale;
 }
 
 /// @notice A channel. All else about it is in its `ChannelOpen`, whose hash is the channel's id: callers
 /// bring it along, which is cheaper than keeping it.
 struct Channel {
     ChannelStatus status;
+    bool recorded; // the ledger knows more than the opening: see `Record`
     uint96 fundingA;
     uint96 fundingB;
-    uint8 staleA; // stale disputes that A has to answer for when the channel closes
-    uint8 staleB;
-    bool recorded; // the ledger knows a co-signed state (or runs a dispute): see `Record`
 }
 
 /// @notice The newest state that the ledger knows of a channel.
@@ -48,10 +44,13 @@ struct Record {
     uint96 balanceA;
     uint40 deadline; // end of the challenge period; zero while no dispute runs
     Disputer disputer;
+    uint8 staleA; // stale disputes that A has to answer for when the channel closes
+    uint8 staleB;
 }
 
 /// @notice One channel of a batch of cooperative closes.
 struct Closing {
+    EntityContract terms;
     ChannelOpen opening;
     StateBody state;
     Signature signatureA;
@@ -67,7 +66,8 @@ interface IEntityContracts {
         address metering,
         uint32 challengePeriod,
         uint16 disputeLimit,
-        uint96 stalePenalty
+        uint96 stalePenalty,
+        bytes32 nonce
     );
     event ChannelOpened(
         bytes32 indexed channel,
@@ -101,14 +101,7 @@ interface IEntityContracts {
     );
     /// @notice A newer state took the disputed one's place. `deadline` is zero if the channel goes on.
     event DisputeResolved(
-        bytes32 indexed channel,
-        uint64 version,
-        uint96 balanceA,
-        uint96 balanceB,
-        uint64 energyToA,
-        uint64 energyToB,
-        bool stale,
-        uint64 deadline
+        bytes32 indexed channel, uint64 version, uint96 balanceA, uint96 balanceB, bool stale, uint64 deadline
     );
     /// @notice Closed because the challenge period ended. The balances are the payouts, after penalties.
     event DisputeFinalised(bytes32 indexed channel, uint64 version, uint96 balanceA, uint96 balanceB);
@@ -118,7 +111,9 @@ interface IEntityContracts {
     error UnfitTerms(bytes32 scid);
     error PairKnown(bytes32 scid);
     error PairUnknown(bytes32 scid);
-    error DisputeLimitReached(bytes32 scid, uint16 raised);
+    /// @notice The opening is another pair's.
+    error WrongTerms(bytes32 scid, bytes32 expected);
+    error DisputeLimitReached(bytes32 scid, uint32 raised);
     error ChannelKnown(bytes32 channel);
     error ChannelNotOpen(bytes32 channel);
     error OpeningTooLate(bytes32 channel, uint64 openBy);
@@ -149,6 +144,7 @@ interface IEntityContracts {
     /// @param fundingA for a deposit: empty (an allowance is there) or a permit, `abi.encode(deadline, r, vs)`;
     /// for a note: empty (the note is known) or `abi.encode(amount, validUntil, r, vs)` of the note.
     function openChannel(
+        EntityContract calldata terms,
         ChannelOpen calldata opening,
         Signature calldata signatureA,
         Signature calldata signatureB,
@@ -170,18 +166,20 @@ interface IEntityContracts {
 
     /// @notice Closes by a co-signed final state, at once.
     function finalise(
+        EntityContract calldata terms,
         ChannelOpen calldata opening,
         StateBody calldata state,
         Signature calldata signatureA,
         Signature calldata signatureB
     ) external;
 
-    /// @notice Closes many channels; those that are closed already are passed over.
+    /// @notice Closes many channels; those that are not open (any more) are passed over.
     function finaliseMany(Closing[] calldata closings) external;
 
     /// @notice Starts the challenge period with a co-signed state.
     /// @param consent empty if a party sends it, else a party's signature over `DisputeRequest`.
     function dispute(
+        EntityContract calldata terms,
         ChannelOpen calldata opening,
         StateBody calldata state,
         Signature calldata signatureA,
@@ -192,11 +190,13 @@ interface IEntityContracts {
     /// @notice Starts the challenge period with what the ledger itself knows: version 0, or the state of an
     /// earlier dispute. After the channel's expiry anyone may, and nobody is to blame.
     /// @param consent as in `dispute`; not looked at after the expiry.
-    function disputeKnown(ChannelOpen calldata opening, bytes calldata consent) external;
+    function disputeKnown(EntityContract calldata terms, ChannelOpen calldata opening, bytes calldata consent)
+        external;
 
     /// @notice Answers a dispute by a newer co-signed state. The channel goes on; if the state is final it
     /// closes, and after its expiry the newer state takes the disputed one's place.
     function resolve(
+        EntityContract calldata terms,
         ChannelOpen calldata opening,
         StateBody calldata state,
         Signature calldata signatureA,
@@ -204,14 +204,14 @@ interface IEntityContracts {
     ) external;
 
     /// @notice Pays out the disputed state after the challenge period.
-    function finaliseDisputed(ChannelOpen calldata opening) external;
+    function finaliseDisputed(EntityContract calldata terms, ChannelOpen calldata opening) external;
 
     /// @notice Lets a merchant contract fund channels; factory only.
     function admitMerchant(address source) external;
 
     function factory() external view returns (address);
     function isMerchantContract(address source) external view returns (bool);
-    function pairOf(bytes32 scid) external view returns (Pair memory);
+    function disputesOf(bytes32 scid) external view returns (DisputeCounts memory);
     function channelOf(bytes32 channel) external view returns (Channel memory);
     function recordOf(bytes32 channel) external view returns (Record memory);
 }

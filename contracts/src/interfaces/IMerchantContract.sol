@@ -33,17 +33,6 @@ struct Agreement {
     bool ended; // the merchant released the collateral
 }
 
-/// @notice One side of a closed channel, as its merchant's contract has to book it.
-struct Settlement {
-    bytes32 serial;
-    address holder;
-    uint96 released; // what the channel had reserved
-    uint96 spent;
-    uint96 earned;
-    address payTo; // who gets `spent` in tokens; zero if the payee's note is this merchant's as well
-    address owedTo; // who may claim `spent` if the token refuses `payTo`
-}
-
 /// @title A merchant's contract (the paper's MSC)
 /// @notice Holds the treasury that honours the merchant's credit notes, and the participants' collateral.
 interface IMerchantContract {
@@ -64,8 +53,9 @@ interface IMerchantContract {
     event CollateralWithdrawn(bytes32 indexed sid, address indexed participant, uint96 amount);
     event DebtPaid(bytes32 indexed sid, address indexed from, uint96 amount, uint96 paid);
     event NoteAdmitted(bytes32 indexed serial, address indexed holder, uint96 amount, uint64 validUntil);
-    event NoteReserved(bytes32 indexed serial, address holder, uint96 amount);
-    event NoteSettled(bytes32 indexed serial, address holder, uint96 released, uint96 spent, uint96 earned);
+    event NoteReserved(bytes32 indexed serial, uint96 amount);
+    /// @notice A channel of the note closed: `released` is bound no more, `gain` is earned (or spent, if negative).
+    event NoteSettled(bytes32 indexed serial, uint96 released, int96 gain);
     event EarningsWithdrawn(
         bytes32 indexed serial, address indexed holder, address indexed to, uint96 amount
     );
@@ -124,9 +114,32 @@ interface IMerchantContract {
     /// looked at once the note is known.
     function reserve(bytes32 serial, address holder, uint96 amount, bytes calldata proof) external;
 
-    /// @notice Books a closed channel; registry only.
-    /// @return sent false if the token refused `payTo` and `owedTo` has to claim.
-    function settle(Settlement calldata settlement) external returns (bool sent);
+    /// @notice Books a closed channel between two notes of this merchant; registry only. No token moves.
+    function settleBoth(
+        bytes32 payerSerial,
+        address payer,
+        uint96 payerReleased,
+        bytes32 payeeSerial,
+        address payee,
+        uint96 payeeReleased,
+        uint96 amount
+    ) external;
+
+    /// @notice Books a closed channel whose payee's money lies elsewhere, and sends `spent`; registry only.
+    /// @param payTo where the payee's money is booked: another merchant's contract, or the registry.
+    /// @param owedTo the payee, who may claim `spent` here if the token refuses `payTo`.
+    /// @return sent false if the token refused.
+    function settlePayer(
+        bytes32 serial,
+        address holder,
+        uint96 released,
+        uint96 spent,
+        address payTo,
+        address owedTo
+    ) external returns (bool sent);
+
+    /// @notice Books a closed channel whose payer's money has just been sent here; registry only.
+    function settlePayee(bytes32 serial, address holder, uint96 released, uint96 earned) external;
 
     function merchant() external view returns (address);
     function registry() external view returns (address);

@@ -74,19 +74,38 @@ library TypedData {
         keccak256("EarningsWithdrawal(bytes32 serial,address holder,address to,uint256 nonce)");
     bytes32 internal constant PAYOUT_CLAIM = keccak256("PayoutClaim(address owner,address to,uint256 nonce)");
 
-    // A struct of value types in calldata is laid out as EIP-712 wants it, so one `abi.encode` gives
-    // typeHash || encodeData; the compiler rejects a word with dirty upper bits on the way.
+    // A struct of value types lies in calldata just as EIP-712's encodeData wants it, so it is hashed as it
+    // lies. Dirty upper bits of a word change the hash, and reading such a member reverts.
 
-    function hash(EntityContract calldata terms) internal pure returns (bytes32) {
-        return keccak256(abi.encode(ENTITY_CONTRACT, terms));
+    function hash(EntityContract calldata terms) internal pure returns (bytes32 result) {
+        bytes32 typeHash = ENTITY_CONTRACT;
+        assembly ("memory-safe") {
+            let free := mload(0x40)
+            mstore(free, typeHash)
+            calldatacopy(add(free, 0x20), terms, 0xe0)
+            result := keccak256(free, 0x100)
+        }
     }
 
-    function hash(ChannelOpen calldata opening) internal pure returns (bytes32) {
-        return keccak256(abi.encode(CHANNEL_OPEN, opening));
+    function hash(ChannelOpen calldata opening) internal pure returns (bytes32 result) {
+        bytes32 typeHash = CHANNEL_OPEN;
+        assembly ("memory-safe") {
+            let free := mload(0x40)
+            mstore(free, typeHash)
+            calldatacopy(add(free, 0x20), opening, 0x140)
+            result := keccak256(free, 0x160)
+        }
     }
 
-    function hash(StateBody calldata state, bytes32 channel) internal pure returns (bytes32) {
-        return keccak256(abi.encode(CHANNEL_STATE, channel, state));
+    function hash(StateBody calldata state, bytes32 channel) internal pure returns (bytes32 result) {
+        bytes32 typeHash = CHANNEL_STATE;
+        assembly ("memory-safe") {
+            let free := mload(0x40)
+            mstore(free, typeHash)
+            mstore(add(free, 0x20), channel)
+            calldatacopy(add(free, 0x40), state, 0x100)
+            result := keccak256(free, 0x140)
+        }
     }
 
     function hash(CreditAgreement calldata agreement) internal pure returns (bytes32) {
