@@ -1,11 +1,12 @@
 """The plots of a replay report, as SVG text that needs no other file."""
 
-import datetime as dt
 import io
 from collections.abc import Sequence
 from typing import Any
 
 import matplotlib as mpl
+import numpy as np
+import numpy.typing as npt
 from matplotlib.axes import Axes
 from matplotlib.colors import TwoSlopeNorm
 from matplotlib.figure import Figure
@@ -21,7 +22,7 @@ BAND = "#9fc9c1"
 WH_PER_KWH = 1000
 MICRO_PER_CENT = 10_000
 
-_STYLE = {
+_STYLE: dict[Any, Any] = {
     "svg.fonttype": "none",
     "svg.hashsalt": "wattnote",
     "font.family": "sans-serif",
@@ -51,8 +52,8 @@ def _axes(height: float = 2.8) -> tuple[Figure, Axes]:
     return figure, figure.subplots()
 
 
-def _times(slots: Sequence[SlotData]) -> list[dt.datetime]:
-    return [dt.datetime.fromtimestamp(slot["slot_start"], dt.UTC) for slot in slots]
+def _times(slots: Sequence[SlotData]) -> npt.NDArray[np.datetime64]:
+    return np.array([slot["slot_start"] for slot in slots], dtype="datetime64[s]")
 
 
 def _kwh(slots: Sequence[SlotData], key: str) -> list[float]:
@@ -141,10 +142,11 @@ def feeder(view: dict[str, Any], vm_pu: Sequence[float]) -> str:
         for edge in view["edges"]:
             ends = (place[edge["source"]], place[edge["target"]])
             axes.plot(*zip(*ends, strict=True), color="#c3ced3", lw=1, zorder=1)
-        points = [place[node["id"]] for node in view["nodes"]]
+        x, y = zip(*(place[node["id"]] for node in view["nodes"]), strict=True)
         norm = TwoSlopeNorm(1.0, vmin=min(0.99, *vm_pu), vmax=max(1.01, *vm_pu))
         dots = axes.scatter(
-            *zip(*points, strict=True),
+            x,
+            y,
             c=vm_pu,
             cmap="coolwarm",
             norm=norm,

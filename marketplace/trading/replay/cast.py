@@ -1,0 +1,117 @@
+"""Who takes part in a replay: a household at each connection, their supplier and the metering operator.
+
+All keys of a run derive from one secret that is not in the database, so that a run can be resumed after a
+crash and a stolen database signs nothing.
+"""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from uuid import UUID
+
+from django.conf import settings
+
+from channels_engine.core.signing import LocalSigner, derive_session_key
+from grid.market.matching import Pair, match_partners
+from grid.simulation import Simulation
+
+
+def _bytes32(*parts: object) -> bytes:
+    return hashlib.sha256("/".join(map(str, parts)).encode()).digest()
+
+
+@dataclass(frozen=True)
+class Household:
+    """One connection of the feeder with an agent that trades for it."""
+
+    index: int
+    name: str
+    owner: str
+    secret: bytes
+
+    @cached_property
+    def root(self) -> LocalSigner:
+        """The household's root key."""
+        return LocalSigner(self.secret)
+
+    def session_secret(self, label: str) -> bytes:
+        """Key of the household's side of one entity contract."""
+        return derive_session_key(self.secret, label.encode())
+
+
+@dataclass(frozen=True)
+class Couple:
+    """Two households that keep a channel; `a` is the one with something to sell."""
+
+    a: Household
+    b: Household
+    nonce: bytes
+    serials: tuple[bytes, bytes]
+
+    @property
+    def label(self) -> str:
+        """What their session keys derive from."""
+        return f"{self.a.owner}/{self.b.owner}"
+
+    @cached_property
+    def signers(self) -> tuple[LocalSigner, LocalSigner]:
+        """Session keys of both sides."""
+        return LocalSigner(self.a.session_secret(self.label)), LocalSigner(self.b.session_secret(self.label))
+
+
+@dataclass(frozen=True)
+class Cast:
+    """Everyone in one run."""
+
+    run: UUID
+    households: tuple[Household, ...]
+    couples: tuple[Couple, ...]
+    supplier: LocalSigner
+    metering: LocalSigner
+
+    def by_owner(self) -> dict[str, Household]:
+        """Households by the id that the engine knows."""
+        return {household.owner: household for household in self.households}
+
+
+def owner_id(run: UUID, connection: int) -> str:
+    """The engine's id of a household of a run."""
+    return f"r-{run.hex[:12]}-{connection:04d}"
+
+
+def _secret(run: UUID, role: str) -> bytes:
+    return derive_session_key(
+        hashlib.sha256(settings.KEYSTORE_PASSPHRASE.encode()).digest(), f"{run}/{role}".encode()
+    )
+
+
+def cast_of(run: UUID, simulation: Simulation) -> Cast:
+    """The same people with the same keys, whenever it is asked."""
+    households = tuple(
+        Household(i, connection.name, owner_id(run, i), _secret(run, f"household/{i}"))
+        for i, connection in enumerate(simulation.feeder.connections)
+    )
+    pairs = match_partners(simulation.feeder, simulation.scenario.market.partners)
+    return Cast(
+        run,
+        households,
+        _couples(run, households, pairs),
+        supplier=LocalSigner(_secret(run, "supplier")),
+        metering=LocalSigner(_secret(run, "metering")),
+    )
+
+
+def _couples(run: UUID, households: Sequence[Household], pairs: Sequence[Pair]) -> tuple[Couple, ...]:
+    return tuple(
+        Couple(
+            households[pair.seller],
+            households[pair.buyer],
+            _bytes32(run, "contract", pair.seller, pair.buyer),
+            (
+                _bytes32(run, "note", pair.seller, pair.buyer, "a"),
+                _bytes32(run, "note", pair.seller, pair.buyer, "b"),
+            ),
+        )
+        for pair in pairs
+    )

@@ -1,0 +1,252 @@
+"""One slot of a replay: the agents' deals become co-signed trades, the meters count, the difference is settled.
+
+Everything is a function of the checkpoint and of what the engine has stored, so that a slot that was
+interrupted anywhere is simply played again: what is durable already is found, not done twice.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from channels_engine.core.messages import SignedDelivery
+from channels_engine.core.typed_data import digest
+from channels_engine.core.types import Delivery, Domain
+from channels_engine.drivers import Deal, Floor, Settling
+from channels_engine.ports import Clock
+from channels_engine.store.models import TradeRecord
+from channels_engine.submissions import Outcome, Refused
+from grid.limits import Gate, Nomination, Verdict
+from grid.market.bilateral import SlotTrades, play_slot
+from grid.market.matching import Pair
+from grid.market.strategies import STRATEGIES
+from grid.metering import SlotSettlement, TradeTerms, settle
+from grid.simulation import Simulation, SimulationState, SlotOutcome, SlotPlan
+from marketplace.trading.replay.cast import Cast
+
+OFFER_LIFE_S = 3600
+
+
+class ReplayError(RuntimeError):
+    """A replay can't go on; the message says what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """What a run carries from slot to slot."""
+
+    simulation: SimulationState
+    beliefs: tuple[int, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        """For the run's row."""
+        return {"simulation": self.simulation.to_json(), "beliefs": list(self.beliefs)}
+
+    @staticmethod
+    def from_json(content: Mapping[str, Any]) -> "Checkpoint":
+        """Back from the run's row."""
+        return Checkpoint(SimulationState.from_json(content["simulation"]), tuple(content["beliefs"]))
+
+
+@dataclass(frozen=True, slots=True)
+class PlayedSlot:
+    """All that a slot brought."""
+
+    plan: SlotPlan
+    agreed: tuple[TradeRecord, ...]
+    refusals: tuple[Verdict, ...]
+    outcome: SlotOutcome
+    settlement: SlotSettlement
+    after: Checkpoint
+
+
+class Market:
+    """The households of one run at their trade.
+
+    Args:
+        simulation: The feeder.
+        cast: Who trades.
+        floor: Drives their channels.
+        channels: Channel id by (owner a, owner b).
+        domain: Under which deliveries are signed.
+    """
+
+    def __init__(
+        self,
+        *,
+        simulation: Simulation,
+        cast: Cast,
+        floor: Floor,
+        channels: Mapping[frozenset[str], bytes],
+        domain: Domain,
+        clock: Clock,
+    ) -> None:
+        self.simulation, self.cast = simulation, cast
+        self._floor, self._channels, self._domain, self._clock = floor, channels, domain, clock
+        self._connection = {household.owner: household.index for household in cast.households}
+        self._pairs = tuple(Pair(couple.a.index, couple.b.index, 0.0) for couple in cast.couples)
+
+    def play(self, checkpoint: Checkpoint, gate: Gate | None = None) -> PlayedSlot:
+        """Play the checkpoint's slot; `gate` where trades of people are accepted in it already."""
+        plan = self.simulation.plan(checkpoint.simulation)
+        gate = gate or self.simulation.gate(plan)
+        deals = self._negotiate(plan, gate, checkpoint)
+        self._sign(deals.trades)
+        agreed = self.agreed(plan.slot_start)
+        outcome = self.simulation.close(plan, [self._nomination(trade) for trade in agreed])
+        settlement = self._settle(plan, agreed, outcome)
+        return PlayedSlot(
+            plan, agreed, deals.refusals, outcome, settlement, Checkpoint(outcome.state, deals.beliefs)
+        )
+
+    def agreed(self, slot_start: int) -> tuple[TradeRecord, ...]:
+        """Co-signed trades of this run in a slot, in a fixed order."""
+        found = TradeRecord.objects.filter(
+            slot_start=slot_start, seller__in=self._connection, buyer__in=self._connection
+        )
+        return tuple(found.order_by("trade"))
+
+    def connection_of(self, owner: str) -> int | None:
+        """Where an owner is connected, if it takes part in this run."""
+        return self._connection.get(owner)
+
+    def _negotiate(self, plan: SlotPlan, gate: Gate, checkpoint: Checkpoint) -> SlotTrades:
+        market = self.simulation.scenario.market
+        return play_slot(
+            plan,
+            gate,
+            self._pairs,
+            STRATEGIES[market.strategy],
+            checkpoint.beliefs,
+            seed=self.simulation.scenario.seed,
+            rounds=market.rounds,
+            min_trade_wh=market.min_trade_wh,
+        )
+
+    def _sign(self, trades: Sequence[TradeTerms]) -> None:
+        deals = [self._deal(trade) for trade in trades]
+        raise_refusals(self._floor.trade_many(deals), ("insufficient_balance",))
+
+    def _deal(self, trade: TradeTerms) -> Deal:
+        seller, buyer = self.cast.households[trade.seller], self.cast.households[trade.buyer]
+        slot_start = int(trade.id.split("-", 1)[0])
+        return Deal(
+            key=f"{slot_start}-{trade.seller}-{trade.buyer}",
+            channel=self._channels[frozenset((seller.owner, buyer.owner))],
+            offeror=seller.owner,
+            offeror_sells=True,
+            quantity_wh=trade.quantity_wh,
+            price_per_kwh=trade.price_per_kwh,
+            imbalance_per_kwh=trade.imbalance_per_kwh,
+            slot_start=slot_start,
+            slot_end=slot_start + 900,
+            valid_until=self._clock.now() + OFFER_LIFE_S,
+        )
+
+    def _nomination(self, trade: TradeRecord) -> Nomination:
+        seller, buyer = self._connection[trade.seller], self._connection[trade.buyer]
+        return Nomination(trade.trade, seller, buyer, trade.slot_start, trade.quantity_wh)
+
+    def _settle(self, plan: SlotPlan, agreed: Sequence[TradeRecord], outcome: SlotOutcome) -> SlotSettlement:
+        terms = [
+            TradeTerms(
+                trade.trade,
+                self._connection[trade.seller],
+                self._connection[trade.buyer],
+                trade.quantity_wh,
+                trade.price_per_kwh,
+                trade.imbalance_per_kwh,
+            )
+            for trade in agreed
+        ]
+        tariff = plan.tariff
+        settlement = settle(
+            terms,
+            outcome.readings,
+            retail_per_kwh=tariff.retail_per_kwh,
+            feed_in_per_kwh=tariff.feed_in_per_kwh,
+        )
+        delivered = {item.trade.id: item.delivered_wh for item in settlement.trades}
+        raise_refusals(self._floor.settle_many(self._settlings(plan.slot_start, agreed, delivered)), ())
+        return settlement
+
+    def _settlings(
+        self, slot_start: int, agreed: Sequence[TradeRecord], delivered: Mapping[str, int]
+    ) -> list[Settling]:
+        by_channel: dict[str, list[TradeRecord]] = {}
+        for trade in agreed:
+            by_channel.setdefault(trade.channel, []).append(trade)
+        return [
+            Settling(
+                key=f"settle-{slot_start}",
+                channel=_raw(channel),
+                proposer=trades[0].buyer,
+                deliveries=tuple(self._delivery(trade, delivered[trade.trade]) for trade in trades),
+            )
+            for channel, trades in by_channel.items()
+        ]
+
+    def _delivery(self, trade: TradeRecord, delivered_wh: int) -> SignedDelivery:
+        delivery = Delivery(_raw(trade.channel), _raw(trade.trade), delivered_wh)
+        return SignedDelivery(delivery, self.cast.metering.sign(digest(self._domain, delivery)))
+
+
+def _raw(text: str) -> bytes:
+    return bytes.fromhex(text.removeprefix("0x"))
+
+
+def raise_refusals(outcomes: Sequence[Outcome], expected: Sequence[str]) -> None:
+    """A refusal that no agent could foresee is an error of ours: stop before anything builds on it."""
+    for outcome in outcomes:
+        if isinstance(outcome, Refused) and outcome.code not in expected:
+            raise ReplayError(f"The engine refused ({outcome.code}): {outcome.message}")
+
+
+def slot_data(played: PlayedSlot, names: Mapping[str, str]) -> dict[str, Any]:
+    """A slot as it is stored and shown: see docs/replay.md. Energy in Wh, prices in micro-units per kWh."""
+    outcome, trades = played.outcome, played.settlement.trades
+    terms = {item.trade.id: item for item in trades}
+    traded = sum(trade.quantity_wh for trade in played.agreed)
+    return {
+        "slot_start": outcome.slot_start,
+        "vm_pu": [round(value, 6) for value in outcome.vm_pu],
+        "line_loading_percent": [round(value, 3) for value in outcome.line_percent],
+        "trafo_loading_percent": [round(value, 3) for value in outcome.transformer_percent],
+        "traded_wh": traded,
+        "delivered_wh": played.settlement.delivered_wh,
+        "refund": sum(item.refund for item in trades),
+        "price_mean": _mean_price(played.agreed, traded),
+        "import_wh": outcome.feeder_import_wh,
+        "export_wh": outcome.feeder_export_wh,
+        "production_wh": outcome.total("pv_wh"),
+        "consumption_wh": outcome.total("load_wh"),
+        "charged_wh": outcome.total("charged_wh"),
+        "discharged_wh": outcome.total("discharged_wh"),
+        "losses_wh": outcome.losses_wh,
+        "curtailed_wh": outcome.curtailed_wh,
+        "breaches": [breach.words for breach in outcome.breaches],
+        "trades": [
+            {
+                "id": trade.trade,
+                "channel": trade.channel,
+                "seller": names[trade.seller],
+                "buyer": names[trade.buyer],
+                "quantity_wh": trade.quantity_wh,
+                "price_per_kwh": trade.price_per_kwh,
+                "amount": trade.amount,
+                "delivered_wh": terms[trade.trade].delivered_wh,
+                "refund": terms[trade.trade].refund,
+            }
+            for trade in played.agreed
+        ],
+        "refused": [verdict.as_dict() for verdict in played.refusals],
+        "bills": [
+            [bill.residual_import_wh, bill.residual_export_wh + bill.unused_wh, bill.charge, bill.credit]
+            for bill in played.settlement.bills
+        ],
+        "meters": [[reading.import_wh, reading.export_wh] for reading in outcome.readings],
+    }
+
+
+def _mean_price(trades: Sequence[TradeRecord], traded_wh: int) -> int | None:
+    """Energy-weighted, rounded down; None without trades."""
+    return sum(t.price_per_kwh * t.quantity_wh for t in trades) // traded_wh if traded_wh else None

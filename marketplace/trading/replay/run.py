@@ -1,0 +1,274 @@
+"""The life of one replay run: open the channels, play slot by slot, close, audit.
+
+Every step can be interrupted anywhere and is simply taken again: what stands in the run's row, in the engine's
+store and on the ledger says how far it came.
+"""
+
+import hashlib
+import json
+import time
+from collections.abc import Callable
+from dataclasses import asdict, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Protocol
+
+from django.db import transaction
+
+from channels_engine.codec import to_hex
+from channels_engine.drivers import Closing, Floor
+from channels_engine.runtime import Runtime
+from channels_engine.store.models import Endpoint
+from contracts.gateway import Sender
+from grid.market.bilateral import first_beliefs
+from grid.models import ReplayRun, SlotResult
+from grid.scenario import Scenario, load_scenario
+from grid.simulation import open_simulation
+from marketplace.trading.replay.audit import Auditor
+from marketplace.trading.replay.cast import cast_of
+from marketplace.trading.replay.opening import channel_of_couple, openings, pairings
+from marketplace.trading.replay.play import (
+    Checkpoint,
+    Market,
+    PlayedSlot,
+    ReplayError,
+    raise_refusals,
+    slot_data,
+)
+from marketplace.trading.replay.purse import Contracts, Purse
+from marketplace.trading.replay.summary import summarise
+
+OPEN_WITHIN_S = 7 * 86_400
+EXPIRES_AFTER_S = 400 * 86_400
+LEDGER_PATIENCE_S = 300
+PAUSE_S = 0.05
+
+Progress = Callable[[str, int, int], None]
+"""Told what is being done, how much of it is done, and how much there is."""
+
+
+class Engine(Protocol):
+    """What a replay needs of the site's engine."""
+
+    runtime: Runtime
+    sender: Sender
+    contracts: Contracts
+
+    def pump(self) -> bool:
+        """Bring waiting effects to the ledger and its events back; whether there was anything to do."""
+
+
+def fingerprint(scenario: Scenario) -> str:
+    """The same for two runs that must give the same trades."""
+    content = asdict(scenario) | {"folder": ""}
+    plain = json.dumps(content, sort_keys=True, default=_plain)
+    return hashlib.sha256(plain.encode()).hexdigest()
+
+
+def _plain(value: Any) -> Any:
+    if hasattr(value, "__struct_fields__"):
+        return {name: getattr(value, name) for name in value.__struct_fields__}
+    return value.isoformat() if isinstance(value, datetime) else str(value)
+
+
+def with_options(scenario: Scenario, *, start: int | None, end: int | None, funding: str | None) -> Scenario:
+    """The scenario with another period or funding; times are epoch seconds."""
+    from msgspec.structs import replace as change  # noqa: PLC0415  its name is that of dataclasses here
+
+    period = change(
+        scenario.period,
+        start=datetime.fromtimestamp(start or scenario.start, UTC),
+        end=datetime.fromtimestamp(end or scenario.end, UTC),
+    )
+    terms = change(scenario.funding, mode=funding or scenario.funding.mode)
+    return replace(scenario, period=period, funding=terms)
+
+
+def find_or_start(scenario: Scenario, path: Path, registry: bytes, *, live: bool = False) -> ReplayRun:
+    """The unfinished run of this scenario on this ledger, or a new one."""
+    mark, home = fingerprint(scenario), to_hex(registry)
+    unfinished = ReplayRun.objects.filter(fingerprint=mark, live=live, ledger__registry=home)
+    found = unfinished.exclude(status=ReplayRun.Status.FINISHED).first()
+    now = int(time.time())
+    return found or ReplayRun.objects.create(
+        scenario=path.stem,
+        fingerprint=mark,
+        funding=scenario.funding.mode,
+        starts_at=scenario.start,
+        ends_at=scenario.end,
+        live=live,
+        ledger={"registry": home, "open_by": now + OPEN_WITHIN_S, "expiry": now + EXPIRES_AFTER_S},
+    )
+
+
+class Replay:
+    """One run in this process.
+
+    Args:
+        run: Its row.
+        scenario: What `run` was made from.
+        engine: The site's engine.
+        progress: Told how far it is.
+    """
+
+    def __init__(self, run: ReplayRun, scenario: Scenario, engine: Engine, progress: Progress) -> None:
+        self.run, self.simulation, self._engine = run, open_simulation(scenario), engine
+        self._progress = progress
+        self.cast = cast_of(run.id, self.simulation)
+        self.purse = Purse(engine.sender, engine.contracts, self.cast, scenario.funding)
+        self._deadlines = {"open_by": run.ledger["open_by"], "expiry": run.ledger["expiry"]}
+        self.channels = {
+            frozenset((couple.a.owner, couple.b.owner)): channel_of_couple(
+                couple, self.purse, self._deadlines
+            )
+            for couple in self.cast.couples
+        }
+        self._signers = {signer.address: signer for couple in self.cast.couples for signer in couple.signers}
+        self.floor = Floor(engine.runtime, self._signers.__getitem__)
+        self.market = Market(
+            simulation=self.simulation,
+            cast=self.cast,
+            floor=self.floor,
+            channels=self.channels,
+            domain=engine.runtime.domain,
+            clock=engine.runtime.clock,
+        )
+        self.names = {household.owner: household.name for household in self.cast.households}
+
+    @property
+    def checkpoint(self) -> Checkpoint:
+        """Where the run stands."""
+        if self.run.checkpoint is not None:
+            return Checkpoint.from_json(self.run.checkpoint)
+        size = len(self.cast.households)
+        beliefs = first_beliefs(self.simulation.scenario.tariff, size)
+        return Checkpoint(self.simulation.start_state(), beliefs)
+
+    @property
+    def finished_slots(self) -> bool:
+        """Whether every slot was played."""
+        return self.run.next_slot >= len(self.simulation.slots)
+
+    def play_all(self) -> dict[str, Any]:
+        """From wherever the run stands to its summary."""
+        if self.run.status == ReplayRun.Status.PREPARING:
+            self.prepare()
+        while self.run.status == ReplayRun.Status.RUNNING and not self.finished_slots:
+            self.play_slot()
+        if self.run.status != ReplayRun.Status.FINISHED:
+            self.close()
+        if self.run.summary is None:
+            raise ReplayError(f"Run {self.run.id} is finished but has no summary; start it again.")
+        return dict(self.run.summary)
+
+    def prepare(self) -> None:
+        """Money on the ledger, contracts agreed, channels open."""
+        total = len(self.cast.couples)
+        self._progress("Funding", 0, total)
+        self.purse.fill([c for c in self.cast.couples if not self._is_hosted(self._channel(c))])
+        self._progress("Agreeing on contracts", 0, total)
+        raise_refusals(self.floor.agree_many(pairings(self.cast)), ())
+        raise_refusals(self.floor.open_many(openings(self.cast, self.purse, self._deadlines)), ())
+        self._wait_for_phase("Opening channels", "open", {"requested", "funding"})
+        self._move(ReplayRun.Status.RUNNING)
+
+    def play_slot(self) -> PlayedSlot:
+        """Play the next slot and store it."""
+        played = self.market.play(self.checkpoint)
+        self.keep(played)
+        self._engine.pump()
+        return played
+
+    def keep(self, played: PlayedSlot) -> None:
+        """Store a played slot and step to the next, both or neither."""
+        index = self.run.next_slot
+        with transaction.atomic():
+            SlotResult.objects.update_or_create(
+                run=self.run,
+                index=index,
+                defaults={"slot_start": played.plan.slot_start, "data": slot_data(played, self.names)},
+            )
+            self.run.next_slot, self.run.checkpoint = index + 1, played.after.to_json()
+            self.run.save(update_fields=["next_slot", "checkpoint", "updated_at"])
+        self._progress("Playing slots", index + 1, len(self.simulation.slots))
+
+    def close(self) -> None:
+        """Close all channels, wait for the ledger, audit, and write the summary."""
+        self._move(ReplayRun.Status.CLOSING)
+        hosted = Endpoint.objects.filter(channel__in=[to_hex(c) for c in self.channels.values()])
+        still_open = set(hosted.filter(phase__in=("open", "staged")).values_list("channel", flat=True))
+        closings = [
+            Closing(self._channel(couple), couple.a.owner)
+            for couple in self.cast.couples
+            if to_hex(self._channel(couple)) in still_open
+        ]
+        raise_refusals(self.floor.close_many(closings), ())
+        self._wait_for_phase("Closing channels", "closed", {"closing", "disputed", "open", "staged"})
+        self.run.summary = self.summary()
+        self.run.save(update_fields=["summary"])
+        self._move(ReplayRun.Status.FINISHED)
+
+    def summary(self) -> dict[str, Any]:
+        """The figures as they are now, with the money as the ledger has it now."""
+        auditor = Auditor(
+            client=self._engine.sender.client,
+            registry=self._engine.contracts.registry,
+            purse=self.purse,
+            couples=self.cast.couples,
+            opening=self._deadlines,
+        )
+        slots = list(self.run.slots.values_list("data", flat=True))
+        return summarise(
+            run=self.run,
+            names=[household.name for household in self.cast.households],
+            tariff=self.simulation.scenario.tariff,
+            slots=slots,
+            money=auditor.audit(),
+        )
+
+    def _channel(self, couple: Any) -> bytes:
+        return self.channels[frozenset((couple.a.owner, couple.b.owner))]
+
+    def _is_hosted(self, channel: bytes) -> bool:
+        rows = Endpoint.objects.filter(channel=to_hex(channel))
+        return rows.exclude(phase__in=("requested", "funding")).exists()
+
+    def _wait_for_phase(self, label: str, wanted: str, waiting: set[str]) -> None:
+        """Pump the ledger until every channel has arrived.
+
+        Raises:
+            ReplayError: A channel went elsewhere, or the ledger does not move.
+        """
+        ids, deadline = (
+            [to_hex(channel) for channel in self.channels.values()],
+            time.monotonic() + LEDGER_PATIENCE_S,
+        )
+        last = -1
+        while True:
+            phases = dict(Endpoint.objects.filter(channel__in=ids).values_list("channel", "phase"))
+            done = sum(phase == wanted for phase in phases.values())
+            self._progress(label, done, len(ids))
+            if done == len(ids):
+                return
+            astray = {phase for phase in phases.values() if phase != wanted} - waiting
+            if astray:
+                raise ReplayError(
+                    f"{label}: some channels are {', '.join(sorted(astray))}; look at their logs."
+                )
+            deadline = time.monotonic() + LEDGER_PATIENCE_S if done > last else deadline
+            if time.monotonic() > deadline:
+                raise ReplayError(f"{label}: nothing moved for {LEDGER_PATIENCE_S} s; is the ledger mining?")
+            last = done
+            if not self._engine.pump():
+                time.sleep(PAUSE_S)
+
+    def _move(self, status: str) -> None:
+        self.run.status = status
+        self.run.save(update_fields=["status", "updated_at"])
+
+
+def open_replay(path: Path, engine: Engine, progress: Progress, **options: Any) -> Replay:
+    """The unfinished replay of a scenario file, or a new one; `options` as in `with_options`."""
+    scenario = with_options(load_scenario(path), **options)
+    run = find_or_start(scenario, path, engine.contracts.registry)
+    return Replay(run, scenario, engine, progress)
