@@ -150,6 +150,9 @@ class Document(models.Model):
     digest = EncryptedTextField(help_text=_("SHA-256 of the plain content, 0x-hex."))
     pages = models.PositiveSmallIntegerField(default=1)
     uploaded_at = models.DateTimeField(auto_now_add=True)
+    kept_at = models.DateTimeField(
+        null=True, help_text=_("Since when something relies on it; it can't be deleted.")
+    )
 
     class Meta:
         """Oldest first."""

@@ -188,8 +188,15 @@ def read_document(*, document: Document, viewer: User) -> bytes:
         return open_sealed(key, file.read(), aad=_place(document))
 
 
-def delete_document(*, document: Document) -> None:
-    """Remove a document and its file."""
+@transaction.atomic
+def remove_document(*, document: Document) -> None:
+    """Delete a document and its file.
+
+    Raises:
+        ConflictError: something was submitted with it.
+    """
+    if document.kept_at is not None:
+        raise ConflictError("document_used", "An application was submitted with this document.")
     path = _path(document)
     document.delete()
     transaction.on_commit(lambda: default_storage.delete(path))

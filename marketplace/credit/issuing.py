@@ -2,6 +2,7 @@
 
 import secrets
 from dataclasses import dataclass
+from typing import Any
 
 from django.conf import settings
 from django.db import transaction
@@ -11,7 +12,14 @@ from channels_engine.core import types
 from channels_engine.core.errors import SignatureError
 from channels_engine.core.keccak import keccak256
 from channels_engine.core.signing import canonical, sign_value
-from channels_engine.core.typed_data import digest, struct_hash
+from channels_engine.core.typed_data import (
+    DOMAIN_NAME,
+    DOMAIN_TYPE,
+    DOMAIN_VERSION,
+    TYPE_STRINGS,
+    digest,
+    struct_hash,
+)
 from marketplace.accounts.errors import AwayError, ConflictError, RefusedError
 from marketplace.accounts.hexadecimal import to_hex
 from marketplace.accounts.selectors import wallet_of
@@ -162,3 +170,32 @@ def _signed_note(agreement: Agreement, request: NoteRequest, receipt: bytes) -> 
         merchant_signature=to_hex(signed.signature),
         receipt_signature=to_hex(receipt),
     )
+
+
+def agreement_to_sign(agreement: Agreement) -> dict[str, Any]:
+    """The agreement as `eth_signTypedData_v4` takes it, for the participant's wallet."""
+    declared = TYPE_STRINGS[types.CreditAgreement].partition("(")[2].rstrip(")").split(",")
+    terms = terms_of(agreement)
+    fields = [dict(zip(("type", "name"), text.split(" "), strict=True)) for text in declared]
+    values = (getattr(terms, name) for name in terms.__struct_fields__)
+    message = {field["name"]: _shown(value) for field, value in zip(fields, values, strict=True)}
+    own = DOMAIN_TYPE.partition("(")[2].rstrip(")").split(",")
+    domain = {
+        "name": DOMAIN_NAME,
+        "version": DOMAIN_VERSION,
+        "chainId": settings.LEDGER_CHAIN_ID,
+        "verifyingContract": agreement.msc,
+    }
+    return {
+        "types": {
+            "EIP712Domain": [dict(zip(("type", "name"), text.split(" "), strict=True)) for text in own],
+            "CreditAgreement": fields,
+        },
+        "primaryType": "CreditAgreement",
+        "domain": domain,
+        "message": message,
+    }
+
+
+def _shown(value: bytes | int) -> str:
+    return to_hex(value) if isinstance(value, bytes) else str(value)

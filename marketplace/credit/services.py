@@ -120,7 +120,9 @@ def submit_application(*, application: CreditApplication) -> CreditApplication:
         _move(application, State.SUBMITTED)
         _refuse_incomplete(application)
         application.submitted_at, application.question = timezone.now(), ""
-        application.documents.set(Document.objects.filter(user=user))
+        documents = Document.objects.filter(user=user)
+        documents.filter(kept_at=None).update(kept_at=application.submitted_at)
+        application.documents.set(documents)
         _run_checks(application, texts)
         application.save()
         record(

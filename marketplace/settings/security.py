@@ -70,6 +70,7 @@ DATA_UPLOAD_MAX_MEMORY_SIZE = 1024 * 1024
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 500
 DATA_UPLOAD_MAX_NUMBER_FILES = 10
 FILE_UPLOAD_MAX_MEMORY_SIZE = 12 * 1024 * 1024  # documents stay in memory: plain text never touches the disk
+FILE_UPLOAD_HANDLERS = ["django.core.files.uploadhandler.MemoryFileUploadHandler"]
 DOCUMENT_MAX_BYTES = 10 * 1024 * 1024
 
 _STRICT: dict[str, Any] = {
@@ -100,12 +101,13 @@ REST_FRAMEWORK: dict[str, Any] = {
     "DEFAULT_AUTHENTICATION_CLASSES": ["rest_framework.authentication.SessionAuthentication"],
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
-    "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
+    "DEFAULT_PARSER_CLASSES": ["marketplace.api.parsers.BoundedJSONParser"],
     "DEFAULT_PAGINATION_CLASS": "marketplace.api.pagination.Pages",
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
     "DEFAULT_THROTTLE_CLASSES": [
         "rest_framework.throttling.AnonRateThrottle",
         "rest_framework.throttling.UserRateThrottle",
+        "rest_framework.throttling.ScopedRateThrottle",
     ],
     "DEFAULT_THROTTLE_RATES": {"anon": "120/min", "user": "600/min", "sensitive": "20/min"},
     "NUM_PROXIES": AXES_IPWARE_PROXY_COUNT,
@@ -121,4 +123,17 @@ SPECTACULAR_SETTINGS = {
     "SCHEMA_PATH_PREFIX": "/api/v1",
     "COMPONENT_SPLIT_REQUEST": True,
     "ENUM_GENERATE_CHOICE_DESCRIPTION": False,
+    "ENUM_NAME_OVERRIDES": {
+        "DocumentKind": "marketplace.accounts.models.Document.Kind",
+        "ProsumerKind": "marketplace.trading.models.Prosumer.Kind",
+        "ListingSide": "marketplace.trading.models.Listing.Side",
+        "ListingState": "marketplace.trading.models.Listing.State",
+        "ApplicationState": "marketplace.credit.models.CreditApplication.State",
+        "AgreementState": "marketplace.credit.models.Agreement.State",
+        "ChannelSide": [("a", "a"), ("b", "b")],
+    },
+    "POSTPROCESSING_HOOKS": [
+        "drf_spectacular.hooks.postprocess_schema_enums",
+        "marketplace.api.schema.describe_problems",
+    ],
 }

@@ -1,0 +1,69 @@
+"""Paths of the API, below /api/v1/."""
+
+from django.urls import path, re_path, register_converter
+from django.urls.converters import StringConverter
+from drf_spectacular.views import SpectacularAPIView
+from rest_framework.permissions import AllowAny
+
+from marketplace.api import channels, credit, documents, me, trading, wallet
+from marketplace.api.views import NowhereView
+
+
+class HashConverter(StringConverter):
+    """32 bytes as lower-case 0x-hex."""
+
+    regex = "0x[0-9a-f]{64}"
+
+
+class RowConverter(StringConverter):
+    """A row's number, within 64 bits."""
+
+    regex = "[0-9]{1,18}"
+
+    def to_python(self, value: str) -> int:  # type: ignore[override]  # Django's converters give what they like
+        """The number."""
+        return int(value)
+
+
+register_converter(HashConverter, "hash")
+register_converter(RowConverter, "row")
+
+app_name = "api"
+urlpatterns = [
+    path(
+        "schema/",
+        SpectacularAPIView.as_view(permission_classes=[AllowAny], authentication_classes=[]),
+        name="schema",
+    ),
+    path("me/", me.MeView.as_view(), name="me"),
+    path("me/profile/", me.ProfileView.as_view(), name="profile"),
+    path("me/erasure/", me.ErasureView.as_view(), name="erasure"),
+    path("ledger/", wallet.LedgerView.as_view(), name="ledger"),
+    path("wallet/", wallet.WalletView.as_view(), name="wallet"),
+    path("wallet/challenge/", wallet.ChallengeView.as_view(), name="challenge"),
+    path("wallet/test-money/", wallet.TestMoneyView.as_view(), name="test-money"),
+    path("merchants/", credit.MerchantsView.as_view(), name="merchants"),
+    path("documents/", documents.DocumentsView.as_view(), name="documents"),
+    path("documents/<uuid:pk>/", documents.DocumentView.as_view(), name="document"),
+    path("documents/<uuid:pk>/content/", documents.DocumentContentView.as_view(), name="document-content"),
+    path("applications/", credit.ApplicationsView.as_view(), name="applications"),
+    path("applications/<uuid:pk>/", credit.ApplicationView.as_view(), name="application"),
+    path("applications/<uuid:pk>/submit/", credit.SubmitView.as_view(), name="application-submit"),
+    path("applications/<uuid:pk>/withdraw/", credit.WithdrawView.as_view(), name="application-withdraw"),
+    path("agreements/", credit.AgreementsView.as_view(), name="agreements"),
+    path("agreements/<uuid:pk>/", credit.AgreementView.as_view(), name="agreement"),
+    path("agreements/<uuid:pk>/to-sign/", credit.ToSignView.as_view(), name="agreement-to-sign"),
+    path("agreements/<uuid:pk>/initialise/", credit.InitialiseView.as_view(), name="agreement-initialise"),
+    path("notes/", credit.NotesView.as_view(), name="notes"),
+    path("notes/<hash:serial>/", credit.NoteView.as_view(), name="note"),
+    path("prosumers/", trading.ProsumersView.as_view(), name="prosumers"),
+    path("prosumers/<slug:slug>/", trading.ProsumerView.as_view(), name="prosumer"),
+    path("agents/", trading.AgentsView.as_view(), name="agents"),
+    path("listings/", trading.ListingsView.as_view(), name="listings"),
+    path("listings/<row:pk>/", trading.ListingView.as_view(), name="listing"),
+    path("trades/", trading.TradesView.as_view(), name="trades"),
+    path("gate-decisions/", trading.GateDecisionsView.as_view(), name="gate-decisions"),
+    path("channels/", channels.ChannelsView.as_view(), name="channels"),
+    path("channels/<hash:channel_id>/", channels.ChannelDetailView.as_view(), name="channel"),
+    re_path(r"^.*$", NowhereView.as_view(), name="nowhere"),
+]
