@@ -4,6 +4,8 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import pandapower
+import pandapower.networks
 import pytest
 
 from grid.network import Feeder
@@ -42,17 +44,11 @@ def assert_agree(ours: Flows, theirs: Flows) -> None:
     assert np.abs(ours.transformer_kw - theirs.transformer_kw).max(initial=0) < 1e-3
 
 
-@pytest.mark.parametrize(("name", "arguments", "losses_kw", "bus", "vm_pu", "trafo"), GOLDEN)
+@pytest.mark.parametrize("case", GOLDEN, ids=lambda case: case[0] + "".join(case[1].values()))
 def test_published_and_pinned_cases(
-    name: str,
-    arguments: dict[str, Any],
-    losses_kw: float | None,
-    bus: int | None,
-    vm_pu: float,
-    trafo: float | None,
+    case: tuple[str, dict[str, Any], float | None, int | None, float, float | None],
 ) -> None:
-    import pandapower.networks
-
+    name, arguments, losses_kw, bus, vm_pu, trafo = case
     feeder = feeder_from_pandapower(getattr(pandapower.networks, name)(**arguments), name=name)
     p_kw, q_kvar = rated(feeder)
     flows = PowerFlow(feeder).run(p_kw, q_kvar)
@@ -69,9 +65,6 @@ def test_published_and_pinned_cases(
 @pytest.mark.parametrize("side", ["hv", "lv"])
 @pytest.mark.parametrize("parallel", [1, 2])
 def test_taps_parallel_units_and_open_line_ends(side: str, parallel: int) -> None:
-    import pandapower
-    import pandapower.networks
-
     net = pandapower.networks.create_kerber_landnetz_freileitung_1()
     net.trafo["tap_side"], net.trafo["tap_neutral"], net.trafo["tap_pos"] = side, 0, 2
     net.trafo["tap_step_percent"], net.trafo["parallel"], net.trafo["df"] = 2.5, parallel, 0.9

@@ -6,7 +6,9 @@ from types import ModuleType
 from typing import Any
 
 import numpy as np
+import pandapower
 import pytest
+import simbench
 
 from grid.network import Feeder
 from grid.powerflow import PowerFlow
@@ -33,8 +35,6 @@ def net(script: ModuleType) -> Any:
 
 @pytest.fixture(scope="module")
 def absolute(net: Any) -> dict[str, Any]:
-    import simbench
-
     tables = simbench.get_absolute_values(net, profiles_instead_of_study_cases=True)
     return {f"{element} {variable}": frame.to_numpy() for (element, variable), frame in tables.items()}
 
@@ -43,8 +43,6 @@ def absolute(net: Any) -> dict[str, Any]:
 def test_voltages_and_loadings_of_random_slots_equal_pandapower(
     net: Any, absolute: dict[str, Any], rural_feeder: Feeder, fixtures_folder: Path, week: str
 ) -> None:
-    import pandapower
-
     slots = read_profiles(fixtures_folder / "profiles" / f"{CODE}.{week}.csv.gz").slot_start
     year = local_to_slots(net.profiles["load"]["time"].tolist())
     rows = np.random.default_rng(11).choice(np.flatnonzero(np.isin(year, slots)), 10, replace=False)
@@ -94,19 +92,18 @@ def test_metered_week_equals_simbench_energy_to_the_wh(
 
 
 @pytest.mark.parametrize(
-    ("first", "last", "count"), [("2016-03-27", "2016-03-28", 92), ("2016-10-30", "2016-10-31", 100)]
+    ("days", "count"), [(("2016-03-27", "2016-03-28"), 92), (("2016-10-30", "2016-10-31"), 100)]
 )
-def test_script_extracts_the_days_on_which_clocks_change(
+def test_script_extracts_the_days_on_which_clocks_change(  # noqa: PLR0917  fixtures, passed by name
     script: ModuleType,
-    tmp_path: Path,
-    first: str,
-    last: str,
-    count: int,
-    monkeypatch: pytest.MonkeyPatch,
     net: Any,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    days: tuple[str, str],
+    count: int,
 ) -> None:
     monkeypatch.setattr(script, "load_grid", lambda _code: net)
-    script.main([CODE, first, last, "--name", "day", "--folder", str(tmp_path)])
+    script.main([CODE, *days, "--name", "day", "--folder", str(tmp_path)])
     profiles = read_profiles(tmp_path / "profiles" / f"{CODE}.day.csv.gz")
     assert len(profiles.slot_start) == count
     assert set(np.diff(profiles.slot_start)) == {900}

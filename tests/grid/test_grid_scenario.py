@@ -1,0 +1,98 @@
+"""Scenario files: those that come with the project, and faults with their remedies."""
+
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from grid.scenario import ScenarioFaultError, load_scenario, parse_scenario
+from grid.simulation import open_simulation
+
+SCENARIOS = ("default", "june-day", "january-day", "june-week", "january-week")
+
+
+@pytest.mark.parametrize("name", SCENARIOS)
+def test_scenarios_that_come_along_run(fixtures_folder: Path, name: str) -> None:
+    simulation = open_simulation(load_scenario(fixtures_folder / "scenarios" / f"{name}.toml"))
+    plan = simulation.plan(simulation.start_state())
+    assert simulation.scenario.name == name
+    assert len(plan.positions) == 153
+    assert simulation.close(plan, ()).losses_wh > 0
+
+
+def test_every_scenario_in_the_folder_is_listed(fixtures_folder: Path) -> None:
+    assert {path.stem for path in (fixtures_folder / "scenarios").glob("*.toml")} == set(SCENARIOS)
+
+
+def test_the_documented_example_is_valid(fixtures_folder: Path) -> None:
+    text = (fixtures_folder.parent / "docs" / "scenarios.md").read_text()
+    raw = tomllib.loads(text.split("```toml")[1].split("```")[0])
+    scenario = parse_scenario(raw, folder=fixtures_folder / "scenarios")
+    assert scenario.limits.vm_max_pu == 1.07
+
+
+@pytest.fixture
+def raw(fixtures_folder: Path) -> dict[str, Any]:
+    return tomllib.loads((fixtures_folder / "scenarios" / "default.toml").read_text())
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "complaint"),
+    [
+        ("grid.pv_scale", -1, r"\[grid\] Expected `float` >= 0.* - at `\$.pv_scale`"),
+        ("grid.pv_scal", 1, r"\[grid\] Object contains unknown field `pv_scal`"),
+        ("grid.network", "nowhere.json", r"\[grid\] nowhere.json: no such file"),
+        ("tariff.feed_in_per_kwh", 320_000, "feed_in_per_kwh: must be below retail_per_kwh"),
+        (
+            "tariff.retail_per_kwh",
+            0.32,
+            r"\[tariff\] Expected `int`, got `float` - at `\$.retail_per_kwh`",
+        ),
+        (
+            "market.strategy",
+            "genius",
+            "strategy: 'genius' is unknown; choose one of adaptive, zero-intelligence",
+        ),
+        ("market.partners", 0, r"\[market\] Expected `int` >= 1"),
+        ("funding.mode", "cash", r"\[funding\] Invalid enum value 'cash'"),
+        ("limits.vm_max_pu", 0.9, r"\[limits\] Expected `float` > 1"),
+        ("forecast.pv_error", 2, r"\[forecast\] Expected `float` <= 1"),
+    ],
+)
+def test_faults_name_section_and_remedy(
+    raw: dict[str, Any], fixtures_folder: Path, field: str, value: Any, complaint: str
+) -> None:
+    section, name = field.split(".")
+    raw[section][name] = value
+    with pytest.raises(ScenarioFaultError, match=complaint):
+        parse_scenario(raw, folder=fixtures_folder / "scenarios")
+
+
+def test_period_faults(raw: dict[str, Any], fixtures_folder: Path) -> None:
+    good = raw["period"]["start"]
+    for start, complaint in (
+        (good.replace(tzinfo=None), "start: has no offset; write it like"),
+        (good.replace(minute=7), "start: must lie on a quarter-hour"),
+        (raw["period"]["end"], "end: must lie after start"),
+    ):
+        raw["period"]["start"] = start
+        with pytest.raises(ScenarioFaultError, match=complaint):
+            parse_scenario(raw, folder=fixtures_folder / "scenarios")
+
+
+def test_all_faults_come_at_once(raw: dict[str, Any], fixtures_folder: Path) -> None:
+    del raw["tariff"], raw["seed"]
+    raw["extra"] = 1
+    raw["market"]["rounds"] = 0
+    with pytest.raises(ScenarioFaultError) as caught:
+        parse_scenario(raw, folder=fixtures_folder / "scenarios")
+    assert len(caught.value.faults) >= 4
+
+
+def test_file_faults(tmp_path: Path) -> None:
+    with pytest.raises(ScenarioFaultError, match=r"none\.toml: can't be read"):
+        load_scenario(tmp_path / "none.toml")
+    (tmp_path / "bad.toml").write_text("name = \n")
+    with pytest.raises(ScenarioFaultError, match=r"bad\.toml: is no TOML.*line 1"):
+        load_scenario(tmp_path / "bad.toml")
