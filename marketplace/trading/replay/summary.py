@@ -102,7 +102,9 @@ def settlement(slots: Sequence[SlotData]) -> dict[str, int]:
 
 def bills(names: Sequence[str], slots: Sequence[SlotData], tariff: Tariff) -> list[dict[str, Any]]:
     """What each household owes with the supplier alone, and with the market; negative amounts are income."""
-    rows = [{"name": name, "sold_wh": 0, "bought_wh": 0, "bill_before": 0, "bill_after": 0} for name in names]
+    rows: list[dict[str, Any]] = [
+        {"name": name, "sold_wh": 0, "bought_wh": 0, "bill_before": 0, "bill_after": 0} for name in names
+    ]
     row_of = dict(zip(names, rows, strict=True))
     for slot in slots:
         for row, meter, bill in zip(rows, slot["meters"], slot["bills"], strict=True):

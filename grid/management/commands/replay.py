@@ -1,0 +1,161 @@
+"""`manage.py replay SCENARIO`: the households of a scenario trade its slots, headless."""
+
+import argparse
+import datetime as dt
+import json
+import sys
+from pathlib import Path
+from typing import Any, Self
+
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError
+from django.db import connection
+from django.db.migrations.executor import MigrationExecutor
+from tqdm import tqdm
+
+from contracts.connection import LedgerError
+from grid.network import NetworkFaultError, feeder_map
+from grid.profiles import ProfileFaultError
+from grid.scenario import ScenarioFaultError
+from marketplace.embedded import StartError, ledger
+from marketplace.trading.engine import open_engine
+from marketplace.trading.replay.play import ReplayError
+from marketplace.trading.replay.report import render_report
+from marketplace.trading.replay.run import Replay, open_replay
+from marketplace.trading.templatetags.report_format import cents, kwh, money, percent
+
+SCENARIOS = Path("fixtures/scenarios")
+FAULTS = (ScenarioFaultError, NetworkFaultError, ProfileFaultError, StartError, LedgerError, ReplayError)
+
+
+class Command(BaseCommand):
+    """Replay a scenario and say what came of it."""
+
+    help = "Replay a load scenario: real households trade real quarter-hours over channels, with a power flow behind."
+
+    def add_arguments(self, parser: argparse.ArgumentParser) -> None:
+        parser.add_argument("scenario", help="name in fixtures/scenarios, or path of a TOML file")
+        parser.add_argument("--from", dest="start", type=_moment, help="first slot, ISO 8601 with offset")
+        parser.add_argument(
+            "--to", dest="end", type=_moment, help="end of the last slot, ISO 8601 with offset"
+        )
+        parser.add_argument("--funding", choices=("notes", "deposits"), help="instead of the scenario's own")
+        parser.add_argument("--json", type=Path, metavar="FILE", help="write summary and slots as JSON")
+        parser.add_argument("--report", type=Path, metavar="FILE.html", help="write the report")
+
+    def handle(self, *_args: Any, **options: Any) -> None:
+        if MigrationExecutor(connection).migration_plan([*_leaves()]):
+            raise CommandError("The database is not set up for this version: call manage.py migrate first.")
+        try:
+            with ledger() as which:
+                self.stderr.write(f"Using the {which}.")
+                self._replay(options)
+        except FAULTS as fault:
+            raise CommandError(str(fault)) from fault
+
+    def _replay(self, options: dict[str, Any]) -> None:
+        with open_engine() as engine, _Bars() as bars:
+            replay = open_replay(
+                _path_of(options["scenario"]),
+                engine,
+                bars.show,
+                start=options["start"],
+                end=options["end"],
+                funding=options["funding"],
+            )
+            if replay.run.next_slot:
+                self.stderr.write(f"Going on with run {replay.run.id} at slot {replay.run.next_slot}.")
+            summary = replay.play_all()
+        self._write(replay, summary, options)
+        self.stdout.write(_in_words(summary))
+        if not summary["money"]["conserved"]:
+            raise CommandError(
+                "Money is not conserved; see money.mismatches and money.difference in the JSON."
+            )
+
+    def _write(self, replay: Replay, summary: dict[str, Any], options: dict[str, Any]) -> None:
+        slots = list(replay.run.slots.values_list("data", flat=True))
+        if options["json"]:
+            content = {"run": str(replay.run.id), "summary": summary, "slots": slots}
+            options["json"].write_text(json.dumps(content, indent=1), encoding="utf-8")
+        if options["report"]:
+            simulation = replay.simulation
+            html = render_report(summary, slots, feeder_map(simulation.feeder), simulation.scenario.limits)
+            options["report"].write_text(html, encoding="utf-8")
+
+
+def _leaves() -> list[tuple[str, str]]:
+    return list(MigrationExecutor(connection).loader.graph.leaf_nodes())
+
+
+def _path_of(name: str) -> Path:
+    given = Path(name)
+    return given if given.suffix == ".toml" else Path(settings.BASE_DIR) / SCENARIOS / f"{name}.toml"
+
+
+def _moment(text: str) -> int:
+    try:
+        moment = dt.datetime.fromisoformat(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is no ISO 8601 time, such as 2016-06-15T00:00:00+02:00"
+        ) from None
+    if moment.tzinfo is None:
+        raise argparse.ArgumentTypeError(f"{text!r} has no offset; write it like 2016-06-15T00:00:00+02:00")
+    return int(moment.timestamp())
+
+
+class _Bars:
+    """One progress bar a stage, on standard error."""
+
+    def __init__(self) -> None:
+        self._label, self._bar = "", None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._bar is not None:
+            self._bar.close()
+
+    def show(self, label: str, done: int, total: int) -> None:
+        """Progress of a replay."""
+        if label != self._label:
+            self.__exit__()
+            self._label, self._bar = label, tqdm(total=total, desc=label, file=sys.stderr, unit="")
+        self._bar.update(done - self._bar.n)
+
+
+def _in_words(summary: dict[str, Any]) -> str:
+    energy, prices, figures = summary["energy"], summary["prices"], summary["kpis"]
+    held = summary["money"]
+    rows = (
+        (
+            "Scenario",
+            f"{summary['scenario']}, {summary['slots']} slots, {summary['households']} households, {summary['funding']}",
+        ),
+        (
+            "Traded",
+            f"{kwh(energy['traded_wh'])} kWh in {summary['trades']} co-signed trades; {summary['refused']} refused by the grid",
+        ),
+        (
+            "Delivered",
+            f"{kwh(energy['delivered_wh'])} kWh; shortfall refunded with {money(summary['settlement']['refund'])}",
+        ),
+        (
+            "Price",
+            f"{cents(prices['mean'])} ct/kWh on average, {cents(prices['lowest'])} to {cents(prices['highest'])}",
+        ),
+        ("Self-sufficiency", percent(figures["self_sufficiency"])),
+        ("Self-consumption", percent(figures["self_consumption"])),
+        ("Losses, curtailed", f"{kwh(energy['losses_wh'])} kWh, {kwh(energy['curtailed_wh'])} kWh"),
+        ("Ledger", f"{summary['ledger']['transactions']} transactions"),
+        ("Money put in", money(held["put_in"])),
+        *((f"  {name}", money(amount)) for name, amount in held["accounts"].items()),
+        (
+            "Money conserved",
+            "yes, to the micro-unit" if held["conserved"] else f"NO: {money(held['difference'])} missing",
+        ),
+    )
+    width = max(len(name) for name, _ in rows) + 2
+    return "\n".join(f"{name:<{width}}{text}" for name, text in rows)
