@@ -12,6 +12,7 @@ from collections.abc import Iterable, Sequence
 
 from django.db import DatabaseError, transaction
 
+from channels_engine.agreements import Agreement
 from channels_engine.batch import Batch
 from channels_engine.core.errors import ProtocolError
 from channels_engine.core.messages import UpdateRequest
@@ -20,7 +21,7 @@ from channels_engine.frames import Entry
 from channels_engine.ports import Clock, Directory, Gate, TradeDraft, Transport
 from channels_engine.recent import Recent
 from channels_engine.relay import Hosting, named_offer
-from channels_engine.store import repository
+from channels_engine.store import conversations, repository
 from channels_engine.store.repository import Known, MessageKey
 from channels_engine.submissions import Due, Outcome, Said, Submission
 
@@ -93,6 +94,14 @@ class Runtime:
     def hostings(self, channels: Iterable[bytes]) -> dict[bytes, Hosting]:
         """Several channels as they are now."""
         return repository.load_hostings(channels, self.cache, lock=False)
+
+    def agreements(self, ids: Iterable[bytes]) -> dict[bytes, Agreement]:
+        """Several conversations as they are now."""
+        return conversations.load(ids, lock=False)
+
+    def changed_since(self, owners: Sequence[str], then: int) -> dict[bytes, int]:
+        """Channels and conversations of these owners that were written since `then`, with their last numbers."""
+        return repository.changed_since(owners, then)
 
     def find_known(self, keys: Sequence[MessageKey]) -> dict[MessageKey, Known]:
         """Which of these messages (channel, sender's side, id) are in the log."""

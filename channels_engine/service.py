@@ -15,6 +15,7 @@ from functools import cache
 from typing import Any
 
 from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
 from django.utils.module_loading import import_string
 
 from channels_engine.ports import Listener
@@ -72,7 +73,12 @@ def listeners() -> Sequence[Listener]:
 
 def owner_of(user: Any) -> str | None:
     """Owner id of a signed-in user, or None."""
-    found: str | None = import_string(settings.CHANNELS_ENGINE_OWNER_OF)(user)
+    path = getattr(settings, "CHANNELS_ENGINE_OWNER_OF", "")
+    if not path:
+        raise ImproperlyConfigured(
+            "CHANNELS_ENGINE_OWNER_OF names no function; say how a user becomes an owner id."
+        )
+    found: str | None = import_string(path)(user)
     return found
 
 

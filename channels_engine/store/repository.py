@@ -158,6 +158,20 @@ def due(now: int, limit: int = 500) -> list[tuple[bytes, int]]:
         return [(parse_hex(channel, 32), side) for channel, side in cursor.fetchall()]
 
 
+def changed_since(owners: Sequence[str], then: int) -> dict[bytes, int]:
+    """Channels and conversations of these owners that were written since `then`, with their last numbers."""
+    texts = json.dumps(list(owners)) if not bulk.is_postgres() else list(owners)
+    among = "= ANY(%s)" if bulk.is_postgres() else "IN (SELECT value FROM json_each(%s))"
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"SELECT channel, seq FROM engine_endpoint WHERE updated_at >= %s AND owner {among} "  # noqa: S608  fixed text
+            f"UNION SELECT conversation, seq FROM engine_contract WHERE updated_at >= %s "
+            f"AND (owner_a {among} OR owner_b {among})",
+            [then, texts, then, texts, texts],
+        )
+        return {parse_hex(channel, 32): seq for channel, seq in cursor.fetchall()}
+
+
 def entries_after(channel: bytes, seq: int, limit: int) -> list[Entry]:
     """The log of a channel or conversation after entry `seq`, in order."""
     stored = LogEntry.objects.filter(channel=to_hex(channel), seq__gt=seq).order_by("seq")[:limit]

@@ -1,0 +1,212 @@
+"""A prosumer that trades by itself, over the same messages as a browser.
+
+What an agent does next follows from what its side of a channel looks like, not from the message that came
+last: after a crash, a lost wake-up or a repeated message it looks again and does what is still to be done.
+Message ids follow from what they answer, so that doing it twice is harmless.
+
+`Agent.moves` is the whole of it. `Agents` runs many beside a runtime, on the endpoints that the runtime
+verified; `replica.RemoteAgent` runs one over a websocket, on a copy that it verifies itself.
+"""
+
+import logging
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Protocol, TypeAlias
+
+import msgspec
+
+from channels_engine.agreements import Agreement, AgreementPhase
+from channels_engine.codec import to_hex
+from channels_engine.core import messages as m
+from channels_engine.core.errors import LocalProtocolError
+from channels_engine.core.negotiation import next_state_for_offer
+from channels_engine.core.state import Endpoint, LiveOffer, Phase, Purpose, Staged
+from channels_engine.core.typed_data import Signable, digest
+from channels_engine.core.types import ChannelOpen, Domain, EntityContract, Offer, Side
+from channels_engine.frames import message_of
+from channels_engine.ports import Signer
+from channels_engine.runtime import Runtime
+from channels_engine.submissions import Refused, Said
+
+logger = logging.getLogger(__name__)
+SignerOf: TypeAlias = Callable[[bytes], Signer]
+Move: TypeAlias = tuple[str, m.Body]
+"""A message id and the body to send."""
+
+
+class Accept(msgspec.Struct, frozen=True):
+    """Take the offer as it is."""
+
+
+class CounterWith(msgspec.Struct, frozen=True):
+    """Answer with an offer of one's own; the agent fills in channel and base version."""
+
+    offer: Offer
+
+
+class Decline(msgspec.Struct, frozen=True):
+    """Reject the offer."""
+
+    reason: str
+
+
+Answer: TypeAlias = Accept | CounterWith | Decline | None
+
+
+class Strategy(Protocol):
+    """What an agent wants. Each may be asked again about the same thing and must then answer the same."""
+
+    def join(self, terms: EntityContract, peer: str) -> bytes | None:
+        """Session address for proposed terms (20 bytes, its key known to the agent's signers), or None to decline."""
+        ...
+
+    def fund(self, opening: ChannelOpen, side: Side, peer: str) -> m.Funding | None:
+        """Own funding of a requested channel, or None to decline it."""
+        ...
+
+    def answer(self, offer: Offer, endpoint: Endpoint, peer: str) -> Answer:
+        """Answer to the peer's live offer; None leaves it open."""
+        ...
+
+
+class Agent:
+    """One owner's automatic behaviour."""
+
+    def __init__(self, owner: str, domain: Domain, strategy: Strategy, signer_of: SignerOf) -> None:
+        self.owner = owner
+        self._domain = domain
+        self._strategy = strategy
+        self._signer_of = signer_of
+
+    def moves(self, endpoint: Endpoint, peer: str) -> Iterator[Move]:
+        """Messages that this state of the own side calls for, the most urgent first."""
+        if endpoint.phase is Phase.REQUESTED and not endpoint.opening_signatures[endpoint.me]:
+            yield self._confirm_opening(endpoint, peer)
+        staged = endpoint.staged
+        if staged is not None and staged.proposer is endpoint.peer:
+            yield self._countersign(endpoint, staged)
+        if endpoint.phase is Phase.OPEN:
+            yield from self._answers(endpoint, peer)
+
+    def contract_moves(self, agreement: Agreement) -> Iterator[Move]:
+        """Messages that this state of a conversation calls for."""
+        side = agreement.side_of(self.owner)
+        if agreement.phase is AgreementPhase.PROPOSED and side is Side.B:
+            yield self._join(agreement)
+        if agreement.phase is AgreementPhase.ACCEPTED and side is Side.A:
+            terms = agreement.terms
+            yield "esc.confirm", m.EscConfirm(self._sign(terms.party_a, terms))
+
+    def _sign(self, address: bytes, value: Signable) -> bytes:
+        return self._signer_of(address).sign(digest(self._domain, value))
+
+    def _join(self, agreement: Agreement) -> Move:
+        session = self._strategy.join(agreement.terms, agreement.owners[Side.A])
+        if session is None:
+            return "esc.abort", m.EscAbort("declined")
+        terms = msgspec.structs.replace(agreement.terms, party_b=session)
+        return "esc.accept", m.EscAccept(terms, self._sign(session, terms))
+
+    def _confirm_opening(self, endpoint: Endpoint, peer: str) -> Move:
+        funding = self._strategy.fund(endpoint.opening, endpoint.me, peer)
+        if funding is None:
+            return "open.abort", m.OpenAbort("declined")
+        signature = self._sign(endpoint.terms.party(endpoint.me), endpoint.opening)
+        return "open.confirm", m.OpenConfirm(signature, funding)
+
+    def _countersign(self, endpoint: Endpoint, staged: Staged) -> Move:
+        """The machine staged it because it follows from our own offer, from signed meters, or closes as it is."""
+        version, signature = staged.state.version, self._sign(endpoint.terms.party(endpoint.me), staged.state)
+        confirm = {
+            Purpose.TRADE: m.UpdateConfirm,
+            Purpose.SETTLE: m.SettleConfirm,
+            Purpose.CLOSE: m.CloseConfirm,
+        }
+        return f"confirm:{version}", confirm[staged.purpose](version, signature)
+
+    def _answers(self, endpoint: Endpoint, peer: str) -> Iterator[Move]:
+        """At most one acceptance: what comes after it is of another version."""
+        for live in endpoint.offers:
+            if live.offeror is endpoint.me:
+                continue
+            answer = self._strategy.answer(live.offer, endpoint, peer)
+            if answer is not None:
+                yield self._answer(endpoint, live, answer)
+            if isinstance(answer, Accept):
+                return
+
+    def _answer(self, endpoint: Endpoint, live: LiveOffer, answer: Accept | CounterWith | Decline) -> Move:
+        offer, me = live.offer.id, endpoint.terms.party(endpoint.me)
+        tag = to_hex(offer)[:42]
+        if isinstance(answer, Decline):
+            return f"reject:{tag}", m.Reject(offer, answer.reason)
+        if isinstance(answer, CounterWith):
+            made = msgspec.structs.replace(
+                answer.offer,
+                channel=endpoint.channel,
+                base_version=live.offer.base_version,
+            )
+            return f"counter:{tag}", m.Counter(offer, made, self._sign(me, made))
+        state = next_state_for_offer(endpoint, offer)
+        return f"accept:{tag}:{state.version}", m.UpdateRequest(offer, state, self._sign(me, state))
+
+
+class Agents:
+    """Many agents beside a runtime, in any process that shares its database.
+
+    They read the endpoints that the runtime keeps for them: the process that verified the peer's
+    signatures is their own, so that verifying again would prove nothing more.
+    """
+
+    def __init__(self, runtime: Runtime, agents: Mapping[str, Agent]) -> None:
+        self._runtime = runtime
+        self._agents = dict(agents)
+        self._looked_at: int | None = None
+        self._seen: dict[bytes, int] = {}
+
+    def add(self, agent: Agent) -> None:
+        """Run one more."""
+        self._agents[agent.owner] = agent
+
+    def tick(self) -> int:
+        """Do what the channels and conversations that changed since the last tick call for; returns how much it was.
+
+        Reads one second back: a row may be written within the second that was read last.
+        """
+        started = self._runtime.clock.now()
+        since = 0 if self._looked_at is None else self._looked_at - 1
+        said = list(self._due(since))
+        self._looked_at = started
+        for one, outcome in zip(said, self._runtime.process(said), strict=True):
+            if isinstance(outcome, Refused):
+                logger.info("%s could not %s: %s", one.owner, one.message.type, outcome.message)
+        return len(said)
+
+    def _due(self, since: int) -> Iterator[Said]:
+        changed = self._runtime.changed_since(list(self._agents), since)
+        fresh = [channel for channel, seq in changed.items() if self._seen.get(channel) != seq]
+        self._seen.update((channel, changed[channel]) for channel in fresh)
+        for hosting in self._runtime.hostings(fresh).values():
+            for side in Side:
+                agent, endpoint = self._agents.get(hosting.owners[side]), hosting.endpoints[side]
+                if agent is not None and endpoint is not None:
+                    moves = _safely(agent.moves(endpoint, hosting.owners[side.other]))
+                    yield from _said(agent.owner, hosting.channel, moves)
+        for agreement in self._runtime.agreements(fresh).values():
+            for owner in agreement.owners:
+                agent = self._agents.get(owner)
+                if agent is not None:
+                    yield from _said(owner, agreement.conversation, _safely(agent.contract_moves(agreement)))
+
+
+def _safely(moves: Iterator[Move]) -> Sequence[Move]:
+    """What an agent wants; one that asks for what can't be done (an unknown key, a bad draft) does nothing."""
+    try:
+        return list(moves)
+    except (LocalProtocolError, KeyError):
+        logger.exception("An agent could not make its move.")
+        return []
+
+
+def _said(owner: str, channel: bytes, moves: Sequence[Move]) -> Iterator[Said]:
+    for message_id, body in moves:
+        yield Said(owner, message_of(message_id, channel, body))
