@@ -1,0 +1,38 @@
+"""Who takes part in the marketplace's tests, and small files of theirs."""
+
+import io
+from dataclasses import dataclass
+
+from PIL import Image
+from rest_framework.test import APIClient
+
+from channels_engine.core.signing import LocalSigner
+from marketplace.accounts.models import User
+from marketplace.credit.models import Merchant
+
+
+@dataclass
+class Person:
+    user: User
+    signer: LocalSigner
+    client: APIClient
+
+
+@dataclass
+class Shop:
+    merchant: Merchant
+    operator: User
+    client: APIClient
+    signer: LocalSigner
+
+
+def png(colour: tuple[int, int, int] = (200, 30, 30), size: tuple[int, int] = (40, 30)) -> bytes:
+    target = io.BytesIO()
+    Image.new("RGB", size, colour).save(target, "PNG")
+    return target.getvalue()
+
+
+def signed_in(user: User) -> APIClient:
+    client = APIClient()
+    client.force_login(user, backend="django.contrib.auth.backends.ModelBackend")
+    return client
