@@ -1,9 +1,11 @@
 """A ledger in this process (eth-tester on py-evm) behind the two functions that the bindings ask for."""
 
 import ast
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
+import pytest
 from eth_tester import EthereumTester, PyEVMBackend
 from eth_tester.exceptions import TransactionFailed
 from web3 import EthereumTesterProvider, Web3
@@ -113,3 +115,13 @@ def _log(raw: Any) -> LogEntry:
         transaction_index=raw["transactionIndex"],
         log_index=raw["logIndex"],
     )
+
+
+@contextmanager
+def refused(name: str, **arguments: Any) -> Iterator[None]:
+    """What is within must revert with the custom error `name` (and these of its arguments)."""
+    with pytest.raises(RefusedError) as caught:
+        yield
+    assert caught.value.revert.name == name, caught.value
+    shown = {key: caught.value.revert.arguments[key] for key in arguments}
+    assert shown == arguments

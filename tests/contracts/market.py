@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from itertools import count
 from typing import Any
 
+import msgspec
 from coincurve import PrivateKey
 from evm_chain import Chain
 
@@ -153,7 +154,7 @@ class Market:
             trades_root=b"\x09" * 32,
             is_final=False,
         )
-        return replace_struct(state, **changes)
+        return self.replace(state, **changes)
 
     def co_sign(self, opening: ChannelOpen, state: ChannelState) -> SignedState:
         return SignedState(self.terms, opening, state, self.sign(self.a, state), self.sign(self.b, state))
@@ -161,14 +162,13 @@ class Market:
     def final(self, opening: ChannelOpen, version: int, balance_a: int) -> SignedState:
         return self.co_sign(opening, self.state(opening, version, balance_a, is_final=True))
 
+    @staticmethod
+    def replace(value: Any, **changes: Any) -> Any:
+        return msgspec.structs.replace(value, **changes)
+
     def require_solvent(self, number: int = 0) -> None:
         contract = self.merchant(number)
         assert contract.treasury(self.chain.call).total == self.balance(contract.address)
-
-
-def replace_struct(value: Any, **changes: Any) -> Any:
-    fields = {name: getattr(value, name) for name in value.__struct_fields__}
-    return type(value)(**{**fields, **changes})
 
 
 def make_market(chain: Chain, token: bytes | None = None) -> Market:
@@ -195,4 +195,4 @@ def _fill(market: Market) -> None:
     chain.execute(market.registry.create(market.terms, *signatures))
 
 
-__all__ = ["CHALLENGE", "COIN", "DAY", "PENALTY", "Key", "Market", "Side", "make_market", "replace_struct"]
+__all__ = ["CHALLENGE", "COIN", "DAY", "PENALTY", "Key", "Market", "Side", "make_market"]
