@@ -40,11 +40,7 @@ def adopt_unknown(endpoint: Endpoint, current: CoSigned, now: int) -> Step:
 def _with_current(endpoint: Endpoint, current: CoSigned) -> Step:
     """Replace `current`; what was staged or dropped is over, or stays behind as our unanswered signature."""
     version = current.state.version
-    ours = [
-        item
-        for item in (endpoint.staged, endpoint.dropped)
-        if item is not None and item.proposer is endpoint.me and item.state.version > version
-    ]
+    ours = [item for item in (endpoint.staged, endpoint.dropped) if _outlives(endpoint, item, version)]
     phase = Phase.DISPUTED if endpoint.phase is Phase.DISPUTED else Phase.OPEN
     after = replace(
         endpoint,
@@ -54,6 +50,7 @@ def _with_current(endpoint: Endpoint, current: CoSigned) -> Step:
         offers=(),
         staged=None,
         dropped=ours[0] if ours else None,
+        refused=tuple(item for item in endpoint.refused if item.state.version > version),
         dispute_due=None,
         consent=b"",
     )
@@ -61,6 +58,10 @@ def _with_current(endpoint: Endpoint, current: CoSigned) -> Step:
     if staged is None or staged.proposer is endpoint.me or staged.state.version <= version:
         return after, ()
     return after, (fx.SendMessage(UpdateAbort(staged.state.version, "stale_base")),)
+
+
+def _outlives(endpoint: Endpoint, item: Staged | None, version: int) -> bool:
+    return item is not None and item.proposer is endpoint.me and item.state.version > version
 
 
 def _told(proposal: Staged) -> fx.Effect:

@@ -11,7 +11,7 @@ from channels_engine.core.adoption import adopt, adopt_unknown, answer_dispute, 
 from channels_engine.core.errors import Violation
 from channels_engine.core.evidence import ledger_ready
 from channels_engine.core.messages import DisputeRaise, UpdateAbort, UpdateFallback
-from channels_engine.core.rules import current_of, require_signer
+from channels_engine.core.rules import current_of, own_proposals, require_signer
 from channels_engine.core.state import CoSigned, Dispute, Endpoint, Phase, Staged
 from channels_engine.core.types import ChannelState, DisputeRequest, Side
 
@@ -62,8 +62,8 @@ def answered(endpoint: Endpoint, change: inputs.ReceiveDisputeAnswer, now: int) 
 
 
 def _proposal_of(endpoint: Endpoint, state: ChannelState) -> Staged | None:
-    known = (endpoint.staged, endpoint.dropped)
-    return next((item for item in known if item is not None and item.state == state), None)
+    peers = () if endpoint.staged is None else (endpoint.staged,)
+    return next((item for item in (*own_proposals(endpoint), *peers) if item.state == state), None)
 
 
 def elapsed(endpoint: Endpoint, reason: str, consent: bytes) -> Step:
@@ -147,6 +147,7 @@ def finalised(endpoint: Endpoint, change: inputs.LedgerFinalised, _: int) -> Ste
         _halted(endpoint)[0],
         phase=Phase.CLOSED,
         dropped=None,
+        refused=(),
         dispute=None,
         ledger_version=max(endpoint.ledger_version, change.version),
         payout=(change.balance_a, change.balance_b),

@@ -1,6 +1,8 @@
 """What a client signs: drafts of the next state, for browsers' servers, agents and tests.
 
-All raise `LocalProtocolError` where the draft can't be made.
+All raise `LocalProtocolError` where the draft can't be made. A client that holds its key apart from the
+machine remembers the highest version that it ever signed and gives it as `above`: a signature that a server
+refused may have been kept, and no version may be signed twice (invariant 2).
 """
 
 from collections.abc import Callable, Sequence
@@ -29,28 +31,30 @@ def _local(draft: Callable[P, R]) -> Callable[P, R]:
     return wrapper
 
 
-def next_version(endpoint: Endpoint) -> int:
+def next_version(endpoint: Endpoint, above: int = 0) -> int:
     """The version that our next proposal must have: above all known ones, odd for A, even for B."""
-    return own_version(endpoint)
+    return own_version(endpoint, above)
 
 
 @_local
-def next_state_for_offer(endpoint: Endpoint, offer: bytes) -> ChannelState:
+def next_state_for_offer(endpoint: Endpoint, offer: bytes, above: int = 0) -> ChannelState:
     """The state that accepts the peer's live offer with this `Offer.id`."""
     live = live_offer(endpoint, offer, endpoint.peer)
-    return draft_trade(endpoint, live, endpoint.me, own_version(endpoint)).state
+    return draft_trade(endpoint, live, endpoint.me, own_version(endpoint, above)).state
 
 
 @_local
-def next_state_for_settlement(endpoint: Endpoint, deliveries: Sequence[Delivery]) -> ChannelState:
+def next_state_for_settlement(
+    endpoint: Endpoint, deliveries: Sequence[Delivery], above: int = 0
+) -> ChannelState:
     """The state that settles these deliveries, in this order (it decides whose refund the balance covers)."""
-    return draft_settlement(endpoint, deliveries, endpoint.me, own_version(endpoint)).state
+    return draft_settlement(endpoint, deliveries, endpoint.me, own_version(endpoint, above)).state
 
 
 @_local
-def final_state(endpoint: Endpoint) -> ChannelState:
+def final_state(endpoint: Endpoint, above: int = 0) -> ChannelState:
     """The state that closes the channel as it is."""
-    return draft_final(endpoint, endpoint.me, own_version(endpoint)).state
+    return draft_final(endpoint, endpoint.me, own_version(endpoint, above)).state
 
 
 def dispute_request(endpoint: Endpoint) -> DisputeRequest:
@@ -60,6 +64,6 @@ def dispute_request(endpoint: Endpoint) -> DisputeRequest:
 
 
 def state_of_version(endpoint: Endpoint, version: int) -> ChannelState | None:
-    """The staged, dropped or current state of this version: what a confirmation of it signs."""
-    known = (endpoint.staged, endpoint.dropped, endpoint.current)
+    """The proposed or current state of this version: what a confirmation of it signs."""
+    known = (endpoint.staged, endpoint.dropped, *endpoint.refused, endpoint.current)
     return next((item.state for item in known if item is not None and item.state.version == version), None)

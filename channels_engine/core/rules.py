@@ -57,15 +57,30 @@ def require_signer(endpoint: Endpoint, signed: Verified[Any], side: Side) -> Non
         )
 
 
-def own_version(endpoint: Endpoint) -> int:
+def own_proposals(endpoint: Endpoint) -> tuple[Staged, ...]:
+    """All our signatures on next states that the peer may still complete, newest first."""
+    known = (endpoint.staged, endpoint.dropped, *endpoint.refused[::-1])
+    return tuple(item for item in known if item is not None and item.proposer is endpoint.me)
+
+
+def own_version(endpoint: Endpoint, above: int = 0) -> int:
     """The version of our next proposal: above all known ones; odd for side A, even for side B.
 
     With a parity each, proposals that cross never share a version, so that no side is ever asked to sign
     a second state of one version, and of two crossing proposals the higher wins on both sides.
     """
     known = endpoint.current.state.version if endpoint.current else 0
-    version = max(known, endpoint.highest_version) + 1
+    version = max(known, endpoint.highest_version, above) + 1
     return version + ((version + endpoint.me) & 1 ^ 1)
+
+
+def require_own_version(endpoint: Endpoint, version: int) -> None:
+    """Refuse a version of ours that is used or of the wrong parity; a client may have to skip some."""
+    if version <= endpoint.highest_version:
+        raise Violation("version_used", f"Version {version} is used; take {own_version(endpoint)}.")
+    if (version + endpoint.me) & 1 == 0:
+        raise Violation("version_parity", f"Version {version} is for the peer to propose; take the next one.")
+    require_no_leap(endpoint, version)
 
 
 def require_peer_version(endpoint: Endpoint, version: int) -> None:

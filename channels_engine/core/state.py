@@ -119,6 +119,7 @@ class Policy(msgspec.Struct, frozen=True):
     opening_grace_s: int = 120
     close_timeout_s: int = 60
     max_open_trades: int = 1024
+    max_refused: int = 4
 
 
 class Endpoint(msgspec.Struct, frozen=True):
@@ -126,7 +127,9 @@ class Endpoint(msgspec.Struct, frozen=True):
 
     `wake_at` is the time at which the runtime must bring `TimerElapsed`, or None.
     `highest_version` is the highest version that either side is known to have signed: never reused.
-    `dropped` is our own proposal that fell back: the peer may still use our signature (invariant 10).
+    `dropped` is our own proposal that fell back: the peer may still use our signature (invariant 10), so
+    that we propose nothing until it answers. `refused` are own proposals that it says it refused. Its word
+    is unsigned (a relay could forge it), so that a countersignature on them is still taken.
     `offers` are those of the current version that may be accepted; expired ones leave with the next offer.
     `ledger_version` is the highest version that the ledger has shown. Above `current` it means that we lost
     data, or that the peer used our signature without telling: nothing of ours is newer then.
@@ -150,6 +153,7 @@ class Endpoint(msgspec.Struct, frozen=True):
     offers: tuple[LiveOffer, ...] = ()
     staged: Staged | None = None
     dropped: Staged | None = None
+    refused: tuple[Staged, ...] = ()
     open_trades: tuple[Trade, ...] = ()
     tree: TradesTree = TradesTree()
     dispute: Dispute | None = None

@@ -30,7 +30,8 @@ from channels_engine.core.offers import live_offer, without
 from channels_engine.core.rules import (
     check_offer,
     current_of,
-    own_version,
+    own_proposals,
+    require_own_version,
     require_peer_version,
     require_signer,
 )
@@ -69,7 +70,8 @@ def propose(
     _require_free(endpoint, now)
     signed = change.state
     require_signer(endpoint, signed, endpoint.me)
-    staged = _matching(endpoint, change, endpoint.me, own_version(endpoint), now)
+    require_own_version(endpoint, signed.value.version)
+    staged = _matching(endpoint, change, endpoint.me, now)
     return _staged(endpoint, staged), (fx.SendMessage(_request(change)),)
 
 
@@ -116,7 +118,9 @@ def receive(
     except Violation as violation:
         if violation.code not in _RACES:
             raise
-        return _known(endpoint, state.version), (fx.SendMessage(UpdateAbort(state.version, violation.code)),)
+        refusal = fx.SendMessage(UpdateAbort(state.version, violation.code))
+        news = answer_with_newest(endpoint) if state.base < current.version else ()
+        return _known(endpoint, state.version), (*news, refusal)
     return _staged(endpoint, staged), (fx.NotifyStaged(staged.purpose, state.version),)
 
 
@@ -130,12 +134,12 @@ def _fitting(endpoint: Endpoint, change: Proposal, now: int) -> Staged:
         )
     if state.base != current_of(endpoint).state.version:
         raise Violation("stale_base", f"The channel is at version {current_of(endpoint).state.version}.")
-    return _matching(endpoint, change, endpoint.peer, state.version, now)
+    return _matching(endpoint, change, endpoint.peer, now)
 
 
-def _matching(endpoint: Endpoint, change: Proposal, proposer: Side, version: int, now: int) -> Staged:
+def _matching(endpoint: Endpoint, change: Proposal, proposer: Side, now: int) -> Staged:
     """Our own draft with the proposer's signature, if that signature is under exactly this draft."""
-    draft = _draft(endpoint, change, proposer, version, now)
+    draft = _draft(endpoint, change, proposer, change.state.value.version, now)
     if draft.state != change.state.value:
         raise Violation(
             "wrong_state", f"The signed state is not the one that follows from this {draft.purpose.value}."
@@ -232,8 +236,8 @@ def confirmed(endpoint: Endpoint, change: inputs.ReceiveConfirm, now: int) -> St
     """The peer countersigned our proposal, in time or late: co-signed is co-signed."""
     state = change.state.value
     require_signer(endpoint, change.state, endpoint.peer)
-    for ours in (endpoint.staged, endpoint.dropped):
-        if ours is not None and ours.proposer is endpoint.me and ours.state == state:
+    for ours in own_proposals(endpoint):
+        if ours.state == state:
             return adopt(endpoint, ours, change.state.signature, now)
     if endpoint.current is not None and endpoint.current.state == state:
         return endpoint, ()
@@ -254,13 +258,23 @@ def unstaged(endpoint: Endpoint) -> Endpoint:
 
 
 def aborted(endpoint: Endpoint, change: inputs.ReceiveUpdateAbort, _: int) -> Step:
-    """The peer refuses our proposal. Late or repeated refusals change nothing."""
+    """The peer refuses our proposal. Late or repeated refusals change nothing.
+
+    The refusal is unsigned: a relay could forge it while the peer countersigns. So the proposal is kept,
+    and a countersignature that comes after all is taken.
+    """
     staged, dropped = endpoint.staged, endpoint.dropped
     if staged is not None and staged.proposer is endpoint.me and staged.state.version == change.version:
-        return unstaged(endpoint), (fx.NotifyPhase(change.reason),)
+        return replace(unstaged(endpoint), refused=_refused(endpoint, staged)), (
+            fx.NotifyPhase(change.reason),
+        )
     if dropped is not None and dropped.state.version == change.version:
-        return replace(endpoint, dropped=None), ()
+        return replace(endpoint, dropped=None, refused=_refused(endpoint, dropped)), ()
     return endpoint, ()
+
+
+def _refused(endpoint: Endpoint, proposal: Staged) -> tuple[Staged, ...]:
+    return (*endpoint.refused, proposal)[-endpoint.policy.max_refused :]
 
 
 def fell_back(endpoint: Endpoint, change: inputs.ReceiveUpdateFallback, _: int) -> Step:

@@ -68,7 +68,7 @@ class Party:
         self.view: Endpoint | None = None
         self.inbox: deque[Any] = deque()
         self.effects: list[fx.Effect] = []
-        self.signed: list[ChannelState] = []
+        self.signed: list[inputs.Verified[ChannelState]] = []
         self.peer: Party = self
         self._ids = count(1)
 
@@ -98,9 +98,15 @@ class Party:
         return [effect for effect in self.effects if isinstance(effect, kind)]
 
     def sign(self, value: T) -> inputs.Verified[T]:
-        if isinstance(value, ChannelState):
-            self.signed.append(value)
-        return signing.sign_value(DOMAIN, value, self.key)
+        proof = signing.sign_value(DOMAIN, value, self.key)
+        if isinstance(proof.value, ChannelState):
+            self.signed.append(proof)
+        return proof
+
+    @property
+    def top(self) -> int:
+        """Highest version that this key ever signed: what a careful client remembers."""
+        return max((proof.value.version for proof in self.signed), default=0)
 
     def take(self, body: Any, now: int = START) -> tuple[fx.Effect, ...]:
         """Verify and apply one message of the peer."""
@@ -141,19 +147,19 @@ class Party:
         return made
 
     def accept(self, offer: bytes, now: int = START) -> ChannelState:
-        state = negotiation.next_state_for_offer(self.endpoint, offer)
+        state = negotiation.next_state_for_offer(self.endpoint, offer, self.top)
         self.feed(inputs.ActionAccept(offer, self.sign(state)), now)
         return state
 
     def settle(self, *delivered: tuple[bytes, int], now: int = START) -> ChannelState:
         deliveries = [Delivery(self.endpoint.channel, trade, energy) for trade, energy in delivered]
-        state = negotiation.next_state_for_settlement(self.endpoint, deliveries)
+        state = negotiation.next_state_for_settlement(self.endpoint, deliveries, self.top)
         proofs = tuple(signing.sign_value(DOMAIN, delivery, METERING) for delivery in deliveries)
         self.feed(inputs.ActionSettle(proofs, self.sign(state)), now)
         return state
 
     def close(self, now: int = START) -> ChannelState:
-        state = negotiation.final_state(self.endpoint)
+        state = negotiation.final_state(self.endpoint, self.top)
         self.feed(inputs.ActionClose(self.sign(state)), now)
         return state
 
