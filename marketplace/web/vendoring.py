@@ -132,8 +132,8 @@ def copy_package(package: Package, source: Path, target: Path) -> None:
     for path, name in wanted:
         (target / name).parent.mkdir(parents=True, exist_ok=True)
         (target / name).write_bytes(path.read_bytes())
-    for path in module_closure(source, package.modules):
-        for name in (path, path.removesuffix(".js") + ".d.ts"):
+    for module in module_closure(source, package.modules):
+        for name in (module, module.removesuffix(".js") + ".d.ts"):
             (target / name).parent.mkdir(parents=True, exist_ok=True)
             (target / name).write_text(rewrite_module((source / name).read_text(), name))
 

@@ -59,21 +59,33 @@ def _integer(value: object) -> int | None:
 def money(value: object) -> str:
     """Micro-units as euros; an en dash where there is no number."""
     number = _integer(value)
-    return "–" if number is None else f"{scaled(number, 6, 2)}{NO_BREAK_SPACE}€"  # noqa: RUF001  typographic dash
+    return "–" if number is None else f"{scaled(number, 6, 2)}{NO_BREAK_SPACE}€"
 
 
 @register.filter
 def price(value: object) -> str:
     """Micro-units per kWh as cents per kWh."""
     number = _integer(value)
-    return "–" if number is None else f"{scaled(number, 4, 2)}{NO_BREAK_SPACE}ct/kWh"  # noqa: RUF001  typographic dash
+    return "–" if number is None else f"{scaled(number, 4, 2)}{NO_BREAK_SPACE}ct/kWh"
 
 
 @register.filter
 def energy(value: object) -> str:
     """Wh as kWh with all three decimals."""
     number = _integer(value)
-    return "–" if number is None else f"{scaled(number, 3, 3)}{NO_BREAK_SPACE}kWh"  # noqa: RUF001  typographic dash
+    return "–" if number is None else f"{scaled(number, 3, 3)}{NO_BREAK_SPACE}kWh"
+
+
+@register.filter
+def energy_input(value: int) -> str:
+    """Wh as the kWh that a person types."""
+    return scaled(value, 3, 3)
+
+
+@register.filter
+def price_input(value: int) -> str:
+    """Micro-units per kWh as the cents that a person types."""
+    return scaled(value, 4, 2)
 
 
 @register.simple_tag
@@ -85,7 +97,7 @@ def moment(value: datetime | float | None, form: str = "datetime") -> str | Safe
         form: `datetime`, `date`, `time`, or `slot` for a quarter-hour that starts then.
     """
     if value is None:
-        return "–"  # noqa: RUF001  typographic dash
+        return "–"
     at = value.astimezone(UTC) if isinstance(value, datetime) else datetime.fromtimestamp(value, tz=UTC)
     return format_html(
         '<time datetime="{}" data-form="{}">{} UTC</time>',

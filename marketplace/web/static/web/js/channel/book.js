@@ -97,11 +97,26 @@ function requireThat(condition, message) {
 }
 
 /**
+ * Version of this side's next proposal: above all known ones, odd for side a, even for side b, so that proposals that
+ * cross never share a version.
+ *
+ * @param {ChannelView} view
+ * @returns {string}
+ */
+export function ownVersion(view) {
+  const known = BigInt(currentOf(view).state.version);
+  const highest = BigInt(view.highestVersion);
+  const next = (known > highest ? known : highest) + 1n;
+  const odd = (next & 1n) === 1n;
+  return String(odd === (view.side === "a") ? next : next + 1n);
+}
+
+/**
  * A state with money moved between the sides.
  *
  * @param {ChannelView} view
  * @param {{from: Side, amount: bigint}} payment
- * @param {Partial<ChannelState>} [changes]
+ * @param {{[field in keyof ChannelState]?: any}} [changes]
  * @returns {ChannelState}
  */
 function nextState(view, { from, amount }, changes = {}) {
@@ -112,7 +127,7 @@ function nextState(view, { from, amount }, changes = {}) {
   requireThat(balanceA >= 0n && balanceB >= 0n, "The channel doesn't hold enough money on the paying side. Offer less, or open another channel.");
   return {
     ...state,
-    version: String(BigInt(view.highestVersion) + 1n),
+    version: changes.version ?? ownVersion(view),
     base: state.version,
     balanceA: String(balanceA),
     balanceB: String(balanceB),
@@ -135,9 +150,10 @@ export function currentOf(view) {
  * @param {ChannelView} view
  * @param {Offer} offer
  * @param {Side} offeror
+ * @param {string} [version] the peer's, when its proposal is checked
  * @returns {ChannelState}
  */
-export function stateAfterTrade(view, offer, offeror) {
+export function stateAfterTrade(view, offer, offeror, version) {
   const { state } = currentOf(view);
   requireThat(offer.baseVersion === state.version, "The offer is built on an older state; ask for a new one.");
   const seller = sellerOf(offer, offeror);
@@ -145,37 +161,54 @@ export function stateAfterTrade(view, offer, offeror) {
   const tree = append(view.tree, leafOf(tradeIdOf(offer), seller));
   const key = seller === "a" ? "energyToB" : "energyToA";
   const energy = String(BigInt(state[key]) + BigInt(offer.quantityWh));
-  return nextState(view, { from: other(seller), amount }, { [key]: energy, tradesRoot: rootOf(tree) });
+  return nextState(view, { from: other(seller), amount }, { [key]: energy, tradesRoot: rootOf(tree), version });
 }
 
 /**
- * The state that follows from metered deliveries: shortfalls are refunded, one trade after the other.
+ * The state that follows from metered deliveries: of each shortfall the money goes back, and the energy with it.
  *
  * @param {ChannelView} view
- * @param {{trade: string, deliveredWh: string}[]} deliveries
+ * @param {{trade: string, deliveredWh: string}[]} deliveries each trade once
+ * @param {string} [version]
  * @returns {ChannelState}
  */
-export function stateAfterSettlement(view, deliveries) {
-  const { state } = currentOf(view);
-  let balances = { a: BigInt(state.balanceA), b: BigInt(state.balanceB) };
+export function stateAfterSettlement(view, deliveries, version) {
+  const { state: before } = currentOf(view);
+  const state = { ...before };
   for (const { trade: id, deliveredWh } of deliveries) {
     const trade = view.openTrades.find((t) => sameHex(t.id, id));
     if (!trade) throw new BookError("The settlement names a trade that isn't open in this channel.");
-    const shortfall = BigInt(trade.quantityWh) - BigInt(deliveredWh);
-    if (shortfall <= 0n) continue;
-    const due = refundAmount(shortfall, BigInt(trade.pricePerKwh), BigInt(trade.imbalancePerKwh), balances[trade.seller]);
-    balances = { ...balances, [trade.seller]: balances[trade.seller] - due };
-    balances = { ...balances, [other(trade.seller)]: balances[other(trade.seller)] + due };
+    refund(state, trade, BigInt(trade.quantityWh) - BigInt(deliveredWh));
   }
-  return nextState(view, { from: "a", amount: BigInt(state.balanceA) - balances.a });
+  const given = BigInt(before.balanceA) - BigInt(state.balanceA);
+  return nextState(view, { from: "a", amount: given }, { energyToA: state.energyToA, energyToB: state.energyToB, version });
+}
+
+/**
+ * @param {ChannelState} state changed in place
+ * @param {Trade} trade
+ * @param {bigint} shortfallWh
+ */
+function refund(state, trade, shortfallWh) {
+  if (shortfallWh < 0n) throw new BookError("A meter reading exceeds what was traded.");
+  const due = refundAmount(shortfallWh, BigInt(trade.pricePerKwh), BigInt(trade.imbalancePerKwh), balanceOf(state, trade.seller));
+  const toA = trade.seller === "b" ? due : -due;
+  state.balanceA = String(BigInt(state.balanceA) + toA);
+  state.balanceB = String(BigInt(state.balanceB) - toA);
+  const key = trade.seller === "b" ? "energyToA" : "energyToB";
+  state[key] = String(BigInt(state[key]) - shortfallWh);
 }
 
 /**
  * @param {ChannelView} view
+ * @param {string} [version]
  * @returns {ChannelState} the final state with the current balances
  */
-export function closingState(view) {
-  return nextState(view, { from: "a", amount: 0n }, { isFinal: true });
+export function closingState(view, version) {
+  if (view.openTrades.length) {
+    throw new BookError(`${view.openTrades.length} trades still wait for their meter readings. Close after they are settled.`);
+  }
+  return nextState(view, { from: "a", amount: 0n }, { isFinal: true, version });
 }
 
 /**
@@ -237,18 +270,19 @@ function checkCoSigned(view, { state, signatureA, signatureB }, domain) {
 export function checkStaged(view) {
   const { staged, side } = view;
   if (!staged || staged.proposer === side) throw new BookError("There is nothing to countersign.");
-  const version = staged.state.version;
-  const at = { ...view, highestVersion: String(BigInt(version) - 1n) };
-  requireThat(BigInt(version) > BigInt(currentOf(view).state.version), "The version was used before.");
+  const { version } = staged.state;
+  const known = BigInt(currentOf(view).state.version);
+  const odd = (BigInt(version) & 1n) === 1n;
+  requireThat(BigInt(version) > known && odd === (side === "b"), "The version was used before, or is not the partner's to use.");
   if (staged.purpose === "trade") {
     const live = view.offers.find((o) => o.offeror === side && staged.trade && sameTrade(o, staged.trade));
     if (!live) throw new BookError("The partner accepted an offer that is not yours or no longer stands.");
-    const expected = stateAfterTrade(at, live.offer, side);
+    const expected = stateAfterTrade(view, live.offer, side, version);
     requireThat(sameState(expected, staged.state), "The accepted state differs from your offer.");
     return { expected, offer: live };
   }
   if (staged.purpose === "close") {
-    const expected = closingState(at);
+    const expected = closingState(view, version);
     requireThat(sameState(expected, staged.state), "The final state differs from the current balances.");
     return { expected, offer: null };
   }
@@ -260,5 +294,5 @@ export function checkStaged(view) {
  * @param {Trade} trade
  */
 function sameTrade({ offer }, trade) {
-  return sameHex(trade.id, offer.id) || sameHex(trade.id, tradeIdOf(offer));
+  return sameHex(trade.id, tradeIdOf(offer));
 }

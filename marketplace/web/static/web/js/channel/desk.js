@@ -7,7 +7,7 @@ import { randomId, sameHex, ZERO_ADDRESS } from "../protocol/bytes.js";
 import { addressOf, requireSignature, signStruct } from "../protocol/signing.js";
 import { structId } from "../protocol/typed_data.js";
 import { read, write } from "../wallet/database.js";
-import { acceptanceInWords, closingInWords, offerInWords } from "../wallet/words.js";
+import { acceptanceInWords, closingInWords, disputeInWords, offerInWords } from "../wallet/words.js";
 import { BookError, balanceOf, checkStaged, checkView, closingState, currentOf, sameState, stateAfterSettlement, stateAfterTrade } from "./book.js";
 import { RelaySocket } from "./socket.js";
 
@@ -34,6 +34,8 @@ export class ChannelDesk extends EventTarget {
     this.names = new Map();
     /** @type {Set<string>} */
     this.answering = new Set();
+    /** @type {Map<string, {delivery: Record<string, string>, signature: string}[]>} */
+    this.readings = new Map();
     /** @type {Domain|null} */
     this.known = null;
     socket.addEventListener("hello", (e) => this.greet(/** @type {CustomEvent} */ (e).detail));
@@ -80,7 +82,10 @@ export class ChannelDesk extends EventTarget {
 
   /** @param {any} frame */
   takeEntry(frame) {
+    if (frame.type === "settle.request") this.readings.set(`${frame.channel}/${frame.body.state.version}`, frame.body.deliveries);
     this.tell("entry", frame);
+    const view = this.views.get(frame.channel);
+    if (view && frame.type === "settle.request") void this.answer(view).catch((error) => this.tell("problem", { channel: frame.channel, error }));
   }
 
   /** @param {ChannelView} view */
@@ -138,7 +143,7 @@ export class ChannelDesk extends EventTarget {
     if (this.answering.has(task)) return;
     this.answering.add(task);
     try {
-      if (staged.purpose === "settle") return this.tell("settlement", view);
+      if (staged.purpose === "settle") return await this.answerSettlement(view, task);
       checkStaged(view);
       if (staged.purpose === "trade") await this.countersign(view, "update.confirm");
       else this.tell("closing", view);
@@ -147,6 +152,16 @@ export class ChannelDesk extends EventTarget {
       if (error instanceof BookError) await this.refuse(view, error.message);
       throw error;
     }
+  }
+
+  /**
+   * @param {ChannelView} view
+   * @param {string} task
+   */
+  async answerSettlement(view, task) {
+    const deliveries = this.readings.get(task);
+    if (deliveries) await this.confirmSettlement(view, deliveries);
+    else this.answering.delete(task);
   }
 
   /**
@@ -182,9 +197,8 @@ export class ChannelDesk extends EventTarget {
     for (const { delivery, signature } of deliveries) {
       requireSignature(this.domain, "Delivery", delivery, signature, /** @type {string} */ (terms.metering));
     }
-    const before = { ...view, highestVersion: String(BigInt(staged.state.version) - 1n) };
     const rows = deliveries.map(({ delivery }) => ({ trade: delivery.trade ?? "", deliveredWh: delivery.deliveredWh ?? "0" }));
-    if (!sameState(stateAfterSettlement(before, rows), staged.state)) {
+    if (!sameState(stateAfterSettlement(view, rows, staged.state.version), staged.state)) {
       return this.refuse(view, "the settlement does not follow from the meter readings");
     }
     await this.countersign(view, "settle.confirm");
@@ -279,8 +293,11 @@ export class ChannelDesk extends EventTarget {
    * @param {string} reason
    */
   async dispute(channel, reason) {
-    const { state } = currentOf(this.view(channel));
-    await this.socket.send(channel, "dispute.raise", { version: state.version, reason });
+    const view = this.view(channel);
+    const { version } = currentOf(view).state;
+    const request = { channel, version };
+    const signature = await this.signed(view, "DisputeRequest", request, disputeInWords(request, this.nameOf(view.peer)));
+    await this.socket.send(channel, "dispute.raise", { version, reason, signature });
   }
 
   /**

@@ -32,6 +32,7 @@ export const TYPES = Object.freeze({
   ChannelState:
     "bytes32 channel,uint64 version,uint64 base,uint96 balanceA,uint96 balanceB,uint64 energyToA," +
     "uint64 energyToB,bytes32 tradesRoot,bool isFinal",
+  DisputeRequest: "bytes32 channel,uint64 version",
   Delivery: "bytes32 channel,bytes32 trade,uint64 deliveredWh",
   MeterReading:
     "bytes32 meter,uint64 slotStart,uint64 slotEnd,uint64 importWh,uint64 exportWh,uint64 sequence",

@@ -156,3 +156,18 @@ export function agreementInWords(agreement, merchant) {
     raw: agreement,
   };
 }
+
+/**
+ * @param {Message} request
+ * @param {string} partner
+ * @returns {SigningQuestion}
+ */
+export function disputeInWords(request, partner) {
+  return {
+    title: `Dispute with ${partner}`,
+    sentence: "Your partner is asked once more for its signature or a newer state. If nothing comes, the ledger decides by the newest state that both signed.",
+    facts: [["Your newest state", `version ${request.version}`]],
+    action: "Sign and dispute",
+    raw: request,
+  };
+}

@@ -1,0 +1,114 @@
+/**
+ * Time series with uPlot: energy of each slot, and its price.
+ */
+
+import uPlot from "../../vendor/uplot/uPlot.esm.js";
+import { color } from "../ui/colors.js";
+import { when } from "../ui/format.js";
+
+const WH_PER_KWH = 1000;
+const MICRO_PER_CENT = 10_000;
+
+/**
+ * @typedef {object} Line
+ * @property {string} label
+ * @property {string} token colour
+ * @property {number[]|(number|null)[]} values
+ * @property {boolean} [filled]
+ */
+
+/** A chart that follows its container's width and the theme. */
+export class SeriesChart {
+  /**
+   * @param {HTMLElement} container
+   * @param {{height?: number, unit: string, decimals?: number}} options
+   */
+  constructor(container, { height = 200, unit, decimals = 2 }) {
+    Object.assign(this, { container, height, unit, decimals });
+    this.container = container;
+    this.height = height;
+    this.unit = unit;
+    this.decimals = decimals;
+    /** @type {Line[]} */
+    this.lines = [];
+    /** @type {number[]} */
+    this.times = [];
+    /** @type {uPlot|null} */
+    this.plot = null;
+    new ResizeObserver(() => this.plot?.setSize({ width: container.clientWidth, height })).observe(container);
+    addEventListener("wattnote:theme", () => this.rebuild());
+    matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => this.rebuild());
+  }
+
+  /** @returns {any} */
+  options() {
+    const axis = { stroke: color("--ink-faint"), grid: { stroke: color("--line"), width: 1 }, ticks: { show: false }, font: "12px Inter, sans-serif" };
+    const step = uPlot.paths.stepped?.({ align: 1 });
+    return {
+      width: this.container.clientWidth,
+      height: this.height,
+      cursor: { points: { size: 7 }, y: false },
+      legend: { live: true },
+      scales: { x: { time: true } },
+      axes: [
+        { ...axis, values: (/** @type {any} */ _, /** @type {number[]} */ ticks) => ticks.map((t) => when(t, "time")) },
+        { ...axis, size: 52, values: (/** @type {any} */ _, /** @type {number[]} */ ticks) => ticks.map((t) => String(t)) },
+      ],
+      series: [
+        { label: "Slot", value: (/** @type {any} */ _, /** @type {number|null} */ t) => (t === null ? "–" : when(t)) },
+        ...this.lines.map(({ label, token, filled }) => ({
+          label,
+          stroke: color(token),
+          fill: filled ? color(token, 0.16) : undefined,
+          width: 2,
+          paths: step,
+          points: { show: false },
+          value: (/** @type {any} */ _, /** @type {number|null} */ v) => (v === null || v === undefined ? "–" : `${v.toFixed(this.decimals)} ${this.unit}`),
+        })),
+      ],
+    };
+  }
+
+  rebuild() {
+    if (!this.times.length) return;
+    this.plot?.destroy();
+    this.plot = new uPlot(this.options(), this.data(), this.container);
+  }
+
+  /** @returns {any} */
+  data() {
+    return [this.times, ...this.lines.map((line) => line.values)];
+  }
+
+  /**
+   * @param {number[]} times
+   * @param {Line[]} lines
+   */
+  show(times, lines) {
+    this.times = times;
+    this.lines = lines;
+    if (this.plot && this.plot.series.length === lines.length + 1) this.plot.setData(this.data());
+    else this.rebuild();
+  }
+}
+
+/**
+ * @param {import("./source.js").LiveSlot["series"]} series
+ * @returns {Line[]}
+ */
+export function energyLines(series) {
+  const kwh = (/** @type {number[]} */ values) => values.map((wh) => wh / WH_PER_KWH);
+  return [
+    { label: "Traded", token: "--money", values: kwh(series.traded_wh), filled: true },
+    { label: "From the grid", token: "--need", values: kwh(series.import_wh) },
+    { label: "To the grid", token: "--energy", values: kwh(series.export_wh) },
+  ];
+}
+
+/**
+ * @param {import("./source.js").LiveSlot["series"]} series
+ * @returns {Line[]}
+ */
+export function priceLines(series) {
+  return [{ label: "Mean price", token: "--brand-text", values: series.price.map((p) => (p === null ? null : Number(p) / MICRO_PER_CENT)) }];
+}

@@ -1,0 +1,94 @@
+/**
+ * Signing the credit agreement and the permit for its collateral.
+ */
+
+import * as api from "../api.js";
+import { sameHex } from "../protocol/bytes.js";
+import { fieldsOf } from "../protocol/typed_data.js";
+import { Declined } from "../ui/dialogs.js";
+import { need, notice, replace } from "../ui/dom.js";
+import { money } from "../ui/format.js";
+import { toastError } from "../ui/toast.js";
+import { WalletSigner } from "../wallet/signer.js";
+import { agreementInWords } from "../wallet/words.js";
+
+/** @typedef {{domain: Record<string, any>, message: Record<string, any>, primaryType: string}} TypedData */
+
+const card = need("#agreement");
+
+/**
+ * Typed data of the server in the encoder's form; refused where it is another type than expected.
+ *
+ * @param {TypedData} data
+ * @param {import("../protocol/typed_data.js").TypeName} name
+ * @returns {{domain: import("../protocol/typed_data.js").Domain, message: Record<string, string>}}
+ */
+function expected(data, name) {
+  if (data.primaryType !== name) throw new Error(`The server asks to sign a ${data.primaryType} instead of a ${name}. Nothing was signed.`);
+  const { name: called, version, chainId, verifyingContract } = data.domain;
+  const message = Object.fromEntries(fieldsOf(name).map(({ key }) => [key, String(data.message[key])]));
+  return { domain: { name: called, version, chainId: String(chainId), verifyingContract }, message };
+}
+
+/**
+ * The permit may do what the agreement says and nothing more.
+ *
+ * @param {Record<string, string>} permit
+ * @param {Record<string, string>} agreement
+ */
+function checkPermit(permit, agreement) {
+  const sound =
+    sameHex(permit.spender ?? "", card.dataset.msc ?? "") &&
+    sameHex(permit.owner ?? "", agreement.participant ?? "") &&
+    permit.value === agreement.collateral;
+  if (!sound) throw new Error("The permit doesn’t fit the agreement’s collateral. Nothing was signed; reload the page.");
+}
+
+async function sign() {
+  const address = document.body.dataset.wallet ?? "";
+  const signer = new WalletSigner(address);
+  const asked = await api.get(`agreements/${card.dataset.agreement}/to-sign/`);
+  const agreement = expected(asked.agreement, "CreditAgreement");
+  const permit = expected(asked.permit, "Permit");
+  if (!sameHex(agreement.message.participant ?? "", address)) throw new Error("The agreement names another wallet than yours.");
+  if (!sameHex(agreement.domain.verifyingContract, card.dataset.msc ?? "")) throw new Error("The agreement is for another contract than the merchant’s.");
+  checkPermit(permit.message, agreement.message);
+  const signature = await signer.signAsRoot(agreement.domain, "CreditAgreement", agreement.message, agreementInWords(agreement.message, card.dataset.merchant ?? ""));
+  const permitSignature = await signer.signAsRoot(permit.domain, "Permit", permit.message, {
+    title: "Allow the collateral",
+    sentence: `The merchant’s contract may take exactly ${money(agreement.message.collateral ?? 0)} from your wallet, once.`,
+    facts: [["Amount", money(agreement.message.collateral ?? 0)], ["To", card.dataset.merchant ?? ""]],
+    action: "Sign permit",
+    raw: permit.message,
+  });
+  await api.post(`agreements/${card.dataset.agreement}/initialise/`, {
+    signature,
+    permit_signature: permitSignature,
+    permit_deadline: asked.permit_deadline,
+  });
+  location.reload();
+}
+
+/** The collateral must be in the wallet before anything is signed. */
+async function warnIfShort() {
+  const [{ balance }, agreement] = await Promise.all([api.get("wallet/"), api.get(`agreements/${card.dataset.agreement}/`)]);
+  if (balance === null || BigInt(balance) >= BigInt(agreement.collateral)) return;
+  replace(need("#agreement-notes"), notice("warn", `Your wallet holds ${money(balance)}, the collateral is ${money(agreement.collateral)}. Put money into your wallet first; on this test network the wallet page gives you some.`));
+}
+
+const button = document.querySelector("#sign-agreement");
+if (button instanceof HTMLButtonElement) {
+  void warnIfShort().catch(toastError);
+  button.addEventListener("click", async () => {
+    button.setAttribute("aria-busy", "true");
+    button.disabled = true;
+    try {
+      await sign();
+    } catch (error) {
+      if (!(error instanceof Declined)) toastError(error);
+    } finally {
+      button.removeAttribute("aria-busy");
+      button.disabled = false;
+    }
+  });
+}

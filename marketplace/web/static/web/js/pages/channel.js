@@ -1,0 +1,81 @@
+/**
+ * One channel: closing, disputing, and what this browser keeps of it.
+ */
+
+import { ChannelDesk } from "../channel/desk.js";
+import { Declined } from "../ui/dialogs.js";
+import { need, notice, replace } from "../ui/dom.js";
+import { money, when } from "../ui/format.js";
+import { toast, toastError } from "../ui/toast.js";
+import { read } from "../wallet/database.js";
+import { WalletSigner } from "../wallet/signer.js";
+
+const bar = need("#channel-actions");
+const channel = bar.dataset.channel ?? "";
+const address = document.body.dataset.wallet ?? "";
+
+async function showKept() {
+  const kept = address ? await read("channels", `${address}/${channel}`) : undefined;
+  need("#kept").textContent = kept?.current
+    ? `State ${kept.current.state.version} with both signatures, since ${when(Math.floor(kept.at / 1000))}. With it you can claim your balance even if this site is gone.`
+    : "Nothing yet. Unlock your wallet on the trading page once, and the newest signed state is kept here.";
+}
+
+/**
+ * @param {string} selector
+ * @param {() => Promise<void>} act
+ */
+function onPress(selector, act) {
+  const button = document.querySelector(selector);
+  if (!(button instanceof HTMLButtonElement)) return;
+  button.addEventListener("click", async () => {
+    button.disabled = true;
+    try {
+      await act();
+    } catch (error) {
+      if (!(error instanceof Declined)) toastError(error);
+    } finally {
+      button.disabled = false;
+    }
+  });
+}
+
+function main() {
+  void showKept();
+  if (!document.querySelector("#close-channel")) return;
+  const desk = new ChannelDesk(new WalletSigner(address));
+  desk.names.set(bar.dataset.peer ?? "", bar.dataset.partner ?? "");
+  let phase = "";
+  desk.addEventListener("channels", () => desk.socket.follow(channel));
+  desk.addEventListener("problem", (event) => {
+    const { error } = /** @type {CustomEvent} */ (event).detail;
+    if (!(error instanceof Declined)) replace(need("#channel-problem"), notice("bad", error.message));
+  });
+  desk.addEventListener("view", (event) => {
+    const view = /** @type {CustomEvent} */ (event).detail;
+    if (view.channel !== channel) return;
+    if (view.current) {
+      const { state } = view.current;
+      need("#mine").textContent = money(view.side === "a" ? state.balanceA : state.balanceB);
+    }
+    if (phase && phase !== view.phase && ["closing", "closed", "disputed"].includes(view.phase)) location.reload();
+    phase = view.phase;
+    void showKept();
+  });
+  desk.addEventListener("closing", () => {
+    replace(need("#channel-problem"), notice("warn", `${bar.dataset.partner} wants to close this channel at the balances above. Press “Close” to agree.`));
+  });
+  onPress("#close-channel", async () => {
+    const { staged, side } = desk.view(channel);
+    if (staged?.purpose === "close" && staged.proposer !== side) await desk.confirmClose(channel);
+    else await desk.close(channel);
+    toast("Signed. The ledger pays out as soon as both signatures are there.");
+  });
+  onPress("#dispute-channel", async () => {
+    await desk.dispute(channel, "asked by the user");
+    toast("Your partner was asked. If nothing comes, the ledger decides.");
+  });
+  desk.start();
+}
+
+main();

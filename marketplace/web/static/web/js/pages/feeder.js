@@ -1,0 +1,129 @@
+/**
+ * The live feeder: on its own page, and small on the front page.
+ */
+
+import { get } from "../api.js";
+import { SeriesChart, energyLines, priceLines } from "../live/charts.js";
+import { FeederMap } from "../live/map.js";
+import { LiveSource } from "../live/source.js";
+import { h, need, notice, replace } from "../ui/dom.js";
+import { energy, money, price, slot } from "../ui/format.js";
+
+/** @typedef {import("../live/source.js").LiveSlot} LiveSlot */
+
+const STATUS = new Map([
+  ["running", ["Live", "good chip--live"]],
+  ["paused", ["Paused", "warn"]],
+  ["finished", ["Finished", "plain"]],
+  ["done", ["Finished", "plain"]],
+  ["failed", ["Stopped by an error", "bad"]],
+]);
+
+/**
+ * @param {string} name
+ * @param {string} text
+ */
+function figure(name, text) {
+  for (const element of document.querySelectorAll(`[data-live="${name}"]`)) element.textContent = text;
+}
+
+/** @param {LiveSlot} live */
+function showStatus(live) {
+  const [word, kind] = STATUS.get(live.run?.status ?? "") ?? [live.run?.status ?? "", "plain"];
+  for (const element of document.querySelectorAll("[data-live='status']")) {
+    element.textContent = word ?? "";
+    element.className = `chip chip--${kind}`;
+  }
+  const bar = document.querySelector("[data-live='progress']");
+  if (bar instanceof HTMLProgressElement) {
+    bar.max = live.slots_total;
+    bar.value = live.slot_index + 1;
+  }
+}
+
+/** @param {LiveSlot} live */
+function showFigures(live) {
+  const low = Math.min(...live.vm_pu);
+  const high = Math.max(...live.vm_pu);
+  figure("scenario", live.run?.scenario ?? "");
+  figure("slot", slot(live.slot_start, live.slot_start + 900));
+  figure("place", `Slot ${live.slot_index + 1} of ${live.slots_total}`);
+  figure("traded", energy(live.traded_wh));
+  figure("price", live.price_mean === null || live.trades.length === 0 ? "–" : price(Math.round(Number(live.price_mean))));
+  figure("count", String(live.trades.length));
+  figure("refused", String(live.refused));
+  figure("vmin", `${low.toFixed(3)} pu`);
+  figure("vmax", `${high.toFixed(3)} pu`);
+  figure("trafo", `${Math.max(0, ...live.trafo_loading_percent).toFixed(1)} %`);
+  figure("line", `${Math.max(0, ...live.line_loading_percent).toFixed(1)} %`);
+}
+
+/** @param {LiveSlot} live */
+function showTrades(live) {
+  const list = document.querySelector("#live-trades");
+  if (!list) return;
+  const rows = live.trades.slice(0, 12).map((t) =>
+    h(
+      "li",
+      { class: "trade-line" },
+      h("span", { class: "trade-line__parties" }, h("b", {}, t.seller), " to ", h("b", {}, t.buyer)),
+      h("span", { class: "num" }, energy(t.quantity_wh)),
+      h("span", { class: "num faint" }, price(t.price_per_kwh)),
+      h("span", { class: "num ink-money" }, money(t.amount)),
+    ),
+  );
+  if (rows.length) replace(list, ...rows);
+  else replace(list, h("li", { class: "trade-line muted" }, "No trade in this slot: nobody has a surplus that a neighbour needs."));
+}
+
+/** @param {Element} holder */
+function teachIdle(holder) {
+  replace(
+    holder,
+    h("div", { class: "map-idle" }, notice("", "No replay is running. Start one with ", h("code", {}, "manage.py replay"), "; this page picks it up by itself.")),
+  );
+}
+
+async function main() {
+  const holder = need("#feeder-map");
+  const source = new LiveSource();
+  /** @type {FeederMap|null} */
+  let map = null;
+  const charts = [
+    { id: "#chart-energy", lines: energyLines, options: { unit: "kWh" } },
+    { id: "#chart-price", lines: priceLines, options: { unit: "ct/kWh" } },
+  ].flatMap(({ id, lines, options }) => {
+    const element = document.querySelector(id);
+    return element instanceof HTMLElement ? [{ chart: new SeriesChart(element, options), lines }] : [];
+  });
+  const describe = document.querySelector("#node-detail");
+
+  source.addEventListener("slot", (event) => {
+    const live = /** @type {CustomEvent<LiveSlot>} */ (event).detail;
+    map?.show(live);
+    showStatus(live);
+    showFigures(live);
+    showTrades(live);
+    for (const { chart, lines } of charts) chart.show(live.series.slot_start, lines(live.series));
+  });
+  source.addEventListener("idle", () => {
+    if (!map) teachIdle(holder);
+  });
+
+  try {
+    const { feeder } = await get("feeder/");
+    holder.replaceChildren();
+    map = new FeederMap(holder, feeder, (node, vmPu) => {
+      if (describe) describe.textContent = `${node.label}: ${vmPu === undefined ? "no voltage yet" : `${vmPu.toFixed(4)} pu`}`;
+    });
+  } catch {
+    teachIdle(holder);
+  }
+  for (const button of document.querySelectorAll("[data-zoom]")) {
+    button.addEventListener("click", () => map?.zoom(Number(/** @type {HTMLElement} */ (button).dataset.zoom)));
+  }
+  document.querySelector("[data-fit]")?.addEventListener("click", () => map?.fit());
+  source.start();
+}
+
+void main();

@@ -1,0 +1,268 @@
+/**
+ * The negotiation with one partner: a conversation of signed offers over the channel between the two.
+ */
+
+import { tradeAmount } from "../protocol/amounts.js";
+import { balanceOf } from "../channel/book.js";
+import { ChannelDesk } from "../channel/desk.js";
+import { openByNote } from "../channel/opening.js";
+import { TalkLog } from "../channel/talk.js";
+import { Declined } from "../ui/dialogs.js";
+import { chip, facts, h, need, notice, replace } from "../ui/dom.js";
+import { money, parseDecimal, price, utcOffset, when } from "../ui/format.js";
+import { toast, toastError } from "../ui/toast.js";
+import { WalletSigner } from "../wallet/signer.js";
+
+const SLOT_S = 900;
+const SLOTS_AHEAD = 24;
+const FINISHED = ["closed", "aborted"];
+const PHASES = new Map([
+  ["requested", ["Waiting for the partner", "warn"]],
+  ["funding", ["The ledger is opening it", "warn"]],
+  ["open", ["Open", "good"]],
+  ["staged", ["Waiting for a signature", "warn"]],
+  ["closing", ["Closing", "warn"]],
+  ["disputed", ["In dispute", "bad"]],
+  ["closed", ["Closed", "plain"]],
+  ["aborted", ["Not opened", "plain"]],
+]);
+
+const root = need("#desk");
+const { owner = "", partner: name = "" } = root.dataset;
+const partner = { owner, name };
+const address = document.body.dataset.wallet ?? "";
+const desk = new ChannelDesk(new WalletSigner(address));
+const talk = new TalkLog(need("#talk"), name, { accept, counter, reject, withdraw });
+/** @type {string} */
+let channel = root.dataset.channel ?? "";
+/** @type {{contracts: any[], channels: any[]}} */
+let known = { contracts: [], channels: [] };
+/** @type {import("../channel/book.js").LiveOffer|null} */
+let answering = null;
+
+/** @param {string} id */
+const field = (id) => /** @type {HTMLInputElement} */ (need(id));
+
+/**
+ * Runs what the person asked for; a "no" in a dialog is no error.
+ *
+ * @param {() => Promise<unknown>} act
+ */
+async function attempt(act) {
+  try {
+    await act();
+  } catch (error) {
+    if (!(error instanceof Declined)) toastError(error);
+  }
+}
+
+/** @param {import("../channel/book.js").LiveOffer} live */
+function accept(live) {
+  void attempt(async () => {
+    await desk.accept(channel, live);
+    toast(`Accepted. ${name} countersigns.`);
+  });
+}
+
+/** @param {import("../channel/book.js").LiveOffer} live */
+function reject(live) {
+  void attempt(() => desk.reject(channel, live.offer.id, "declined"));
+}
+
+/** @param {import("../channel/book.js").LiveOffer} live */
+function withdraw(live) {
+  void attempt(() => desk.withdraw(channel, live.offer.id));
+}
+
+/** @param {import("../channel/book.js").LiveOffer} live */
+function counter(live) {
+  answering = live;
+  const { offer } = live;
+  field("#quantity").value = (Number(offer.quantityWh) / 1000).toFixed(3);
+  field("#price").value = (Number(offer.pricePerKwh) / 10_000).toFixed(2);
+  field(`input[name=side][value=${offer.offerorSells ? "buy" : "sell"}]`).checked = true;
+  addSlot(Number(offer.slotStart));
+  field("#slot").value = offer.slotStart;
+  const line = need("#answering");
+  line.hidden = false;
+  need("span", line).textContent = `Your answer to ${name}’s offer at ${price(offer.pricePerKwh)}.`;
+  need("#composer-send").textContent = "Send counter-offer";
+  field("#price").select();
+  showSum();
+}
+
+function answerNone() {
+  answering = null;
+  need("#answering").hidden = true;
+  need("#composer-send").textContent = "Send offer";
+}
+
+/** @returns {Parameters<ChannelDesk["offer"]>[1]} */
+function wish() {
+  const now = Math.floor(Date.now() / 1000);
+  const start = Number(field("#slot").value);
+  return {
+    sells: field("input[name=side][value=sell]").checked,
+    quantityWh: parseDecimal(field("#quantity").value, 3),
+    pricePerKwh: parseDecimal(field("#price").value, 4),
+    imbalancePerKwh: parseDecimal(field("#imbalance").value, 4),
+    slotStart: start,
+    slotEnd: start + SLOT_S,
+    validUntil: now + Number(field("#valid").value),
+  };
+}
+
+function showSum() {
+  const line = need("#composer-sum");
+  try {
+    const { sells, quantityWh, pricePerKwh } = wish();
+    replace(line, sells ? "You receive " : "You pay ", h("b", {}, money(tradeAmount(quantityWh, pricePerKwh), { exact: true })));
+    need("#composer-error").textContent = "";
+  } catch (error) {
+    replace(line, "");
+    need("#composer-error").textContent = /** @type {Error} */ (error).message;
+  }
+}
+
+/** @param {SubmitEvent} event */
+function onSend(event) {
+  event.preventDefault();
+  void attempt(async () => {
+    if (wish().quantityWh === 0n) throw new RangeError("Offer at least one watt-hour.");
+    await desk.offer(channel, wish(), answering?.offer.id);
+    answerNone();
+  });
+}
+
+/** @param {number} start */
+function addSlot(start) {
+  const select = field("#slot");
+  if (select.querySelector(`option[value="${start}"]`)) return;
+  select.append(h("option", { value: start }, `${when(start)} – ${when(start + SLOT_S, "time")} ${utcOffset(new Date(start * 1000))}`));
+}
+
+function fillSlots() {
+  const first = Math.ceil(Date.now() / 1000 / SLOT_S) * SLOT_S;
+  for (let i = 0; i < SLOTS_AHEAD; i += 1) addSlot(first + i * SLOT_S);
+  for (const time of document.querySelectorAll("#partner-h ~ ul time")) {
+    addSlot(Math.floor(new Date(/** @type {HTMLTimeElement} */ (time).dateTime).getTime() / 1000));
+  }
+}
+
+/** @param {import("../channel/book.js").ChannelView} view */
+function showChannel(view) {
+  const [word = view.phase, kind = "plain"] = PHASES.get(view.phase) ?? [];
+  replace(need("#phase"), chip(word, kind));
+  need("#composer").hidden = view.phase !== "open";
+  const link = h("a", { class: "button button--small", href: `${root.dataset.channelBase}${view.channel}/` }, "States and signatures");
+  if (!view.current) {
+    replace(need("#channel-body"), h("p", { class: "muted" }, view.phase === "funding" ? "Both have signed. The ledger is mining the opening." : "Waiting for the partner’s signature."), link);
+    return;
+  }
+  const { state } = view.current;
+  const mine = balanceOf(state, view.side);
+  const theirs = balanceOf(state, view.side === "a" ? "b" : "a");
+  replace(
+    need("#channel-body"),
+    facts([
+      ["You hold", money(mine, { exact: true })],
+      [`${name} holds`, money(theirs, { exact: true })],
+      ["Proven by", `state ${state.version}, both signatures`],
+    ]),
+    link,
+  );
+}
+
+/** What stands where there is no channel yet: how to get one. */
+function offerOpening() {
+  need("#composer").hidden = true;
+  replace(need("#phase"), chip("No channel yet", "plain"));
+  talk.note(`You have no open channel with ${name}. Open one, then make an offer.`);
+  const { agreement } = root.dataset;
+  if (!address || !agreement) {
+    replace(
+      need("#channel-body"),
+      h("p", { class: "muted" }, address ? "With a credit agreement you open channels without locking money." : "First make a wallet; then a merchant can vouch for you."),
+      h("a", { class: "button button--primary", href: root.dataset.onboarding }, "Get started"),
+    );
+    return;
+  }
+  const amount = h("input", { id: "open-amount", inputmode: "decimal", value: "20.00", autocomplete: "off" });
+  const go = h("button", { class: "button button--primary", type: "submit" }, "Open channel");
+  const progress = h("p", { class: "small muted", role: "status" });
+  const form = h(
+    "form",
+    { class: "stack", onsubmit: (/** @type {SubmitEvent} */ event) => void open(event) },
+    h("div", { class: "field" }, h("label", { for: "open-amount" }, "Credit note for this channel"), h("div", { class: "with-unit" }, amount, h("span", { "aria-hidden": "true" }, "€")), h("span", { class: "field__help" }, `${root.dataset.merchant} vouches for this much. Nothing is locked.`)),
+    go,
+    progress,
+  );
+  replace(need("#channel-body"), form);
+
+  /** @param {SubmitEvent} event */
+  async function open(event) {
+    event.preventDefault();
+    go.disabled = true;
+    go.setAttribute("aria-busy", "true");
+    const { sid = "", msc = "", merchant = "" } = root.dataset;
+    const index = known.channels.filter((c) => c.peer === owner).length;
+    await attempt(async () => {
+      const credit = { agreement: agreement ?? "", sid, msc, merchant };
+      channel = await openByNote(desk, partner, credit, parseDecimal(amount.value, 6), known.contracts, index, (text) => {
+        progress.textContent = `${text}…`;
+      });
+      desk.socket.follow(channel);
+    });
+    go.disabled = false;
+    go.removeAttribute("aria-busy");
+  }
+}
+
+/** @param {{contracts: any[], channels: any[]}} list */
+function takeList(list) {
+  known = list;
+  const live = list.channels.find((c) => c.peer === owner && !FINISHED.includes(c.phase));
+  channel = live?.channel ?? channel;
+  if (channel) desk.socket.follow(channel);
+  else offerOpening();
+}
+
+/** @param {{up: boolean, code?: number}} link */
+function showLink({ up, code }) {
+  const state = need("#link-state");
+  state.textContent = up ? "Connected" : code === 4401 ? "Sign in again" : "Reconnecting";
+  state.className = `chip chip--${up ? "good" : "warn"}`;
+}
+
+function listen() {
+  const on = (/** @type {string} */ type, /** @type {(detail: any) => void} */ act) =>
+    desk.addEventListener(type, (event) => act(/** @type {CustomEvent} */ (event).detail));
+  on("link", showLink);
+  on("channels", takeList);
+  on("entry", (frame) => {
+    if (frame.channel === channel) talk.add(frame, desk.views.get(channel)?.side);
+  });
+  on("view", (view) => {
+    if (view.channel !== channel) return;
+    showChannel(view);
+    talk.update(view);
+  });
+  on("problem", ({ error }) => {
+    if (!(error instanceof Declined)) talk.problem(notice("bad", error.message));
+  });
+  on("closing", () => talk.note(`${name} wants to close the channel. Look at it under “States and signatures”.`));
+}
+
+function main() {
+  desk.names.set(owner, name);
+  fillSlots();
+  showSum();
+  need("#composer").addEventListener("submit", /** @type {EventListener} */ (onSend));
+  need("#composer").addEventListener("input", showSum);
+  need("#answer-none").addEventListener("click", answerNone);
+  if (!address) return offerOpening();
+  listen();
+  desk.start();
+}
+
+main();
