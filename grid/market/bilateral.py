@@ -151,8 +151,13 @@ def play_slot(
     rounds: int,
     min_trade_wh: int,
 ) -> SlotTrades:
-    """All negotiations of a slot in the pairs' order, in memory: the same decisions as over channels."""
+    """All negotiations of a slot in the pairs' order, in memory: the same decisions as over channels.
+
+    What the gate has accepted before is taken as traded.
+    """
     book, now = SlotBook(plan, min_trade_wh), list(beliefs)
+    for nomination in gate.accepted:
+        book.record(nomination.seller, nomination.buyer, nomination.quantity_wh)
     trades: list[TradeTerms] = []
     refusals: list[Verdict] = []
     for seller, buyer in book.encounters(pairs):

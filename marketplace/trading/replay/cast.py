@@ -5,7 +5,6 @@ crash and a stolen database signs nothing.
 """
 
 import hashlib
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from uuid import UUID
@@ -13,7 +12,7 @@ from uuid import UUID
 from django.conf import settings
 
 from channels_engine.core.signing import LocalSigner, derive_session_key
-from grid.market.matching import Pair, match_partners
+from grid.market.matching import match_partners
 from grid.simulation import Simulation
 
 
@@ -64,7 +63,7 @@ class Couple:
 class Cast:
     """Everyone in one run."""
 
-    run: UUID
+    population: UUID
     households: tuple[Household, ...]
     couples: tuple[Couple, ...]
     supplier: LocalSigner
@@ -75,43 +74,45 @@ class Cast:
         return {household.owner: household for household in self.households}
 
 
-def owner_id(run: UUID, connection: int) -> str:
-    """The engine's id of a household of a run."""
-    return f"r-{run.hex[:12]}-{connection:04d}"
+def owner_id(population: UUID, connection: int) -> str:
+    """The engine's id of a household."""
+    return f"h-{population.hex}-{connection:04d}"
 
 
-def _secret(run: UUID, role: str) -> bytes:
+def _secret(population: UUID, role: str) -> bytes:
     return derive_session_key(
-        hashlib.sha256(settings.KEYSTORE_PASSPHRASE.encode()).digest(), f"{run}/{role}".encode()
+        hashlib.sha256(settings.KEYSTORE_PASSPHRASE.encode()).digest(), f"{population}/{role}".encode()
     )
 
 
-def cast_of(run: UUID, simulation: Simulation) -> Cast:
-    """The same people with the same keys, whenever it is asked."""
+def cast_of(run: UUID, population: UUID, simulation: Simulation) -> Cast:
+    """The same people with the same keys, whenever it is asked.
+
+    Args:
+        run: Whose channels and notes these are.
+        population: Whose households, keys and contracts: runs that follow each other in the live market share
+            it, so that people meet the same neighbours again.
+        simulation: Their feeder.
+    """
     households = tuple(
-        Household(i, connection.name, owner_id(run, i), _secret(run, f"household/{i}"))
+        Household(i, connection.name, owner_id(population, i), _secret(population, f"household/{i}"))
         for i, connection in enumerate(simulation.feeder.connections)
     )
     pairs = match_partners(simulation.feeder, simulation.scenario.market.partners)
     return Cast(
-        run,
+        population,
         households,
-        _couples(run, households, pairs),
-        supplier=LocalSigner(_secret(run, "supplier")),
-        metering=LocalSigner(_secret(run, "metering")),
+        tuple(_couple(run, population, households[pair.seller], households[pair.buyer]) for pair in pairs),
+        supplier=LocalSigner(_secret(population, "supplier")),
+        metering=LocalSigner(_secret(population, "metering")),
     )
 
 
-def _couples(run: UUID, households: Sequence[Household], pairs: Sequence[Pair]) -> tuple[Couple, ...]:
-    return tuple(
-        Couple(
-            households[pair.seller],
-            households[pair.buyer],
-            _bytes32(run, "contract", pair.seller, pair.buyer),
-            (
-                _bytes32(run, "note", pair.seller, pair.buyer, "a"),
-                _bytes32(run, "note", pair.seller, pair.buyer, "b"),
-            ),
-        )
-        for pair in pairs
+def _couple(run: UUID, population: UUID, a: Household, b: Household) -> Couple:
+    pair = (a.index, b.index)
+    return Couple(
+        a,
+        b,
+        nonce=_bytes32(population, "contract", *pair),
+        serials=(_bytes32(run, "note", *pair, "a"), _bytes32(run, "note", *pair, "b")),
     )

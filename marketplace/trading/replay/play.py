@@ -6,13 +6,17 @@ interrupted anywhere is simply played again: what is durable already is found, n
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
+from channels_engine.codec import to_hex
+from channels_engine.core.amounts import amount_of
 from channels_engine.core.messages import SignedDelivery
+from channels_engine.core.rules import balance_of, current_of
 from channels_engine.core.typed_data import digest
 from channels_engine.core.types import Delivery, Domain
 from channels_engine.drivers import Deal, Floor, Settling
-from channels_engine.ports import Clock
+from channels_engine.relay import Hosting
 from channels_engine.store.models import TradeRecord
 from channels_engine.submissions import Outcome, Refused
 from grid.limits import Gate, Nomination, Verdict
@@ -22,8 +26,6 @@ from grid.market.strategies import STRATEGIES
 from grid.metering import SlotSettlement, TradeTerms, settle
 from grid.simulation import Simulation, SimulationState, SlotOutcome, SlotPlan
 from marketplace.trading.replay.cast import Cast
-
-OFFER_LIFE_S = 3600
 
 
 class ReplayError(RuntimeError):
@@ -68,6 +70,8 @@ class Market:
         floor: Drives their channels.
         channels: Channel id by (owner a, owner b).
         domain: Under which deliveries are signed.
+        valid_until: Of every offer, epoch seconds; fixed for the run, so that an offer made before a crash is
+            the same one after it.
     """
 
     def __init__(
@@ -78,18 +82,28 @@ class Market:
         floor: Floor,
         channels: Mapping[frozenset[str], bytes],
         domain: Domain,
-        clock: Clock,
+        valid_until: int,
     ) -> None:
         self.simulation, self.cast = simulation, cast
-        self._floor, self._channels, self._domain, self._clock = floor, channels, domain, clock
-        self._connection = {household.owner: household.index for household in cast.households}
+        self._floor, self._channels, self._domain = floor, channels, domain
+        self._valid_until = valid_until
+        self._households = {household.owner: household.index for household in cast.households}
+        self._connection: Mapping[str, int] = self._households
         self._pairs = tuple(Pair(couple.a.index, couple.b.index, 0.0) for couple in cast.couples)
 
-    def play(self, checkpoint: Checkpoint, gate: Gate | None = None) -> PlayedSlot:
-        """Play the checkpoint's slot; `gate` where trades of people are accepted in it already."""
+    def play(self, checkpoint: Checkpoint, residents: Mapping[str, int] = MappingProxyType({})) -> PlayedSlot:
+        """Play the checkpoint's slot.
+
+        Args:
+            checkpoint: Where the run stands.
+            residents: Connections of people, by owner: they trade for themselves, their household's agent rests,
+                and what they have traded for this slot takes its room in the grid first.
+        """
+        self._connection = {**self._households, **residents}
         plan = self.simulation.plan(checkpoint.simulation)
-        gate = gate or self.simulation.gate(plan)
-        deals = self._negotiate(plan, gate, checkpoint)
+        binding = [self._nomination(trade) for trade in self.agreed(plan.slot_start) if self._is_guest(trade)]
+        gate = self.simulation.gate(plan, binding)
+        deals = self._negotiate(plan, gate, checkpoint, frozenset(residents.values()))
         self._sign(deals.trades)
         agreed = self.agreed(plan.slot_start)
         outcome = self.simulation.close(plan, [self._nomination(trade) for trade in agreed])
@@ -105,16 +119,18 @@ class Market:
         )
         return tuple(found.order_by("trade"))
 
-    def connection_of(self, owner: str) -> int | None:
-        """Where an owner is connected, if it takes part in this run."""
-        return self._connection.get(owner)
+    def _is_guest(self, trade: TradeRecord) -> bool:
+        return trade.seller not in self._households or trade.buyer not in self._households
 
-    def _negotiate(self, plan: SlotPlan, gate: Gate, checkpoint: Checkpoint) -> SlotTrades:
+    def _negotiate(
+        self, plan: SlotPlan, gate: Gate, checkpoint: Checkpoint, occupied: frozenset[int]
+    ) -> SlotTrades:
         market = self.simulation.scenario.market
+        pairs = [pair for pair in self._pairs if occupied.isdisjoint((pair.seller, pair.buyer))]
         return play_slot(
             plan,
             gate,
-            self._pairs,
+            pairs,
             STRATEGIES[market.strategy],
             checkpoint.beliefs,
             seed=self.simulation.scenario.seed,
@@ -124,7 +140,12 @@ class Market:
 
     def _sign(self, trades: Sequence[TradeTerms]) -> None:
         deals = [self._deal(trade) for trade in trades]
-        raise_refusals(self._floor.trade_many(deals), ("insufficient_balance",))
+        raise_refusals(self._floor.trade_many(self._affordable(deals)), ())
+
+    def _affordable(self, deals: Sequence[Deal]) -> list[Deal]:
+        """Without the deals whose buyer's side of the channel is used up: nobody offers what can't be paid."""
+        hostings = self._floor.runtime.hostings({deal.channel for deal in deals})
+        return [deal for deal in deals if _can_pay(hostings[deal.channel], deal)]
 
     def _deal(self, trade: TradeTerms) -> Deal:
         seller, buyer = self.cast.households[trade.seller], self.cast.households[trade.buyer]
@@ -139,7 +160,7 @@ class Market:
             imbalance_per_kwh=trade.imbalance_per_kwh,
             slot_start=slot_start,
             slot_end=slot_start + 900,
-            valid_until=self._clock.now() + OFFER_LIFE_S,
+            valid_until=self._valid_until,
         )
 
     def _nomination(self, trade: TradeRecord) -> Nomination:
@@ -166,28 +187,40 @@ class Market:
             feed_in_per_kwh=tariff.feed_in_per_kwh,
         )
         delivered = {item.trade.id: item.delivered_wh for item in settlement.trades}
-        raise_refusals(self._floor.settle_many(self._settlings(plan.slot_start, agreed, delivered)), ())
+        own = [trade for trade in agreed if not self._is_guest(trade)]
+        raise_refusals(self._floor.settle_many(self._settlings(plan.slot_start, own, delivered)), ())
         return settlement
 
     def _settlings(
-        self, slot_start: int, agreed: Sequence[TradeRecord], delivered: Mapping[str, int]
+        self, slot_start: int, trades: Sequence[TradeRecord], delivered: Mapping[str, int]
     ) -> list[Settling]:
         by_channel: dict[str, list[TradeRecord]] = {}
-        for trade in agreed:
+        for trade in trades:
             by_channel.setdefault(trade.channel, []).append(trade)
         return [
             Settling(
                 key=f"settle-{slot_start}",
                 channel=_raw(channel),
-                proposer=trades[0].buyer,
-                deliveries=tuple(self._delivery(trade, delivered[trade.trade]) for trade in trades),
+                proposer=rows[0].buyer,
+                deliveries=tuple(self.delivery(trade, delivered[trade.trade]) for trade in rows),
             )
-            for channel, trades in by_channel.items()
+            for channel, rows in by_channel.items()
         ]
 
-    def _delivery(self, trade: TradeRecord, delivered_wh: int) -> SignedDelivery:
+    def delivery(self, trade: TradeRecord, delivered_wh: int) -> SignedDelivery:
+        """The metering operator's word on one trade."""
         delivery = Delivery(_raw(trade.channel), _raw(trade.trade), delivered_wh)
         return SignedDelivery(delivery, self.cast.metering.sign(digest(self._domain, delivery)))
+
+
+def _can_pay(hosting: Hosting, deal: Deal) -> bool:
+    seller = hosting.side_of(deal.offeror)
+    if seller is None:
+        raise ReplayError(f"{deal.offeror} is no party of channel {to_hex(deal.channel)}.")
+    buyer = hosting.endpoint(seller.other)
+    balance = balance_of(current_of(buyer).state, seller.other)
+    already_done = any(trade.slot_start == deal.slot_start for trade in buyer.open_trades)
+    return already_done or balance >= amount_of(deal.quantity_wh, deal.price_per_kwh)
 
 
 def _raw(text: str) -> bytes:

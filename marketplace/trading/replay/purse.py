@@ -70,14 +70,15 @@ class Purse:
         """`notes` or `deposits`."""
         return self._terms.mode
 
-    def fill(self, unopened: Sequence[Couple]) -> None:
+    def fill(self, unopened: Sequence[Couple], *, spare_channels: int = 0) -> None:
         """Put in what the run needs, as far as it is not there yet.
 
         Args:
             unopened: Couples whose channel is not on the ledger yet: the others have had their money.
+            spare_channels: For how many channels beside the couples' the treasury shall stand.
         """
         if self._terms.mode == "notes":
-            self._fill_treasury()
+            self._fill_treasury(2 * len(self._cast.couples) + spare_channels)
             self._initialise_agreements()
         else:
             self._mint_up_to(
@@ -100,10 +101,14 @@ class Purse:
         """Proof of funding of one side of a channel."""
         signer = couple.signers[side]
         if self._terms.mode == "notes":
-            note = CreditNote(couple.serials[side], signer.address, self._terms.channel_funding, FOREVER)
-            return NoteFunding(note, self._cast.supplier.sign(digest(self.domain, note)))
+            return self.note(couple.serials[side], signer.address)
         permit = self._permit(signer, self._contracts.registry, self._terms.channel_funding, nonce=0)
         return DepositFunding(permit.deadline, permit.signature)
+
+    def note(self, serial: bytes, holder: bytes) -> NoteFunding:
+        """The supplier's note over one channel's funding."""
+        note = CreditNote(serial, holder, self._terms.channel_funding, FOREVER)
+        return NoteFunding(note, self._cast.supplier.sign(digest(self.domain, note)))
 
     def agreement(self, household: Household) -> CreditAgreement:
         """What the supplier grants a household."""
@@ -119,8 +124,8 @@ class Purse:
             nonce=nonce,
         )
 
-    def _fill_treasury(self) -> None:
-        needed = 2 * len(self._cast.couples) * self._terms.channel_funding
+    def _fill_treasury(self, fundings: int) -> None:
+        needed = fundings * self._terms.channel_funding
         treasury = self.merchant.treasury(self._sender.client.call)
         missing = needed - (treasury.free + treasury.reserved + treasury.earnings)
         if missing <= 0:

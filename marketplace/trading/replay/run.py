@@ -7,11 +7,13 @@ store and on the ledger says how far it came.
 import hashlib
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Protocol
+from uuid import UUID, uuid4, uuid5
 
 from django.db import transaction
 
@@ -38,6 +40,7 @@ from marketplace.trading.replay.play import (
 from marketplace.trading.replay.purse import Contracts, Purse
 from marketplace.trading.replay.summary import summarise
 
+LIVE_NAMESPACE = UUID("6c1c5a0e-33c5-5c7e-9d0b-0d6f6a6f0b11")
 OPEN_WITHIN_S = 7 * 86_400
 EXPIRES_AFTER_S = 400 * 86_400
 LEDGER_PATIENCE_S = 300
@@ -89,7 +92,8 @@ def find_or_start(scenario: Scenario, path: Path, registry: bytes, *, live: bool
     mark, home = fingerprint(scenario), to_hex(registry)
     unfinished = ReplayRun.objects.filter(fingerprint=mark, live=live, ledger__registry=home)
     found = unfinished.exclude(status=ReplayRun.Status.FINISHED).first()
-    now = int(time.time())
+    now, fresh = int(time.time()), uuid4()
+    population = uuid5(LIVE_NAMESPACE, f"{home}/{path.stem}") if live else fresh
     return found or ReplayRun.objects.create(
         scenario=path.stem,
         fingerprint=mark,
@@ -97,7 +101,13 @@ def find_or_start(scenario: Scenario, path: Path, registry: bytes, *, live: bool
         starts_at=scenario.start,
         ends_at=scenario.end,
         live=live,
-        ledger={"registry": home, "open_by": now + OPEN_WITHIN_S, "expiry": now + EXPIRES_AFTER_S},
+        id=fresh,
+        ledger={
+            "registry": home,
+            "population": str(population),
+            "open_by": now + OPEN_WITHIN_S,
+            "expiry": now + EXPIRES_AFTER_S,
+        },
     )
 
 
@@ -114,7 +124,7 @@ class Replay:
     def __init__(self, run: ReplayRun, scenario: Scenario, engine: Engine, progress: Progress) -> None:
         self.run, self.simulation, self._engine = run, open_simulation(scenario), engine
         self._progress = progress
-        self.cast = cast_of(run.id, self.simulation)
+        self.cast = cast_of(run.id, UUID(run.ledger["population"]), self.simulation)
         self.purse = Purse(engine.sender, engine.contracts, self.cast, scenario.funding)
         self._deadlines = {"open_by": run.ledger["open_by"], "expiry": run.ledger["expiry"]}
         self.channels = {
@@ -131,7 +141,7 @@ class Replay:
             floor=self.floor,
             channels=self.channels,
             domain=engine.runtime.domain,
-            clock=engine.runtime.clock,
+            valid_until=self._deadlines["expiry"] - 1,
         )
         self.names = {household.owner: household.name for household in self.cast.households}
 
@@ -161,20 +171,21 @@ class Replay:
             raise ReplayError(f"Run {self.run.id} is finished but has no summary; start it again.")
         return dict(self.run.summary)
 
-    def prepare(self) -> None:
-        """Money on the ledger, contracts agreed, channels open."""
+    def prepare(self, *, spare_channels: int = 0) -> None:
+        """Money on the ledger, contracts agreed, channels open; `spare_channels` as in `Purse.fill`."""
         total = len(self.cast.couples)
         self._progress("Funding", 0, total)
-        self.purse.fill([c for c in self.cast.couples if not self._is_hosted(self._channel(c))])
+        unopened = [couple for couple in self.cast.couples if not self._is_hosted(self._channel(couple))]
+        self.purse.fill(unopened, spare_channels=spare_channels)
         self._progress("Agreeing on contracts", 0, total)
         raise_refusals(self.floor.agree_many(pairings(self.cast)), ())
         raise_refusals(self.floor.open_many(openings(self.cast, self.purse, self._deadlines)), ())
         self._wait_for_phase("Opening channels", "open", {"requested", "funding"})
         self._move(ReplayRun.Status.RUNNING)
 
-    def play_slot(self) -> PlayedSlot:
-        """Play the next slot and store it."""
-        played = self.market.play(self.checkpoint)
+    def play_slot(self, residents: Mapping[str, int] = MappingProxyType({})) -> PlayedSlot:
+        """Play the next slot and store it; `residents` as in `Market.play`."""
+        played = self.market.play(self.checkpoint, residents)
         self.keep(played)
         self._engine.pump()
         return played

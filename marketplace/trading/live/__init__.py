@@ -1,0 +1,1 @@
+"""The live market: a replay at its own pace, in which people trade beside the agents."""

@@ -1,0 +1,168 @@
+"""The households' agents as people meet them: they join contracts, fund their side, and answer offers."""
+
+import hashlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from channels_engine.agent import Accept, Agent, Agents, Answer, CounterWith, Decline
+from channels_engine.codec import to_hex
+from channels_engine.core import messages as m
+from channels_engine.core.signing import LocalSigner
+from channels_engine.core.state import Endpoint
+from channels_engine.core.types import ChannelOpen, EntityContract, Offer, Side
+from channels_engine.ports import Signer
+from channels_engine.runtime import Runtime
+from channels_engine.store.models import Contract
+from grid.market import bilateral
+from grid.market.strategies import STRATEGIES
+from marketplace.trading.live.view import MarketView, market_view, trades_between
+from marketplace.trading.replay.cast import Cast, Household
+from marketplace.trading.replay.opening import CHALLENGE_PERIOD_S
+from marketplace.trading.replay.purse import Purse
+
+OFFER_LIFE_S = 300
+LONGEST_CHALLENGE_S = 24 * CHALLENGE_PERIOD_S
+
+
+def guest_label(conversation: bytes) -> str:
+    """What a household's session key for a contract with a person derives from."""
+    return f"guest/{conversation.hex()}"
+
+
+def guest_serial(owner: str, scid: bytes) -> bytes:
+    """Serial of the note by which a household funds its side under a contract with a person."""
+    return hashlib.sha256(f"{owner}/{scid.hex()}/note".encode()).digest()
+
+
+class KeyRing:
+    """Session keys of the households for their contracts with people; all derive from the households' secrets."""
+
+    def __init__(self, cast: Cast) -> None:
+        self._signers: dict[bytes, LocalSigner] = {}
+        households = cast.by_owner()
+        rows = Contract.objects.exclude(owner_a__in=households, owner_b__in=households)
+        for conversation, *owners in rows.values_list("conversation", "owner_a", "owner_b"):
+            for owner in owners:
+                if owner in households:
+                    self.make(households[owner], bytes.fromhex(conversation[2:]))
+
+    def make(self, household: Household, conversation: bytes) -> LocalSigner:
+        """The household's key for one conversation."""
+        signer = LocalSigner(household.session_secret(guest_label(conversation)))
+        self._signers[signer.address] = signer
+        return signer
+
+    def __call__(self, address: bytes) -> Signer:
+        """The signer of a session address; raises KeyError if it is nobody's here."""
+        return self._signers[address]
+
+
+@dataclass(frozen=True)
+class HouseholdStrategy:
+    """What one household's agent wants (`channels_engine.agent.Strategy`)."""
+
+    household: Household
+    purse: Purse
+    keys: KeyRing
+    now: Callable[[], int]
+
+    def join(self, terms: EntityContract, _peer: str) -> bytes | None:
+        """Joins terms with this feeder's meters, a bearable challenge period and no penalty."""
+        fits = (
+            terms.metering == self.purse.metering
+            and CHALLENGE_PERIOD_S <= terms.challenge_period <= LONGEST_CHALLENGE_S
+            and terms.stale_penalty == 0
+        )
+        return self.keys.make(self.household, terms.nonce).address if fits else None
+
+    def fund(self, opening: ChannelOpen, side: Side, _peer: str) -> m.Funding | None:
+        """Funds by the supplier's note, up to the scenario's channel funding."""
+        mine = (opening.source_a, opening.note_a, opening.funding_a)
+        source, serial, amount = (
+            mine if side is Side.A else (opening.source_b, opening.note_b, opening.funding_b)
+        )
+        wanted = guest_serial(self.household.owner, opening.scid)
+        if (source, serial) != (self.purse.merchant.address, wanted) or amount > self.purse.channel_funding:
+            return None
+        holder = self._session(opening.scid, side)
+        return self.purse.note(serial, holder) if holder else None
+
+    def answer(self, offer: Offer, _endpoint: Endpoint, _peer: str) -> Answer:
+        """Accepts what is as good as its own target, counters what is not, declines what it can't use."""
+        market = market_view()
+        if market is None or offer.slot_start not in market.open_slots:
+            return Decline("This slot can't be traded now.")
+        sells = not offer.offeror_sells
+        wanted = self._wanted(market, offer.slot_start, sells=sells)
+        if wanted < market.simulation.scenario.market.min_trade_wh:
+            return Decline(f"I have nothing to {'sell' if sells else 'buy'} in this slot.")
+        return self._respond(market, offer, wanted, sells=sells)
+
+    def _respond(self, market: MarketView, offer: Offer, wanted: int, *, sells: bool) -> Answer:
+        rules, index = market.simulation.scenario.market, self.household.index
+        mine = bilateral.situation_of(
+            market.simulation.scenario.tariff,
+            sells=sells,
+            flexible=False,
+            belief_per_kwh=market.checkpoint.beliefs[index],
+            turn=1,
+            rounds=max(3, rules.rounds),
+        )
+        offered = bilateral.Proposal(offer.quantity_wh, offer.price_per_kwh)
+        chance = bilateral.draw(market.simulation.scenario.seed, offer.slot_start, index)
+        answer = bilateral.respond(STRATEGIES[rules.strategy], mine, offered, wanted, chance)
+        if isinstance(answer, bilateral.Accept):
+            return Accept()
+        if isinstance(answer, bilateral.Reject):
+            return Decline(answer.reason)
+        return CounterWith(self._counter(offer, answer.proposal, sells=sells))
+
+    def _counter(self, offer: Offer, proposal: bilateral.Proposal, *, sells: bool) -> Offer:
+        return Offer(
+            channel=offer.channel,
+            base_version=offer.base_version,
+            id=hashlib.sha256(b"counter" + offer.id).digest(),
+            offeror_sells=sells,
+            quantity_wh=proposal.quantity_wh,
+            price_per_kwh=proposal.price_per_kwh,
+            imbalance_per_kwh=offer.imbalance_per_kwh,
+            slot_start=offer.slot_start,
+            slot_end=offer.slot_end,
+            valid_until=self.now() + OFFER_LIFE_S,
+        )
+
+    def _wanted(self, market: MarketView, slot_start: int, *, sells: bool) -> int:
+        """What is left of the expected surplus or need after the trades that are binding already."""
+        position = market.plan(slot_start).positions[self.household.index]
+        trades = trades_between(slot_start, market.connections())
+        if sells:
+            sold = sum(t.quantity_wh for t in trades if t.seller == self.household.owner)
+            return position.surplus_wh - sold
+        bought = sum(t.quantity_wh for t in trades if t.buyer == self.household.owner)
+        return position.deficit_wh - bought
+
+    def _session(self, scid: bytes, side: Side) -> bytes | None:
+        """The household's own session address under a contract."""
+        row = (
+            Contract.objects.filter(scid=to_hex(scid))
+            .values_list("conversation", "owner_a", "owner_b")
+            .first()
+        )
+        if row is None or row[1 + side] != self.household.owner:
+            return None
+        return self.keys.make(self.household, bytes.fromhex(row[0][2:])).address
+
+
+def agents_for(runtime: Runtime, cast: Cast, purse: Purse) -> tuple[Agents, Mapping[str, Agent], KeyRing]:
+    """Agents of all households, ready to answer people; and their keys."""
+    keys = KeyRing(cast)
+    agents = {
+        household.owner: Agent(
+            household.owner,
+            runtime.domain,
+            HouseholdStrategy(household, purse, keys, runtime.clock.now),
+            keys,
+        )
+        for household in cast.households
+    }
+    return Agents(runtime, agents), agents, keys

@@ -1,0 +1,188 @@
+"""The live market's loop: agents answer people, slots pass at the scenario's pace, meters settle."""
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from django.conf import settings
+from django.db import connection
+
+from channels_engine.codec import to_hex
+from channels_engine.core import messages as m
+from channels_engine.core.errors import ProtocolError
+from channels_engine.core.negotiation import next_state_for_settlement
+from channels_engine.core.state import Endpoint as EndpointState
+from channels_engine.core.state import Phase
+from channels_engine.core.typed_data import digest
+from channels_engine.frames import message_of
+from channels_engine.runtime import Runtime
+from channels_engine.store.models import TradeRecord
+from channels_engine.submissions import Refused, Said
+from contracts.connection import LedgerError
+from grid.models import ReplayRun
+from grid.scenario import load_scenario
+from marketplace.trading.live.desk import agents_for
+from marketplace.trading.models import Prosumer
+from marketplace.trading.replay.cast import Cast
+from marketplace.trading.replay.play import PlayedSlot
+from marketplace.trading.replay.run import Engine, Replay, find_or_start
+
+logger = logging.getLogger(__name__)
+SPARE_CHANNELS = 200
+LOOK_EVERY_S = 0.25
+AFTER_A_FAULT_S = 5.0
+SETTLEMENT_CODES = ("unanswered_proposal", "wrong_phase", "dispute_pending")
+
+
+class LiveMarket:
+    """Plays a scenario over and over, each time as a run of its own.
+
+    Args:
+        scenario: Name in fixtures/scenarios.
+        engine: The engine with which the households trade.
+        people: The runtime that people's sockets use: with the gate.
+        announce: Told after each slot.
+    """
+
+    def __init__(self, scenario: str, engine: Engine, people: Runtime, announce: Callable[[], None]) -> None:
+        self._path = Path(settings.BASE_DIR) / "fixtures" / "scenarios" / f"{scenario}.toml"
+        self._engine, self._people, self._announce = engine, people, announce
+        self._stop = threading.Event()
+
+    def stop(self) -> None:
+        """End soon, at the edge of a slot."""
+        self._stop.set()
+
+    def run(self) -> None:
+        """Run until stopped. A ledger that is away, or any other fault, is logged and tried again."""
+        while not self._stop.is_set():
+            try:
+                self._play_run()
+            except LedgerError as error:
+                logger.warning("The live market waits for the ledger: %s", error)
+            except Exception:
+                logger.exception("The live market stumbled; it goes on from where it is stored.")
+            finally:
+                connection.close()
+            self._stop.wait(AFTER_A_FAULT_S)
+
+    def _play_run(self) -> None:
+        scenario = load_scenario(self._path)
+        run = find_or_start(scenario, self._path, self._engine.contracts.registry, live=True)
+        replay = Replay(run, scenario, self._engine, _log_progress)
+        settle_in(replay.cast, replay)
+        if run.status == ReplayRun.Status.PREPARING:
+            replay.prepare(spare_channels=SPARE_CHANNELS)
+        floor = _Floor(replay, self._people)
+        pace, due = scenario.replay.seconds_per_slot, time.monotonic()
+        while run.status == ReplayRun.Status.RUNNING and not replay.finished_slots:
+            due = max(due + pace, time.monotonic())
+            while time.monotonic() < due:
+                if self._stop.wait(LOOK_EVERY_S):
+                    return
+                self._look(floor)
+            floor.play()
+            self._announce()
+        replay.close()
+
+    def _look(self, floor: "_Floor") -> None:
+        floor.agents.tick()
+        self._engine.pump()
+
+
+class _Floor:
+    """One run's trading, with people in it."""
+
+    def __init__(self, replay: Replay, people: Runtime) -> None:
+        self.replay, self._people = replay, people
+        self.agents, _, self._keys = agents_for(people, replay.cast, replay.purse)
+        self._households = replay.cast.by_owner()
+        self._unsettled: dict[str, tuple[TradeRecord, int]] = {}
+
+    def play(self) -> None:
+        """Play the next slot, then settle people's trades as far as they are there to countersign."""
+        played = self.replay.play_slot(residents(self.replay))
+        self._remember(played)
+        self._settle_people()
+
+    def _remember(self, played: PlayedSlot) -> None:
+        delivered = {item.trade.id: item.delivered_wh for item in played.settlement.trades}
+        for trade in played.agreed:
+            if not {trade.seller, trade.buyer} <= self._households.keys():
+                TradeRecord.objects.filter(pk=trade.pk).update(delivered_wh=delivered[trade.trade])
+
+    def _settle_people(self) -> None:
+        """Propose what is metered and not settled; who is away is asked again after the next slot."""
+        rows = TradeRecord.objects.filter(delivered_wh__isnull=False, settled_version__isnull=True)
+        ours = [row for row in rows if (row.seller in self._households) != (row.buyer in self._households)]
+        by_channel: dict[str, list[TradeRecord]] = {}
+        for row in ours:
+            by_channel.setdefault(row.channel, []).append(row)
+        said = [line for channel, trades in by_channel.items() for line in self._proposal(channel, trades)]
+        for one, outcome in zip(said, self._people.process(said), strict=True):
+            if isinstance(outcome, Refused):
+                logger.info("Settlement in %s waits: %s", to_hex(one.channel), outcome.message)
+
+    def _proposal(self, channel: str, trades: list[TradeRecord]) -> list[Said]:
+        owner = trades[0].seller if trades[0].seller in self._households else trades[0].buyer
+        hosting = self._people.hosting(bytes.fromhex(channel[2:]))
+        side = hosting.side_of(owner) if hosting else None
+        if hosting is None or side is None or hosting.endpoint(side).phase is not Phase.OPEN:
+            return []
+        endpoint = hosting.endpoint(side)
+        try:
+            return [self._settlement(owner, endpoint, trades)]
+        except ProtocolError as error:
+            logger.info("Settlement in %s waits: %s", channel, error.message)
+            return []
+
+    def _settlement(self, owner: str, endpoint: EndpointState, trades: list[TradeRecord]) -> Said:
+        signed = tuple(self.replay.market.delivery(trade, trade.delivered_wh or 0) for trade in trades)
+        state = next_state_for_settlement(endpoint, [item.delivery for item in signed])
+        signer = self._keys(endpoint.terms.party(endpoint.me))
+        signature = signer.sign(digest(self._people.domain, state))
+        body = m.SettleRequest(signed, state, signature)
+        return Said(owner, message_of(f"settle:{state.version}", endpoint.channel, body))
+
+
+def residents(replay: Replay) -> dict[str, int]:
+    """People on this feeder: connection by owner."""
+    names = {household.name: household.index for household in replay.cast.households}
+    rows = Prosumer.objects.filter(user__isnull=False, connection__in=names)
+    return {owner: names[name] for owner, name in rows.values_list("owner", "connection")}
+
+
+def settle_in(cast: Cast, replay: Replay) -> None:
+    """Give every household of the run its entry among the partners; those of earlier runs rest."""
+    connections = replay.simulation.feeder.connections
+    Prosumer.objects.filter(is_agent=True).exclude(owner__in=cast.by_owner()).update(is_active=False)
+    for household in cast.households:
+        at = connections[household.index]
+        Prosumer.objects.update_or_create(
+            owner=household.owner,
+            defaults={
+                "slug": f"house-{household.index + 1}-{cast.population.hex[:6]}",
+                "display_name": f"House {household.index + 1}",
+                "connection": household.name,
+                "bus": at.bus,
+                "has_pv": at.generator is not None,
+                "has_battery": at.battery is not None,
+                "is_agent": True,
+                "agent_rules": {"strategy": replay.simulation.scenario.market.strategy},
+                "is_active": True,
+            },
+        )
+
+
+def _log_progress(label: str, done: int, total: int) -> None:
+    if done in (0, total):
+        logger.info("%s: %d of %d", label, done, total)
+
+
+def free_connections(replay_connections: Mapping[str, bool]) -> list[str]:
+    """Names of connections where nobody lives yet, those with PV first."""
+    taken = set(Prosumer.objects.filter(user__isnull=False).values_list("connection", flat=True))
+    free = [name for name in replay_connections if name not in taken]
+    return sorted(free, key=lambda name: not replay_connections[name])
