@@ -5,6 +5,9 @@ from evm_chain import decoded, refused
 from market import COIN, Market, Side
 
 from channels_engine.core.typed_data import struct_hash
+from channels_engine.core.types import ChannelOpen
+from contracts.calls import Receipt
+from contracts.encoding import NoteProof
 from contracts.events import (
     ChannelFinalised,
     ChannelOpened,
@@ -18,22 +21,27 @@ from contracts.records import ChannelStatus, NoteAccount, Treasury
 FUNDING = 50 * COIN
 
 
-def open_with_notes(market: Market, merchant_a: int = 0, merchant_b: int = 0):
-    note_a, note_b = market.note(market.a, 200 * COIN, merchant_a), market.note(market.b, 200 * COIN, merchant_b)
+def open_with_notes(
+    market: Market, merchant_a: int = 0, merchant_b: int = 0
+) -> tuple[ChannelOpen, NoteProof, NoteProof, Receipt]:
+    note_a, note_b = (
+        market.note(market.a, 200 * COIN, merchant_a),
+        market.note(market.b, 200 * COIN, merchant_b),
+    )
     opening = market.opening(
         market.note_side(note_a, FUNDING, merchant_a), market.note_side(note_b, FUNDING, merchant_b)
     )
     return opening, note_a, note_b, market.open(opening, note_a, note_b)
 
 
-def open_with_deposits(market: Market):
+def open_with_deposits(market: Market) -> tuple[ChannelOpen, Receipt]:
     opening = market.opening(Side(FUNDING), Side(FUNDING))
     registry = market.registry.address
     permits = market.permit(market.a, registry, FUNDING), market.permit(market.b, registry, FUNDING)
     return opening, market.open(opening, *permits)
 
 
-def test_deposits_come_in_and_go_out_by_the_final_balances(market):
+def test_deposits_come_in_and_go_out_by_the_final_balances(market: Market) -> None:
     before = market.balance(market.a.address), market.balance(market.b.address)
     opening, receipt = open_with_deposits(market)
     channel = struct_hash(opening)
@@ -52,7 +60,11 @@ def test_deposits_come_in_and_go_out_by_the_final_balances(market):
     )
     assert market.balance(market.registry.address) == 2 * FUNDING
     on_ledger = market.registry.channel_of(market.chain.call, channel)
-    assert (on_ledger.status, on_ledger.funding_a, on_ledger.funding_b) == (ChannelStatus.OPEN, FUNDING, FUNDING)
+    assert (on_ledger.status, on_ledger.funding_a, on_ledger.funding_b) == (
+        ChannelStatus.OPEN,
+        FUNDING,
+        FUNDING,
+    )
 
     events = market.chain.events(market.registry.finalise(market.final(opening, 7, 12 * COIN)))
     assert ChannelFinalised(channel, 7, 12 * COIN, 88 * COIN, 1500, 0) in events
@@ -61,14 +73,14 @@ def test_deposits_come_in_and_go_out_by_the_final_balances(market):
     assert market.balance(market.registry.address) == 0
 
 
-def test_a_standing_allowance_needs_no_permit(market):
+def test_a_standing_allowance_needs_no_permit(market: Market) -> None:
     for key in (market.a, market.b):
         market.chain.execute(market.token.approve(market.registry.address, FUNDING), key.address)
     market.open(market.opening(Side(FUNDING), Side(FUNDING)))
     assert market.balance(market.registry.address) == 2 * FUNDING
 
 
-def test_a_front_run_permit_does_no_harm(market):
+def test_a_front_run_permit_does_no_harm(market: Market) -> None:
     opening = market.opening(Side(FUNDING), Side(0))
     permit = market.permit(market.a, market.registry.address, FUNDING)
     data = [market.a.address, market.registry.address, FUNDING, permit.deadline]
@@ -79,7 +91,7 @@ def test_a_front_run_permit_does_no_harm(market):
     assert market.balance(market.registry.address) == FUNDING
 
 
-def test_notes_of_one_merchant_net_without_a_token_moving(market):
+def test_notes_of_one_merchant_net_without_a_token_moving(market: Market) -> None:
     opening, note_a, note_b, receipt = open_with_notes(market)
     source = market.merchant()
     assert [type(event) for event in decoded(receipt.logs)] == [
@@ -104,8 +116,8 @@ def test_notes_of_one_merchant_net_without_a_token_moving(market):
     market.require_solvent()
 
 
-def test_notes_of_two_merchants_are_settled_in_tokens(market):
-    opening, note_a, note_b, _ = open_with_notes(market, 0, 1)
+def test_notes_of_two_merchants_are_settled_in_tokens(market: Market) -> None:
+    opening, *_ = open_with_notes(market, 0, 1)
     market.chain.execute(market.registry.finalise(market.final(opening, 7, 20 * COIN)))
     first, second = (market.merchant(n).treasury(market.chain.call) for n in (0, 1))
     assert first == Treasury(870 * COIN, 0, 0, 0)
@@ -116,7 +128,7 @@ def test_notes_of_two_merchants_are_settled_in_tokens(market):
 
 @pytest.mark.parametrize("balance_a", [0, 20 * COIN, 50 * COIN, 80 * COIN, 100 * COIN])
 @pytest.mark.parametrize("note_side", ["a", "b"])
-def test_a_note_trades_with_a_deposit(market, note_side, balance_a):
+def test_a_note_trades_with_a_deposit(market: Market, note_side: str, balance_a: int) -> None:
     key, other = (market.a, market.b) if note_side == "a" else (market.b, market.a)
     note = market.note(key, 200 * COIN)
     sides = [market.note_side(note, FUNDING), Side(FUNDING)]
@@ -134,7 +146,7 @@ def test_a_note_trades_with_a_deposit(market, note_side, balance_a):
     market.require_solvent()
 
 
-def test_earnings_first_pay_the_notes_own_spending(market):
+def test_earnings_first_pay_the_notes_own_spending(market: Market) -> None:
     opening, note_a, note_b, _ = open_with_notes(market)
     market.chain.execute(market.registry.finalise(market.final(opening, 7, 20 * COIN)))
     again = market.opening(market.note_side(note_a, FUNDING), market.note_side(note_b, FUNDING))
@@ -148,7 +160,7 @@ def test_earnings_first_pay_the_notes_own_spending(market):
     market.require_solvent()
 
 
-def test_a_note_funds_channels_up_to_its_amount(market):
+def test_a_note_funds_channels_up_to_its_amount(market: Market) -> None:
     note = market.note(market.a, 100 * COIN)
     first = market.opening(market.note_side(note, 60 * COIN), Side(0))
     market.open(first, note)
@@ -159,19 +171,19 @@ def test_a_note_funds_channels_up_to_its_amount(market):
     assert account == NoteAccount(0, 100 * COIN, 0, note.note.valid_until, 0)
 
 
-def test_a_note_is_worth_only_what_the_treasury_covers(market):
+def test_a_note_is_worth_only_what_the_treasury_covers(market: Market) -> None:
     note = market.note(market.a, 5000 * COIN)
     with refused("TreasuryShort", free=900 * COIN, wanted=901 * COIN):
         market.open(market.opening(market.note_side(note, 901 * COIN), Side(0)), note)
 
 
-def test_a_strangers_contract_funds_nothing(market):
+def test_a_strangers_contract_funds_nothing(market: Market) -> None:
     side = Side(FUNDING, market.token.address, b"\x01" * 32)
     with refused("NotMerchantContract", source=market.token.address):
         market.open(market.opening(side, Side(0)), market.note(market.a, 100 * COIN))
 
 
-def test_a_note_serves_its_holder_only(market):
+def test_a_note_serves_its_holder_only(market: Market) -> None:
     note = market.note(market.b, 100 * COIN)
     with refused("WrongSigner"):
         market.open(market.opening(market.note_side(note, FUNDING), Side(0)), note)
@@ -179,7 +191,7 @@ def test_a_note_serves_its_holder_only(market):
         market.open(market.opening(market.note_side(note, FUNDING), Side(0)))
 
 
-def test_an_expired_note_opens_nothing_but_still_settles(market):
+def test_an_expired_note_opens_nothing_but_still_settles(market: Market) -> None:
     note = market.note(market.a, 100 * COIN)
     opening = market.opening(market.note_side(note, FUNDING), Side(0))
     market.open(opening, note)
@@ -190,7 +202,7 @@ def test_an_expired_note_opens_nothing_but_still_settles(market):
     assert market.merchant().treasury(market.chain.call).reserved == 0
 
 
-def test_pair_and_first_channel_come_in_one_transaction(market):
+def test_pair_and_first_channel_come_in_one_transaction(market: Market) -> None:
     terms = market.terms.__class__(market.b.address, market.a.address, bytes(20), 60, 2, 0, b"\x02" * 32)
     market.terms, previous = terms, market.terms
     try:
@@ -213,7 +225,7 @@ def test_pair_and_first_channel_come_in_one_transaction(market):
         market.terms = previous
 
 
-def test_an_opening_can_be_used_once(market):
+def test_an_opening_can_be_used_once(market: Market) -> None:
     opening, _ = open_with_deposits(market)
     with refused("ChannelKnown"):
         market.open(opening)
@@ -228,7 +240,7 @@ def test_an_opening_can_be_used_once(market):
         market.open(opening)
 
 
-def test_a_late_close_gives_the_slot_back_and_still_bars_the_opening(market):
+def test_a_late_close_gives_the_slot_back_and_still_bars_the_opening(market: Market) -> None:
     opening, _ = open_with_deposits(market)
     market.chain.advance(601)
     market.chain.execute(market.registry.finalise(market.final(opening, 2, FUNDING)))
@@ -237,7 +249,7 @@ def test_a_late_close_gives_the_slot_back_and_still_bars_the_opening(market):
         market.open(opening)
 
 
-def test_openings_out_of_time_unfunded_or_of_other_terms_are_refused(market):
+def test_openings_out_of_time_unfunded_or_of_other_terms_are_refused(market: Market) -> None:
     replace = market.replace
     opening = market.opening(Side(FUNDING), Side(FUNDING))
     with refused("OpeningTooLate"):
@@ -250,7 +262,7 @@ def test_openings_out_of_time_unfunded_or_of_other_terms_are_refused(market):
         market.open(replace(opening, scid=b"\x05" * 32))
 
 
-def test_only_a_final_state_of_the_right_sum_closes(market):
+def test_only_a_final_state_of_the_right_sum_closes(market: Market) -> None:
     opening, _ = open_with_deposits(market)
     close = market.registry.finalise
     with refused("StateNotFinal"):
@@ -261,7 +273,7 @@ def test_only_a_final_state_of_the_right_sum_closes(market):
             market.chain.execute(close(market.co_sign(opening, state)))
 
 
-def test_many_close_together_and_a_closed_one_stops_none(market):
+def test_many_close_together_and_a_closed_one_stops_none(market: Market) -> None:
     note_a, note_b = market.note(market.a, 200 * COIN), market.note(market.b, 200 * COIN)
     openings = []
     for number in range(4):

@@ -1,10 +1,14 @@
 """Disputes: raised, answered, paid out after the timer; expiry; who is to blame."""
 
+from typing import Any
+
 import pytest
 from evm_chain import refused
-from market import CHALLENGE, COIN, DAY, PENALTY, Key, Side
+from market import CHALLENGE, COIN, DAY, PENALTY, Key, Market, Side
 
 from channels_engine.core.typed_data import struct_hash
+from channels_engine.core.types import ChannelOpen
+from contracts.bindings import SignedState
 from contracts.consents import dispute_request
 from contracts.events import ChannelDisputed, ChannelFinalised, DisputeFinalised, DisputeResolved
 from contracts.records import DisputeCounts, Disputer
@@ -13,7 +17,7 @@ FUNDING = 50 * COIN
 
 
 @pytest.fixture
-def opening(market):
+def opening(market: Market) -> ChannelOpen:
     registry = market.registry.address
     permits = market.permit(market.a, registry, FUNDING), market.permit(market.b, registry, FUNDING)
     opening = market.opening(Side(FUNDING), Side(FUNDING))
@@ -21,15 +25,15 @@ def opening(market):
     return opening
 
 
-def signed(market, opening, version, balance_a, **changes):
+def signed(market: Market, opening: ChannelOpen, version: int, balance_a: int, **changes: Any) -> SignedState:
     return market.co_sign(opening, market.state(opening, version, balance_a, **changes))
 
 
-def counts(market):
+def counts(market: Market) -> DisputeCounts:
     return market.registry.disputes_of(market.chain.call, market.scid)
 
 
-def test_an_unanswered_dispute_pays_the_disputed_state(market, opening):
+def test_an_unanswered_dispute_pays_the_disputed_state(market: Market, opening: ChannelOpen) -> None:
     before = market.balance(market.a.address)
     disputed = signed(market, opening, 4, 30 * COIN)
     (event,) = market.chain.events(market.registry.dispute(disputed), market.a.address)
@@ -49,7 +53,9 @@ def test_an_unanswered_dispute_pays_the_disputed_state(market, opening):
         market.chain.execute(market.registry.finalise_disputed(market.terms, opening))
 
 
-def test_a_newer_state_answers_a_stale_dispute_and_its_raiser_pays(market, opening):
+def test_a_newer_state_answers_a_stale_dispute_and_its_raiser_pays(
+    market: Market, opening: ChannelOpen
+) -> None:
     before = market.balance(market.a.address), market.balance(market.b.address)
     market.chain.execute(market.registry.dispute(signed(market, opening, 4, 90 * COIN)), market.a.address)
     newer = signed(market, opening, 9, 20 * COIN, base=8)
@@ -65,7 +71,7 @@ def test_a_newer_state_answers_a_stale_dispute_and_its_raiser_pays(market, openi
     assert after[1] - before[1] == 60 * COIN + PENALTY
 
 
-def test_withholding_a_countersignature_earns_no_penalty(market, opening):
+def test_withholding_a_countersignature_earns_no_penalty(market: Market, opening: ChannelOpen) -> None:
     """B keeps A's half-signed version 5 (base 4) back; A, who holds 4, disputes; B now shows 5."""
     market.chain.execute(market.registry.dispute(signed(market, opening, 4, 90 * COIN)), market.a.address)
     (event,) = market.chain.events(market.registry.resolve(signed(market, opening, 5, 20 * COIN, base=4)))
@@ -75,7 +81,7 @@ def test_withholding_a_countersignature_earns_no_penalty(market, opening):
     assert (record.stale_a, record.stale_b, counts(market).stale) == (0, 0, 0)
 
 
-def test_the_penalty_never_exceeds_the_balance(market, opening):
+def test_the_penalty_never_exceeds_the_balance(market: Market, opening: ChannelOpen) -> None:
     before = market.balance(market.b.address)
     market.chain.execute(market.registry.dispute(signed(market, opening, 1, 90 * COIN)), market.b.address)
     final = signed(market, opening, 9, 99 * COIN, base=8, is_final=True)
@@ -85,7 +91,7 @@ def test_the_penalty_never_exceeds_the_balance(market, opening):
     assert market.balance(market.registry.address) == 0
 
 
-def test_a_resolved_channel_remembers_its_newest_state(market, opening):
+def test_a_resolved_channel_remembers_its_newest_state(market: Market, opening: ChannelOpen) -> None:
     market.chain.execute(market.registry.dispute(signed(market, opening, 4, 90 * COIN)), market.a.address)
     market.chain.execute(market.registry.resolve(signed(market, opening, 9, 20 * COIN)))
     with refused("StateTooOld", version=4, known=9):
@@ -96,7 +102,7 @@ def test_a_resolved_channel_remembers_its_newest_state(market, opening):
     assert (event.version, event.balance_a, event.disputer) == (9, 20 * COIN, Disputer.PARTY_B)
 
 
-def test_an_older_or_equal_state_answers_nothing(market, opening):
+def test_an_older_or_equal_state_answers_nothing(market: Market, opening: ChannelOpen) -> None:
     market.chain.execute(market.registry.dispute(signed(market, opening, 4, 90 * COIN)), market.a.address)
     for version in (3, 4):
         with refused("StateTooOld"):
@@ -107,7 +113,7 @@ def test_an_older_or_equal_state_answers_nothing(market, opening):
         market.chain.execute(market.registry.dispute_known(market.terms, opening), market.b.address)
 
 
-def test_a_final_state_closes_in_the_middle_of_a_dispute(market, opening):
+def test_a_final_state_closes_in_the_middle_of_a_dispute(market: Market, opening: ChannelOpen) -> None:
     market.chain.execute(market.registry.dispute(signed(market, opening, 4, 90 * COIN)), market.a.address)
     events = market.chain.events(market.registry.finalise(market.final(opening, 5, 10 * COIN)))
     assert isinstance(events[0], DisputeResolved)
@@ -117,17 +123,17 @@ def test_a_final_state_closes_in_the_middle_of_a_dispute(market, opening):
         market.chain.execute(market.registry.finalise_disputed(market.terms, opening))
 
 
-def test_a_final_state_needs_no_dispute(market, opening):
+def test_a_final_state_needs_no_dispute(market: Market, opening: ChannelOpen) -> None:
     with refused("StateIsFinal"):
         market.chain.execute(market.registry.dispute(market.final(opening, 4, COIN)), market.a.address)
 
 
-def test_a_party_disputes_the_opening_when_it_has_nothing_else(market, opening):
+def test_a_party_disputes_the_opening_when_it_has_nothing_else(market: Market, opening: ChannelOpen) -> None:
     (event,) = market.chain.events(market.registry.dispute_known(market.terms, opening), market.a.address)
     assert (event.version, event.balance_a, event.balance_b) == (0, FUNDING, FUNDING)
 
 
-def test_a_stranger_cannot_dispute_before_the_expiry(market, opening):
+def test_a_stranger_cannot_dispute_before_the_expiry(market: Market, opening: ChannelOpen) -> None:
     stranger = Key(99).address
     market.chain.adopt(Key(99).secret, stranger)
     with refused("NotParty", account=stranger):
@@ -136,7 +142,7 @@ def test_a_stranger_cannot_dispute_before_the_expiry(market, opening):
         market.chain.execute(market.registry.dispute(signed(market, opening, 4, COIN)), stranger)
 
 
-def test_anyone_brings_a_partys_signed_dispute_once(market, opening):
+def test_anyone_brings_a_partys_signed_dispute_once(market: Market, opening: ChannelOpen) -> None:
     channel = struct_hash(opening)
     consent = market.b.sign(dispute_request(market.domain, channel=channel, version=4))
     call = market.registry.dispute(signed(market, opening, 4, COIN), consent)
@@ -151,7 +157,9 @@ def test_anyone_brings_a_partys_signed_dispute_once(market, opening):
         market.chain.execute(market.registry.dispute_known(market.terms, opening, consent))
 
 
-def test_after_the_expiry_anyone_frees_the_money_and_nobody_is_blamed(market, opening):
+def test_after_the_expiry_anyone_frees_the_money_and_nobody_is_blamed(
+    market: Market, opening: ChannelOpen
+) -> None:
     before = market.balance(market.a.address), market.balance(market.b.address)
     market.chain.advance(DAY + 1)
     (event,) = market.chain.events(market.registry.dispute_known(market.terms, opening))
@@ -163,7 +171,9 @@ def test_after_the_expiry_anyone_frees_the_money_and_nobody_is_blamed(market, op
     assert counts(market) == DisputeCounts(created=True, raised=0, resolved=0, failed=0, stale=0)
 
 
-def test_an_expired_channel_does_not_go_on_but_the_newest_state_counts(market, opening):
+def test_an_expired_channel_does_not_go_on_but_the_newest_state_counts(
+    market: Market, opening: ChannelOpen
+) -> None:
     before = market.balance(market.a.address)
     market.chain.advance(DAY + 1)
     (raised,) = market.chain.events(market.registry.dispute_known(market.terms, opening))
@@ -176,7 +186,7 @@ def test_an_expired_channel_does_not_go_on_but_the_newest_state_counts(market, o
     assert market.balance(market.a.address) == before + 70 * COIN
 
 
-def test_from_the_limit_on_no_new_channel_opens(market, opening):
+def test_from_the_limit_on_no_new_channel_opens(market: Market, opening: ChannelOpen) -> None:
     for version in (2, 4, 6):
         call = market.registry.dispute(signed(market, opening, version, COIN))
         market.chain.execute(call, market.a.address)
@@ -185,7 +195,7 @@ def test_from_the_limit_on_no_new_channel_opens(market, opening):
         market.open(market.opening(Side(FUNDING), Side(FUNDING)))
 
 
-def test_a_disputed_note_channel_pays_its_payee(market):
+def test_a_disputed_note_channel_pays_its_payee(market: Market) -> None:
     note_a, note_b = market.note(market.a, 200 * COIN), market.note(market.b, 200 * COIN, 1)
     opening = market.opening(market.note_side(note_a, FUNDING), market.note_side(note_b, FUNDING, 1))
     market.open(opening, note_a, note_b)
