@@ -9,6 +9,7 @@ import enum
 import re
 from collections.abc import Callable
 from functools import cache
+from itertools import takewhile
 from typing import Annotated, Any, Generic, NamedTuple, TypeVar, Union, get_args, get_origin, get_type_hints
 
 import msgspec
@@ -78,7 +79,7 @@ def parse_decimal(text: str, bits: int, field: str = "value") -> int:
 def _bytes_size(field: str) -> int:
     if field in ADDRESS_FIELDS:
         return ADDRESS_SIZE
-    return SIGNATURE_SIZE if "signature" in field else HASH_SIZE
+    return SIGNATURE_SIZE if "signature" in field or field == "consent" else HASH_SIZE
 
 
 def _bytes_plan(field: str) -> _Plan:
@@ -158,6 +159,12 @@ def _class_plan(field: str, kind: type[Any]) -> _Plan:
     return by_field(field) if by_field else _Plan(kind, None, None)
 
 
+def _trailing_optional(kind: type[msgspec.Struct]) -> set[str]:
+    """Fields that may be left out: those at the end whose default is None."""
+    backwards = takewhile(lambda field: field.default is None, reversed(msgspec.structs.fields(kind)))
+    return {field.name for field in backwards}
+
+
 def _field(name: str, wire_type: Any, *, optional: bool) -> tuple[str, Any] | tuple[str, Any, Any]:
     return (name, wire_type, None) if optional else (name, wire_type)
 
@@ -175,7 +182,7 @@ class JsonForm(Generic[T]):
         self._decode = [(name, plan.decode) for name, plan in plans.items()]
         self._encode = [(name, plan.encode) for name, plan in plans.items()]
         tag = kind.__struct_config__.tag
-        optional = {field.name for field in msgspec.structs.fields(kind) if field.default is None}
+        optional = _trailing_optional(kind)
         self.mirror = msgspec.defstruct(
             f"{kind.__name__}Json",
             [_field(name, plan.wire_type, optional=name in optional) for name, plan in plans.items()],

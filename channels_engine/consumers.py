@@ -6,6 +6,7 @@ The channel layer only says where to look; a sweep finds what a lost wake-up mis
 
 import asyncio
 import contextlib
+import logging
 import time
 from typing import Any
 
@@ -14,7 +15,6 @@ from channels.generic.websocket import AsyncWebsocketConsumer
 
 from channels_engine import frames, service, views
 from channels_engine.codec import parse_hex
-from channels_engine.core.errors import ProtocolError
 from channels_engine.frames import Ack, AskList, AskState, FrameError, Resume, Send
 from channels_engine.mailbox import Mailbox
 from channels_engine.submissions import Accepted, Refused, Said
@@ -23,6 +23,8 @@ from channels_engine.wakeups import group_of
 SWEEP_SECONDS = 5
 UNAUTHORIZED = 4401
 NOT_ACKNOWLEDGED = 4429
+UNAVAILABLE = ("unavailable", "The relay can't answer this now; it has been logged. Send it again.")
+logger = logging.getLogger(__name__)
 _read = database_sync_to_async
 
 
@@ -74,8 +76,9 @@ class ChannelsConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # channel
                 )
             except FrameError as error:
                 await self._put(frames.refused_frame(error.message_id, error.code, error.message))
-            except ProtocolError as error:
-                await self._put(frames.refused_frame(None, error.code, error.message))
+            except Exception:
+                logger.exception("A frame of %s could not be handled.", self.owner)
+                await self._put(frames.refused_frame(None, *UNAVAILABLE))
 
     async def _handle(self, frame: frames.ClientFrame) -> None:
         if isinstance(frame, Send):

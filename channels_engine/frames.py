@@ -239,6 +239,11 @@ _STATE_FIELDS = (
     "tree",
     "dispute",
     "wake_at",
+    "ledger_version",
+    "history_lost",
+    "dispute_due",
+    "finalise_due",
+    "payout",
 )
 
 

@@ -1,7 +1,10 @@
 import pytest
+from engine_parties import DOMAIN, SettableClock, World
 
 from channels_engine.runtime import Runtime
-from engine_parties import DOMAIN, SettableClock, World
+from tests.services import postgres_url, redis_url
+
+__all__ = ["postgres_url", "redis_url"]
 
 
 @pytest.fixture

@@ -1,5 +1,7 @@
 """The runtime on the configured database: a channel's life, refusals, repetition, group commits."""
 
+from engine_parties import Pair, World, delivery
+
 from channels_engine.codec import to_hex
 from channels_engine.core.inputs import LedgerFinalised
 from channels_engine.core.state import Phase
@@ -8,7 +10,6 @@ from channels_engine.drivers import Closing, Settling
 from channels_engine.relay import Hosting
 from channels_engine.store.models import CoSignedState, LogEntry, OutboxItem, TradeRecord
 from channels_engine.submissions import Accepted, Fact
-from engine_parties import Pair, World, delivery
 
 
 def hosted(world: World, pair: Pair) -> Hosting:

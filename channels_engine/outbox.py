@@ -1,0 +1,108 @@
+"""Does what was committed to be done: transactions for the ledger, news for listeners. At least once.
+
+Any number of processes may run it: a row is claimed for a minute by whoever comes first, and whoever
+crashes in between leaves it to the next. Both receivers are idempotent.
+"""
+
+import logging
+from collections.abc import Sequence
+
+from django.db import transaction
+
+from channels_engine.codec import parse_hex
+from channels_engine.ports import Clock, Ledger, LedgerRejectedError, Listener, Notice
+from channels_engine.store.blobs import unpack_effect
+from channels_engine.store.models import Endpoint, OutboxItem
+
+logger = logging.getLogger(__name__)
+CLAIM_SECONDS = 60
+LEDGER_BATCH = 200
+NOTICE_BATCH = 2000
+MAX_PAUSE_SECONDS = 60
+
+
+class Outbox:
+    """Empties both lanes, one `tick` at a time."""
+
+    def __init__(
+        self, clock: Clock, ledger: Ledger | None = None, listeners: Sequence[Listener] = ()
+    ) -> None:
+        self._clock = clock
+        self._ledger = ledger
+        self._listeners = listeners
+
+    def tick(self) -> int:
+        """Do what is due in both lanes; returns how many items there were."""
+        return self.tell_listeners() + self.feed_ledger()
+
+    def feed_ledger(self) -> int:
+        """Hand the due `Ledger*` effects to the ledger."""
+        if self._ledger is None:
+            return 0
+        items = self._claim(OutboxItem.Lane.LEDGER, LEDGER_BATCH)
+        if items:
+            answers = self._ledger.submit([unpack_effect(item.kind, bytes(item.payload)) for item in items])
+            for item, answer in zip(items, answers, strict=True):
+                self._answered(item, answer)
+        return len(items)
+
+    def _answered(self, item: OutboxItem, answer: Exception | None) -> None:
+        if answer is None or isinstance(answer, LedgerRejectedError):
+            item.done_at = self._clock.now()
+        else:
+            item.next_at = self._clock.now() + min(2**item.attempts, MAX_PAUSE_SECONDS)
+        item.error = "" if answer is None else str(answer)
+        if item.error:
+            logger.warning("The ledger did not do %s: %s", item.key, item.error)
+        item.save(update_fields=["done_at", "next_at", "error"])
+
+    def tell_listeners(self) -> int:
+        """Tell every listener what is due; items that all have heard are deleted."""
+        items = self._claim(OutboxItem.Lane.NOTICE, NOTICE_BATCH)
+        if not items:
+            return 0
+        notices = _notices(items)
+        try:
+            for listener in self._listeners:
+                listener(notices)
+        except Exception:
+            logger.exception("A listener failed on %d notices; they come again.", len(notices))
+            self._postpone(items)
+        else:
+            OutboxItem.objects.filter(id__in=[item.id for item in items]).delete()
+        return len(items)
+
+    def _postpone(self, items: Sequence[OutboxItem]) -> None:
+        pause = min(2 ** items[0].attempts, MAX_PAUSE_SECONDS)
+        OutboxItem.objects.filter(id__in=[item.id for item in items]).update(
+            next_at=self._clock.now() + pause
+        )
+
+    def _claim(self, lane: OutboxItem.Lane, limit: int) -> list[OutboxItem]:
+        """Due items of a lane, ours for a minute."""
+        now = self._clock.now()
+        with transaction.atomic():
+            due = OutboxItem.objects.filter(lane=lane, done_at__isnull=True, next_at__lte=now).order_by("id")
+            items = list(due.select_for_update(skip_locked=True)[:limit])
+            for item in items:
+                item.attempts += 1
+                item.next_at = now + CLAIM_SECONDS
+            OutboxItem.objects.bulk_update(items, ["attempts", "next_at"], batch_size=400)
+        return items
+
+
+def _notices(items: Sequence[OutboxItem]) -> list[Notice]:
+    rows = Endpoint.objects.filter(channel__in={item.channel for item in items})
+    owners: dict[str, list[str]] = {}
+    for channel, side, owner, peer in rows.values_list("channel", "side", "owner", "peer"):
+        owners[channel] = [peer, owner] if side else [owner, peer]
+    return [
+        Notice(
+            item.key,
+            parse_hex(item.channel, 32),
+            (owners[item.channel][0], owners[item.channel][1]),
+            unpack_effect(item.kind, bytes(item.payload)),
+            item.at,
+        )
+        for item in items
+    ]
