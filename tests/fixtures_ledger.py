@@ -45,7 +45,8 @@ class RunningNode:
         return self._reap()
 
     def _reap(self) -> int:
-        self.process.communicate(timeout=30)
+        if not (self.process.stdout and self.process.stdout.closed):
+            self.process.communicate(timeout=30)
         return self.process.returncode
 
 
@@ -102,8 +103,7 @@ def running(node: RunningNode) -> Iterator[RunningNode]:
     try:
         yield node
     finally:
-        if node.process.poll() is None:
-            node.stop()
+        node.stop()
 
 
 @pytest.fixture(scope="session")

@@ -213,8 +213,8 @@ class Node:
             logger.exception("leaving a transaction out")
             self._drop([error.transaction.hash], RpcError(INTERNAL_ERROR, str(error)))
             return
-        except (sqlite3.Error, OSError) as error:
-            logger.exception("the block could not be saved")
+        except Exception as error:  # the miner must outlive any fault, or all senders wait for ever
+            logger.exception("the block could not be mined")
             refusal = RpcError(INTERNAL_ERROR, f"the block could not be saved in {self.path}: {error}")
             self._drop([entry.hash for entry in chosen], refusal)
             if empty_too:

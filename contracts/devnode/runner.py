@@ -3,9 +3,9 @@
 import argparse
 import signal
 import sys
+import threading
 from collections.abc import Callable
 from pathlib import Path
-from threading import Event, Thread
 
 from .errors import NodeStartError
 
@@ -13,6 +13,9 @@ DEFAULT_HOST = "127.0.0.1"
 DEFAULT_PORT = 8545
 DEFAULT_DB = Path("var/devnode.sqlite3")
 EXIT_NOT_STARTED = 3
+# py-evm raises Python's recursion limit to run nested calls; on a thread's usual stack, calls or JSON
+# nested as deep as that end the process. The memory is only reserved, not used.
+THREAD_STACK_BYTES = 64 * 1024 * 1024
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -26,7 +29,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(host: str, port: int, db: Path, say: Callable[[str], object]) -> int:
     """Serve until SIGINT or SIGTERM; gives the exit code, 3 when it could not start."""
-    stop = Event()
+    stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
     try:
@@ -37,15 +40,18 @@ def run(host: str, port: int, db: Path, say: Callable[[str], object]) -> int:
     return 0
 
 
-def _serve(host: str, port: int, db: Path, say: Callable[[str], object], stop: Event) -> None:
+def _serve(host: str, port: int, db: Path, say: Callable[[str], object], stop: threading.Event) -> None:
     from .evm import CHAIN_ID  # noqa: PLC0415  as below
     from .node import Node  # noqa: PLC0415  the virtual machine is heavy; --help needs none of it
     from .server import RpcServer  # noqa: PLC0415  as above
 
+    threading.stack_size(THREAD_STACK_BYTES)
     node = Node(db)
     try:
         with RpcServer(host, port, node) as server:
-            serving = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.1}, daemon=True)
+            serving = threading.Thread(
+                target=server.serve_forever, kwargs={"poll_interval": 0.1}, daemon=True
+            )
             serving.start()
             say(f"devnode: {server.url} chain {CHAIN_ID} block {node.head.block_number} file {db}")
             stop.wait()

@@ -32,6 +32,9 @@ BLOCK_HASH = _creation(bytes.fromhex("6000354060005260206000f3"))
 # Loops for ever.
 BURNER = _creation(bytes.fromhex("5b600056"))
 
+# Calls itself with all the gas that is left.
+CALLS_ITSELF = _creation(bytes.fromhex("60006000600060006000305af100"))
+
 # Logs four topics: 1, 2, 3 and the word given.
 FOUR_TOPICS = _creation(bytes.fromhex("60003560036002600160006000a400"))
 

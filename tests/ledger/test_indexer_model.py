@@ -22,10 +22,11 @@ SAFE_DEPTH = 4
 
 @dataclass(frozen=True)
 class Turn:
-    """Between two answers: drop `depth` blocks, then grow by `grow` more than were dropped."""
+    """Between two answers: drop `depth` blocks and grow; or, if `back`, take the last dropped fork again."""
 
     depth: int
     grow: int
+    back: bool = False
 
 
 class TurningChain:
@@ -37,6 +38,7 @@ class TurningChain:
         self._may_shrink = may_shrink
         self._made = 0
         self._grow(length)
+        self._dropped = self.blocks
 
     def _grow(self, count: int) -> None:
         for _ in range(count):
@@ -56,6 +58,11 @@ class TurningChain:
         if not self._turns:
             return
         turn = self._turns.pop(0)
+        if turn.back:
+            self.blocks, self._dropped = self._dropped, self.blocks
+            return
+        if turn.depth:
+            self._dropped = list(self.blocks)
         depth = min(turn.depth, len(self.blocks) - 1)
         del self.blocks[len(self.blocks) - depth :]
         self._grow(turn.grow if self._may_shrink else depth + turn.grow)
@@ -82,7 +89,7 @@ class TurningChain:
         return not self._turns
 
     def events(self, start: int, last: int) -> list[bytes]:
-        return [log.data for _, logs in self.blocks[start : last + 1] for log in logs]
+        return [log.data for _, logs in self.blocks[start : max(last + 1, 0)] for log in logs]
 
 
 class AuditingStore(MemoryIndexStore[bytes]):
@@ -100,6 +107,9 @@ class AuditingStore(MemoryIndexStore[bytes]):
         assert len(delivered) == len(set(delivered))
 
 
+shrinking = st.lists(
+    st.builds(Turn, st.integers(0, SAFE_DEPTH), st.integers(0, 3), st.booleans()), max_size=60
+)
 turns = st.lists(st.builds(Turn, st.integers(0, SAFE_DEPTH), st.integers(0, 3)), max_size=60)
 
 
@@ -132,7 +142,7 @@ def test_follows_every_reorganisation(
 
 
 @settings(max_examples=400, deadline=None)
-@given(st.integers(1, 8), turns)
+@given(st.integers(1, 8), shrinking)
 def test_follows_a_chain_that_shrinks(length: int, changes: list[Turn]) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(indexer, "SAFE_DEPTH", 1_000)
@@ -147,6 +157,17 @@ def test_skips_empty_blocks_far_from_the_tip_but_no_event(length: int, start: in
     settle(chain, store, start, 0)
     assert store.events() == chain.events(start, length - 1)
     assert len(store.blocks) < length - start, "chunks were used"
+
+
+@pytest.mark.parametrize("question", range(8))
+@pytest.mark.parametrize(("depth", "kept"), [(35, 5), (25, 10), (18, 10)])
+def test_a_deep_reorganisation_between_two_questions(question: int, depth: int, kept: int) -> None:
+    store = AuditingStore()
+    changes = [Turn(0, 0)] * question + [Turn(depth, 5)]
+    chain = TurningChain(40, changes, may_shrink=False)
+    store.apply([IndexedBlock(header, ()) for header, _ in chain.blocks[:10]])
+    settle(chain, store, 0, 0)
+    assert store.events() == chain.events(kept, 44), "the blocks kept were applied without events"
 
 
 def test_another_chain_is_said_and_nothing_lost(monkeypatch: pytest.MonkeyPatch) -> None:
