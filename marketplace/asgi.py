@@ -10,11 +10,12 @@ from django.core.asgi import get_asgi_application
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "marketplace.settings")
 http = get_asgi_application()
 
-from channels_engine.routing import websocket_urlpatterns  # noqa: E402  models load after the apps
+from channels_engine.routing import websocket_urlpatterns as channel_urls  # noqa: E402  models load after the apps
+from marketplace.trading.routing import websocket_urlpatterns as live_urls  # noqa: E402  as above
 
 application = ProtocolTypeRouter(
     {
         "http": http,
-        "websocket": AllowedHostsOriginValidator(AuthMiddlewareStack(URLRouter(websocket_urlpatterns))),
+        "websocket": AllowedHostsOriginValidator(AuthMiddlewareStack(URLRouter([*channel_urls, *live_urls]))),
     },
 )

@@ -27,6 +27,12 @@ class ConflictError(RefusedError):
     status = 409
 
 
+class MissingError(RefusedError):
+    """There is no such thing, or not yet."""
+
+    status = 404
+
+
 class AwayError(RefusedError):
     """Another part of the system can't be reached at the moment; nothing was changed."""
 

@@ -5,7 +5,7 @@ from django.urls.converters import StringConverter
 from drf_spectacular.views import SpectacularAPIView
 from rest_framework.permissions import AllowAny
 
-from marketplace.api import channels, credit, documents, me, trading, wallet
+from marketplace.api import channels, credit, documents, feeder, me, trading, wallet
 from marketplace.api.views import NowhereView
 
 
@@ -57,6 +57,11 @@ urlpatterns = [
     path("notes/", credit.NotesView.as_view(), name="notes"),
     path("notes/<hash:serial>/", credit.NoteView.as_view(), name="note"),
     path("prosumers/", trading.ProsumersView.as_view(), name="prosumers"),
+    path("prosumers/<slug:slug>/funding/", feeder.FundingView.as_view(), name="prosumer-funding"),
+    path("feeder/", feeder.FeederView.as_view(), name="feeder"),
+    path("feeder/live/", feeder.LiveView.as_view(), name="feeder-live"),
+    path("market/", feeder.MarketInfoView.as_view(), name="market"),
+    path("market/forecast/", feeder.MarketForecastView.as_view(), name="market-forecast"),
     path("prosumers/<slug:slug>/", trading.ProsumerView.as_view(), name="prosumer"),
     path("agents/", trading.AgentsView.as_view(), name="agents"),
     path("listings/", trading.ListingsView.as_view(), name="listings"),

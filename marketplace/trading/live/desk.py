@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from channels_engine.agent import Accept, Agent, Agents, Answer, CounterWith, Decline
 from channels_engine.codec import to_hex
@@ -15,7 +16,7 @@ from channels_engine.runtime import Runtime
 from channels_engine.store.models import Contract
 from grid.market import bilateral
 from grid.market.strategies import STRATEGIES
-from marketplace.trading.live.view import MarketView, market_view, trades_between
+from marketplace.trading.live.view import MarketView, live_run, market_view, simulation_of, trades_between
 from marketplace.trading.replay.cast import Cast, Household
 from marketplace.trading.replay.opening import CHALLENGE_PERIOD_S
 from marketplace.trading.replay.purse import Purse
@@ -32,6 +33,15 @@ def guest_label(conversation: bytes) -> str:
 def guest_serial(owner: str, scid: bytes) -> bytes:
     """Serial of the note by which a household funds its side under a contract with a person."""
     return hashlib.sha256(f"{owner}/{scid.hex()}/note".encode()).digest()
+
+
+def guest_funding(owner: str, scid: bytes) -> dict[str, Any] | None:
+    """Source, note and amount of a household's side under a contract with a person; None before the market runs."""
+    run = live_run()
+    if run is None or "merchant" not in run.ledger:
+        return None
+    amount = simulation_of(run.scenario).scenario.funding.channel_funding
+    return {"source": run.ledger["merchant"], "note": to_hex(guest_serial(owner, scid)), "amount": amount}
 
 
 class KeyRing:

@@ -79,10 +79,17 @@ def owner_id(population: UUID, connection: int) -> str:
     return f"h-{population.hex}-{connection:04d}"
 
 
+def metering_signer() -> LocalSigner:
+    """The metering operator of this site: one key for all of its runs."""
+    return LocalSigner(derive_session_key(_site_secret(), b"metering"))
+
+
+def _site_secret() -> bytes:
+    return hashlib.sha256(settings.KEYSTORE_PASSPHRASE.encode()).digest()
+
+
 def _secret(population: UUID, role: str) -> bytes:
-    return derive_session_key(
-        hashlib.sha256(settings.KEYSTORE_PASSPHRASE.encode()).digest(), f"{population}/{role}".encode()
-    )
+    return derive_session_key(_site_secret(), f"{population}/{role}".encode())
 
 
 def cast_of(run: UUID, population: UUID, simulation: Simulation) -> Cast:
@@ -104,7 +111,7 @@ def cast_of(run: UUID, population: UUID, simulation: Simulation) -> Cast:
         households,
         tuple(_couple(run, population, households[pair.seller], households[pair.buyer]) for pair in pairs),
         supplier=LocalSigner(_secret(population, "supplier")),
-        metering=LocalSigner(_secret(population, "metering")),
+        metering=metering_signer(),
     )
 
 

@@ -177,6 +177,8 @@ class Replay:
         self._progress("Funding", 0, total)
         unopened = [couple for couple in self.cast.couples if not self._is_hosted(self._channel(couple))]
         self.purse.fill(unopened, spare_channels=spare_channels)
+        self.run.ledger["merchant"] = to_hex(self.purse.merchant.address)
+        self.run.save(update_fields=["ledger"])
         self._progress("Agreeing on contracts", 0, total)
         raise_refusals(self.floor.agree_many(pairings(self.cast)), ())
         raise_refusals(self.floor.open_many(openings(self.cast, self.purse, self._deadlines)), ())
