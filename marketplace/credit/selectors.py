@@ -5,7 +5,7 @@ from django.db.models.functions import Coalesce
 from django.utils import timezone
 
 from marketplace.accounts.models import AuditEvent, User
-from marketplace.credit.models import Agreement, CreditApplication, CreditNote, ListEntry, Merchant
+from marketplace.credit.models import Agreement, CreditApplication, CreditNote, Ledger, ListEntry, Merchant
 
 
 def open_merchants() -> QuerySet[Merchant]:
@@ -96,3 +96,8 @@ def active_agreement(user: User) -> Agreement | None:
     """The user's newest active agreement that has not run out, or None."""
     now = int(timezone.now().timestamp())
     return own_agreements(user).filter(state=Agreement.State.ACTIVE, valid_until__gt=now).first()
+
+
+def ledgers(user: User) -> QuerySet[Ledger]:
+    """Chains with contracts; public facts for every operator."""
+    return Ledger.objects.all() if user.is_staff else Ledger.objects.none()

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from django.core.cache import cache
 from django.utils import timezone
-from people import Person, Shop, png, signed_in
+from people import Person, Shop, at_desk, png, signed_in
 from pytest_django import Settings
 
 from channels_engine.core.signing import LocalSigner
@@ -78,7 +78,7 @@ def make_shop(db: None) -> Callable[[str], Shop]:
         )
         operator = User.objects.create_user(f"{slug}@example.org", "long enough password", is_staff=True)
         merchant.operators.add(operator)
-        return Shop(merchant, operator, signed_in(operator), signer)
+        return Shop(merchant, operator, at_desk(operator), signer)
 
     return make
 

@@ -3,6 +3,7 @@
 import io
 from dataclasses import dataclass
 
+from django.test import Client
 from PIL import Image
 from rest_framework.test import APIClient
 
@@ -22,7 +23,7 @@ class Person:
 class Shop:
     merchant: Merchant
     operator: User
-    client: APIClient
+    client: Client
     signer: LocalSigner
 
 
@@ -34,5 +35,12 @@ def png(colour: tuple[int, int, int] = (200, 30, 30), size: tuple[int, int] = (4
 
 def signed_in(user: User) -> APIClient:
     client = APIClient()
+    client.force_login(user, backend="django.contrib.auth.backends.ModelBackend")
+    return client
+
+
+def at_desk(user: User) -> Client:
+    """A browser in the back office: forms, not JSON."""
+    client = Client()
     client.force_login(user, backend="django.contrib.auth.backends.ModelBackend")
     return client

@@ -1,0 +1,322 @@
+"""The merchants' back office."""
+
+from datetime import UTC, datetime
+from typing import Any, ClassVar
+
+from django.contrib import admin, messages
+from django.db.models import QuerySet
+from django.http import Http404, HttpRequest, HttpResponse
+from django.utils.translation import gettext_lazy as _
+from unfold.decorators import display
+
+from marketplace.accounts.backoffice import is_superuser, user_of
+from marketplace.accounts.errors import RefusedError
+from marketplace.accounts.models import AuditEvent
+from marketplace.credit import ledger, selectors
+from marketplace.credit.backoffice import ScopedAdmin
+from marketplace.credit.keystores import new_keystore
+from marketplace.credit.models import Agreement, CreditApplication, CreditNote, Ledger, ListEntry, Merchant
+from marketplace.credit.money import shown
+from marketplace.credit.review import review
+
+STATE_LABELS = {
+    "submitted": "info",
+    "in_review": "primary",
+    "more_info": "warning",
+    "approved": "success",
+    "rejected": "danger",
+    "active": "success",
+    "signed": "info",
+    "initialising": "primary",
+    "failed": "danger",
+}
+
+
+def moment(seconds: int) -> str:
+    """Epoch seconds as a date and time in UTC."""
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M")
+
+
+@admin.register(CreditApplication)
+class ApplicationAdmin(ScopedAdmin):
+    """The queue, and the review page behind each row."""
+
+    scope = staticmethod(selectors.reviewable_applications)
+    list_display = ("applicant", "merchant", "state_label", "requested", "score", "proposed", "submitted_at")
+    list_filter = ("state", "merchant")
+    search_fields = ("user__participant__display_name", "id")
+    ordering = ("submitted_at",)
+
+    def get_list_filter(self, request: HttpRequest) -> tuple[str, ...]:
+        """The merchant's filter only where there are several: its choices would name the others."""
+        return ("state", "merchant") if is_superuser(request) else ("state",)
+
+    @display(description=_("Applicant"), header=True)  # type: ignore[untyped-decorator]  # unfold ships no types
+    def applicant(self, application: CreditApplication) -> list[str]:
+        """Pseudonym and number."""
+        participant = getattr(application.user, "participant", None)
+        name = participant.display_name if participant else application.user.owner
+        return [name, str(application), name[:1].upper()]
+
+    @display(description=_("State"), label=STATE_LABELS, ordering="state")  # type: ignore[untyped-decorator]  # unfold ships no types
+    def state_label(self, application: CreditApplication) -> tuple[str, str]:
+        """Coloured."""
+        return application.state, application.get_state_display()
+
+    @admin.display(description=_("Requested"), ordering="requested_limit")
+    def requested(self, application: CreditApplication) -> str:
+        """In units."""
+        return shown(application.requested_limit)
+
+    @admin.display(description=_("Proposed limit / collateral"))
+    def proposed(self, application: CreditApplication) -> str:
+        """In units."""
+        return f"{shown(application.proposed_limit)} / {shown(application.proposed_collateral)}"
+
+    def change_view(
+        self,
+        request: HttpRequest,
+        object_id: str,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> HttpResponse:
+        """The review page in place of a form of fields."""
+        del form_url
+        application = self.get_object(request, object_id)
+        if application is None:
+            raise Http404
+        context = {**self.admin_site.each_context(request), "opts": self.opts, **(extra_context or {})}
+        return review(request, application, context)
+
+
+@admin.register(Agreement)
+class AgreementAdmin(ScopedAdmin):
+    """Agreements and their way onto the ledger."""
+
+    scope = staticmethod(selectors.merchant_agreements)
+    list_display = ("agreement", "merchant", "state_label", "limit", "locked", "open_notes", "ends")
+    list_filter = ("state",)
+    search_fields = ("sid", "participant", "user__participant__display_name")
+    fields = (
+        "merchant",
+        "state",
+        "participant",
+        "limit",
+        "locked",
+        "open_notes",
+        "sid",
+        "merchant_signature",
+        "participant_signature",
+        "transaction_hash",
+        "block_number",
+        "failure",
+        "activated_at",
+    )
+
+    @display(description=_("Agreement"), header=True)  # type: ignore[untyped-decorator]  # unfold ships no types
+    def agreement(self, agreement: Agreement) -> list[str]:
+        """Pseudonym and sid."""
+        participant = getattr(agreement.user, "participant", None)
+        return [participant.display_name if participant else agreement.user.owner, f"{agreement.sid[:18]}…"]
+
+    @display(description=_("State"), label=STATE_LABELS, ordering="state")  # type: ignore[untyped-decorator]  # unfold ships no types
+    def state_label(self, agreement: Agreement) -> tuple[str, str]:
+        """Coloured."""
+        return agreement.state, agreement.get_state_display()
+
+    @admin.display(description=_("Credit limit"), ordering="credit_limit")
+    def limit(self, agreement: Agreement) -> str:
+        """In units."""
+        return shown(agreement.credit_limit)
+
+    @admin.display(description=_("Collateral"), ordering="collateral")
+    def locked(self, agreement: Agreement) -> str:
+        """In units."""
+        return shown(agreement.collateral)
+
+    @admin.display(description=_("Outstanding notes"))
+    def open_notes(self, agreement: Agreement) -> str:
+        """In units."""
+        return shown(agreement.outstanding)
+
+    @admin.display(description=_("Valid until"), ordering="valid_until")
+    def ends(self, agreement: Agreement) -> str:
+        """As a date."""
+        return moment(agreement.valid_until)
+
+
+@admin.register(CreditNote)
+class NoteAdmin(ScopedAdmin):
+    """Credit notes that were signed."""
+
+    scope = staticmethod(selectors.merchant_notes)
+    list_display = ("serial_short", "agreement", "holder", "value", "ends", "issued_at")
+    search_fields = ("serial", "holder")
+    fields = (
+        "serial",
+        "agreement",
+        "holder",
+        "value",
+        "ends",
+        "merchant_signature",
+        "receipt_signature",
+        "issued_at",
+    )
+
+    @admin.display(description=_("Serial"), ordering="serial")
+    def serial_short(self, note: CreditNote) -> str:
+        """Its beginning."""
+        return f"{note.serial[:18]}…"
+
+    @admin.display(description=_("Amount"), ordering="amount")
+    def value(self, note: CreditNote) -> str:
+        """In units."""
+        return shown(note.amount)
+
+    @admin.display(description=_("Valid until"), ordering="valid_until")
+    def ends(self, note: CreditNote) -> str:
+        """As a date."""
+        return moment(note.valid_until)
+
+
+@admin.register(Merchant)
+class MerchantAdmin(ScopedAdmin):
+    """Merchants: their operators see them and their treasury, those who run the site change them."""
+
+    scope = staticmethod(selectors.operated_merchants)
+    list_display = ("name", "role", "msc", "is_open")
+    filter_horizontal = ("operators",)
+    prepopulated_fields: ClassVar[dict[str, tuple[str, ...]]] = {"slug": ("name",)}
+    readonly_fields = ("msc", "operator_key", "treasury")
+    fields = (
+        "name",
+        "slug",
+        "role",
+        "description",
+        "is_open",
+        "max_limit",
+        "billing_period",
+        "payment_term",
+        "agreement_life",
+        "note_life",
+        "operators",
+        "operator_key",
+        "msc",
+        "treasury",
+    )
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        """For those who run the site."""
+        return is_superuser(request)
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """For those who run the site."""
+        del obj
+        return is_superuser(request)
+
+    def get_prepopulated_fields(self, request: HttpRequest, obj: Any = None) -> dict[str, tuple[str, ...]]:
+        """Only where the slug can be typed."""
+        return (
+            dict(self.prepopulated_fields) if self.has_change_permission(request, obj) and obj is None else {}
+        )
+
+    @admin.display(description=_("Operator key"))
+    def operator_key(self, merchant: Merchant) -> str:
+        """Its address; the key itself never leaves the keystore."""
+        return f"0x{merchant.keystore['address'].removeprefix('0x')}" if merchant.keystore else "–"
+
+    @admin.display(description=_("Treasury on the ledger"))
+    def treasury(self, merchant: Merchant) -> str:
+        """Read from the contract now."""
+        if not merchant.msc:
+            return "–"
+        try:
+            held = ledger.treasury_of(merchant)
+        except RefusedError as error:
+            return error.detail
+        return _(
+            "free %(free)s · reserved %(reserved)s · earnings owed %(earnings)s · collateral %(collateral)s"
+        ) % {
+            "free": shown(held.free),
+            "reserved": shown(held.reserved),
+            "earnings": shown(held.earnings),
+            "collateral": shown(held.collateral),
+        }
+
+    def save_model(self, request: HttpRequest, obj: Merchant, form: Any, change: bool) -> None:  # noqa: FBT001  Django's signature
+        """Give a new merchant its key, and its contract as soon as the ledger can be reached."""
+        if not obj.keystore:
+            obj.keystore = new_keystore()
+        super().save_model(request, obj, form, change)
+        try:
+            ledger.ensure_merchant_contract(merchant=obj)
+        except RefusedError as error:
+            messages.warning(request, error.detail)
+
+
+@admin.register(ListEntry)
+class ListEntryAdmin(ScopedAdmin):
+    """Black and grey lists: operators keep their merchant's own."""
+
+    scope = staticmethod(selectors.merchant_list_entries)
+    list_display = ("wallet", "shade_label", "merchant", "reason", "created_at")
+    list_filter = ("shade",)
+    search_fields = ("wallet",)
+    fields = ("merchant", "wallet", "shade", "reason")
+
+    @display(description=_("List"), label={"grey": "warning", "black": "danger"}, ordering="shade")  # type: ignore[untyped-decorator]  # unfold ships no types
+    def shade_label(self, entry: ListEntry) -> tuple[str, str]:
+        """Coloured."""
+        return entry.shade, entry.get_shade_display()
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        """For operators."""
+        return self.has_module_permission(request)
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """For the merchant's own entries; those that hold for all belong to who runs the site."""
+        if obj is None or is_superuser(request):
+            return self.has_module_permission(request)
+        return obj.merchant_id is not None and self.has_view_permission(request, obj)
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """As changing."""
+        return self.has_change_permission(request, obj)
+
+    def formfield_for_foreignkey(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+        """Only own merchants can be chosen, and operators must choose one."""
+        if db_field.name == "merchant":
+            kwargs["queryset"] = selectors.operated_merchants(user_of(request))
+            kwargs["required"] = not is_superuser(request)
+        return super().formfield_for_foreignkey(db_field, request, **kwargs)
+
+    def save_model(self, request: HttpRequest, obj: ListEntry, form: Any, change: bool) -> None:  # noqa: FBT001  Django's signature
+        """Wallets are compared in lower case."""
+        obj.wallet = obj.wallet.lower()
+        super().save_model(request, obj, form, change)
+
+    def get_deleted_objects(self, objs: QuerySet[ListEntry] | list[ListEntry], request: HttpRequest) -> Any:
+        """Of a bulk choice, refuse what is not the user's to delete."""
+        foreign = [str(entry) for entry in objs if not self.has_delete_permission(request, entry)]
+        to_delete, counts, needed, protected = super().get_deleted_objects(objs, request)
+        return to_delete, counts, needed, [*protected, *foreign]
+
+
+@admin.register(Ledger)
+class LedgerAdmin(ScopedAdmin):
+    """Where the contracts are."""
+
+    scope = staticmethod(selectors.ledgers)
+    list_display = ("chain_id", "token", "factory", "registry", "challenge_period")
+
+
+@admin.register(AuditEvent)
+class AuditEventAdmin(ScopedAdmin):
+    """Who did and looked at what; operators see what concerns their applicants."""
+
+    scope = staticmethod(selectors.merchant_audit)
+    list_display = ("at", "action", "actor", "subject")
+    list_filter = ("action",)
+    search_fields = ("subject",)
+    fields = ("at", "action", "actor", "subject", "detail")
+    date_hierarchy = "at"

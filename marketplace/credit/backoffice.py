@@ -1,0 +1,81 @@
+"""What the back office's pages share: each operator sees the own merchant's rows and nothing else."""
+
+from typing import Any
+
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from unfold.admin import ModelAdmin
+
+from marketplace.accounts.backoffice import user_of
+from marketplace.accounts.models import User
+from marketplace.credit.models import CreditApplication
+from marketplace.credit.selectors import merchant_agreements, operated_merchants, reviewable_applications
+
+
+def is_operator(request: HttpRequest) -> bool:
+    """Whether the user acts for some merchant."""
+    return operated_merchants(user_of(request)).exists()
+
+
+def waiting_applications(request: HttpRequest) -> str:
+    """Number of applications that wait for a decision, for the navigation; empty for none."""
+    rows = reviewable_applications(user_of(request))
+    number = rows.filter(state__in=CreditApplication.REVIEWABLE_STATES).count()
+    return str(number) if number else ""
+
+
+def dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
+    """Figures of the front page."""
+    user = user_of(request)
+    waiting = reviewable_applications(user).filter(state__in=CreditApplication.REVIEWABLE_STATES)
+    agreements = list(merchant_agreements(user).filter(state="active"))
+    context["waiting"] = waiting.count()
+    context["oldest"] = waiting.order_by("submitted_at").first()
+    context["active_agreements"] = len(agreements)
+    context["exposure"] = sum(agreement.credit_limit - agreement.collateral for agreement in agreements)
+    context["outstanding"] = sum(agreement.outstanding for agreement in agreements)
+    context["merchants"] = operated_merchants(user)
+    return context
+
+
+class ScopedAdmin(ModelAdmin):  # type: ignore[misc]  # unfold ships no types
+    """Read-only pages of the rows that `scope` gives; a row outside it does not exist for the user."""
+
+    list_filter_submit = False
+    list_per_page = 50
+    show_full_result_count = False
+
+    @staticmethod
+    def scope(user: User) -> QuerySet[Any]:
+        """Rows that the user may see."""
+        raise NotImplementedError
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        """The user's rows, in the model's order."""
+        rows = self.scope(user_of(request))
+        return rows.order_by(*(self.get_ordering(request) or self.model._meta.ordering))  # noqa: SLF001  Django's public name for it
+
+    def has_module_permission(self, request: HttpRequest) -> bool:
+        """For operators."""
+        return is_operator(request)
+
+    def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """For operators, of rows within their scope."""
+        if obj is None:
+            return is_operator(request)
+        return self.scope(user_of(request)).filter(pk=obj.pk).exists()
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        """Rows come from the site's own services."""
+        del request
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Nothing is edited here."""
+        del request, obj
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Nothing is deleted here."""
+        del request, obj
+        return False

@@ -1,0 +1,290 @@
+"""The merchants' back office: the review page, and who may see what, tried on every page."""
+
+import uuid
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from django.contrib import admin
+from django.core.exceptions import PermissionDenied
+from django.http import HttpResponse
+from django.test import Client
+from django.urls import NoReverseMatch, URLPattern, reverse
+from people import Person, Shop, at_desk
+from pytest_django import DjangoAssertNumQueries
+
+from channels_engine.core import types
+from channels_engine.core.typed_data import digest
+from marketplace.accounts.models import AuditEvent, User
+from marketplace.credit.issuing import NoteRequest, domain_of, issue_note, raw
+from marketplace.credit.models import Agreement, CreditApplication, CreditNote, ListEntry
+from marketplace.credit.services import reject_application
+
+pytestmark = pytest.mark.django_db
+Apply = Callable[[Person, Shop], CreditApplication]
+Agree = Callable[[Person, Shop], Agreement]
+
+
+def _review(application: CreditApplication) -> str:
+    return reverse("admin:credit_creditapplication_change", args=[application.pk])
+
+
+def _note(agreement: Agreement, person: Person, amount: int = 5_000_000) -> CreditNote:
+    serial, holder = uuid.uuid4().bytes * 2, uuid.uuid4().bytes + b"abcd"
+    receipt = types.NoteReceipt(raw(agreement.sid), serial, holder, amount)
+    signature = person.signer.sign(digest(domain_of(agreement), receipt))
+    return issue_note(agreement=agreement, request=NoteRequest(serial, holder, amount, signature))
+
+
+def _decide(client: Client, application: CreditApplication, decision: str, **fields: object) -> HttpResponse:
+    content = {f"{decision}-{name}": value for name, value in fields.items()}
+    return client.post(_review(application), {"decision": decision, **content})
+
+
+def test_the_review_page_shows_everything_on_one_screen(person: Person, shop: Shop, apply: Apply) -> None:
+    page = shop.client.get(_review(apply(person, shop))).content.decode()
+    for shown in (
+        "Erika Musterfrau",
+        "Hauptstraße 1",
+        "150.00",
+        "3,000.00",
+        "An identity document is there",
+        "id.png",
+    ):
+        assert shown in page
+    assert 'name="decision" value="approve"' in page
+    assert 'name="decision" value="reject"' in page
+    assert 'name="decision" value="ask"' in page
+
+
+def test_approval_signs_the_agreement_once(person: Person, shop: Shop, apply: Apply) -> None:
+    application = apply(person, shop)
+    assert _decide(shop.client, application, "start").status_code == 302
+    assert _decide(shop.client, application, "approve", limit="150", collateral="15.5").status_code == 302
+    agreement = Agreement.objects.get(application=application)
+    assert (agreement.credit_limit, agreement.collateral) == (150_000_000, 15_500_000)
+    again = _decide(shop.client, application, "approve", limit="150", collateral="15.5")
+    other = _decide(shop.client, application, "approve", limit="151", collateral="15.5")
+    assert (again.status_code, other.status_code) == (302, 400)
+    assert Agreement.objects.count() == 1
+    assert agreement.sid in shop.client.get(_review(application)).content.decode()
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"limit": "", "collateral": "1"},
+        {"limit": "NaN", "collateral": "1"},
+        {"limit": "Infinity", "collateral": "1"},
+        {"limit": "-5", "collateral": "1"},
+        {"limit": "1e9", "collateral": "1"},
+        {"limit": "0", "collateral": "0"},
+        {"limit": "10.0000001", "collateral": "1"},
+        {"limit": "10", "collateral": "11"},
+        {"limit": "99999999", "collateral": "1"},
+        {"limit": "ten", "collateral": "\x00"},
+        {},
+    ],
+)
+def test_rubbish_terms_are_refused_on_the_page(
+    person: Person,
+    shop: Shop,
+    apply: Apply,
+    fields: dict[str, str],
+) -> None:
+    application = apply(person, shop)
+    response = _decide(shop.client, application, "approve", **fields)
+    assert response.status_code == 400
+    assert not Agreement.objects.exists()
+    application.refresh_from_db()
+    assert application.state == "submitted"
+
+
+def test_reject_and_ask_need_words(person: Person, shop: Shop, apply: Apply) -> None:
+    application = apply(person, shop)
+    assert _decide(shop.client, application, "reject", reason="  ").status_code == 400
+    assert _decide(shop.client, application, "ask", question="").status_code == 400
+    assert _decide(shop.client, application, "ask", question="Your payslip, please").status_code == 302
+    application.refresh_from_db()
+    assert (application.state, application.question) == ("more_info", "Your payslip, please")
+    assert _decide(shop.client, application, "reject", reason="No payslip").status_code == 302
+    application.refresh_from_db()
+    assert (application.state, application.decision_reason) == ("rejected", "No payslip")
+    assert shop.client.post(_review(application), {"decision": "nonsense"}).status_code == 200
+
+
+def test_operators_keep_their_own_lists(
+    person: Person, make_shop: Callable[[str], Shop], apply: Apply
+) -> None:
+    one, two = make_shop("one"), make_shop("two")
+    add = reverse("admin:credit_listentry_add")
+    wallet = "0x" + person.signer.address.hex()
+    fields = {"wallet": wallet.upper().replace("0X", "0x"), "shade": "black", "reason": "Did not pay"}
+    assert one.client.post(add, {**fields, "merchant": two.merchant.pk}).status_code == 200
+    assert one.client.post(add, {**fields, "merchant": ""}).status_code == 200
+    assert not ListEntry.objects.exists()
+    assert one.client.post(add, {**fields, "merchant": one.merchant.pk}).status_code == 302
+    entry = ListEntry.objects.get()
+    assert entry.wallet == wallet
+    application = apply(person, one)
+    assert application.checks.get(code="lists").outcome == "fail"
+    assert application.proposed_limit == 0
+    assert apply(person, two).checks.get(code="lists").outcome == "pass"
+    delete = {"action": "delete_selected", "_selected_action": [entry.pk], "post": "yes"}
+    two.client.post(reverse("admin:credit_listentry_changelist"), delete)
+    shared = ListEntry.objects.create(wallet=wallet, shade="grey", reason="Everywhere")
+    one.client.post(reverse("admin:credit_listentry_changelist"), {**delete, "_selected_action": [shared.pk]})
+    assert ListEntry.objects.count() == 2
+
+
+def _admin_urls() -> Iterator[tuple[str, str | None]]:
+    """Every named admin path, with the model of its object where it takes one."""
+    for pattern in admin.site.urls[0]:
+        if isinstance(pattern, URLPattern) and pattern.name:
+            yield f"admin:{pattern.name}", None
+    for model, site in admin.site._registry.items():
+        for pattern in site.urls:
+            if isinstance(pattern, URLPattern) and pattern.name:
+                yield f"admin:{pattern.name}", model._meta.label
+
+
+def _address(name: str, key: Any) -> str:
+    for arguments in ([], [key], [1, key], ["credit"]):
+        try:
+            return reverse(name, args=arguments)
+        except NoReverseMatch:
+            continue
+    raise AssertionError(name)
+
+
+def test_no_page_shows_another_merchants_rows(
+    make_person: Callable[..., Person],
+    make_shop: Callable[[str], Shop],
+    agree: Agree,
+    apply: Apply,
+) -> None:
+    mine, theirs = make_shop("mine"), make_shop("theirs")
+    victim = make_person()
+    agreement = agree(victim, theirs)
+    note = _note(agreement, victim)
+    entry = ListEntry.objects.create(
+        merchant=theirs.merchant, wallet=agreement.participant, shade="grey", reason="S3cret"
+    )
+    apply(make_person(), mine)
+    keys = {
+        "credit.CreditApplication": agreement.application_id,
+        "credit.Agreement": agreement.pk,
+        "credit.CreditNote": note.pk,
+        "credit.Merchant": theirs.merchant.pk,
+        "credit.ListEntry": entry.pk,
+        "accounts.AuditEvent": AuditEvent.objects.filter(person=victim.user).first().pk,
+        "accounts.User": victim.user.pk,
+    }
+    secrets = (
+        "Erika",
+        "S3cret",
+        "Theirs",
+        agreement.sid,
+        note.serial,
+        str(agreement.application_id)[:8],
+        victim.user.email,
+    )
+    tried = 0
+    for name, model in _admin_urls():
+        address = _address(name, keys.get(model or "", 1))
+        for method in ("get", "post"):
+            response = getattr(mine.client, method)(address)
+            assert response.status_code in {200, 302, 400, 403, 404, 405}, (address, response.status_code)
+            if (
+                str(keys.get(model or "", "")) in address
+                and response.status_code == 200
+                and "mine" not in address
+            ):
+                page = response.content.decode()
+                assert not [s for s in secrets if s in page and s != "Erika"], (address, method)
+            tried += 1
+        mine.client.force_login(mine.operator, backend="django.contrib.auth.backends.ModelBackend")
+    assert tried > 80
+    listed = mine.client.get(reverse("admin:credit_creditapplication_changelist")).content.decode()
+    assert str(agreement.application_id) not in listed
+    assert mine.client.get(_review(agreement.application)).status_code in {302, 404}
+    assert mine.client.get(reverse("admin:credit_agreement_change", args=[agreement.pk])).status_code in {
+        302,
+        403,
+        404,
+    }
+    assert mine.client.get(reverse("admin:accounts_user_changelist")).status_code == 403
+
+
+def test_decisions_across_merchants_do_nothing(
+    person: Person, make_shop: Callable[[str], Shop], apply: Apply
+) -> None:
+    one, two = make_shop("one"), make_shop("two")
+    application = apply(person, one)
+    for decision in ("start", "approve", "ask", "reject"):
+        response = _decide(
+            two.client, application, decision, limit="1", collateral="1", reason="x", question="x"
+        )
+        assert response.status_code in {302, 404}
+        application.refresh_from_db()
+        assert application.state == "submitted"
+    with pytest.raises(PermissionDenied, match="own operators"):
+        reject_application(application=application, operator=two.operator, reason="x")
+
+
+def test_strangers_see_nothing_of_the_back_office(person: Person, shop: Shop, apply: Apply) -> None:
+    application = apply(person, shop)
+    loose = User.objects.create_user("loose@example.org", "long enough password", is_staff=True)
+    for name, model in _admin_urls():
+        key = application.pk if model == "credit.CreditApplication" else 1
+        for client in (Client(), person.client):
+            response = client.get(_address(name, key))
+            assert response.status_code in {200, 302}
+            assert "Erika" not in response.content.decode()
+            if response.status_code == 200:
+                assert name in {"admin:login", "admin:logout"}
+        person.client.force_login(person.user, backend="django.contrib.auth.backends.ModelBackend")
+    client = at_desk(loose)
+    assert client.get(_review(application)).status_code in {302, 403, 404}
+    assert client.get(reverse("admin:credit_creditapplication_changelist")).status_code == 403
+    assert client.get(reverse("admin:index")).status_code == 200
+
+
+def test_the_queue_does_not_cost_more_queries_with_more_rows(
+    make_person: Callable[..., Person],
+    shop: Shop,
+    apply: Apply,
+    django_assert_max_num_queries: DjangoAssertNumQueries,
+) -> None:
+    address = reverse("admin:credit_creditapplication_changelist")
+    apply(make_person(), shop)
+    counts = []
+    for _ in range(2):
+        with django_assert_max_num_queries(60) as captured:
+            assert shop.client.get(address).status_code == 200
+        counts.append(len(captured))
+        for _ in range(3):
+            apply(make_person(), shop)
+    assert counts[0] == counts[1]
+
+
+def test_superusers_see_all_and_keys_never_show(shop: Shop, admin_client: Client) -> None:
+    for name, model in _admin_urls():
+        if model == "credit.Merchant" and name.endswith(("_change", "_changelist", "_history")):
+            page = admin_client.get(_address(name, shop.merchant.pk)).content.decode()
+            assert "ciphertext" not in page
+    fields = {
+        "name": "Neue Werke",
+        "slug": "neue-werke",
+        "role": "supplier",
+        "max_limit": 10**9,
+        "billing_period": 1,
+        "payment_term": 1,
+        "agreement_life": 1,
+        "note_life": 1,
+    }
+    response = admin_client.post(reverse("admin:credit_merchant_add"), fields)
+    assert response.status_code == 302
+    made = shop.merchant.__class__.objects.get(slug="neue-werke")
+    assert made.keystore["crypto"]["ciphertext"]
+    assert made.msc == ""
