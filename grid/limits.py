@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from grid.assets import SLOTS_PER_HOUR, Exchange, Home, Needs, exchange
 from grid.network import Feeder
-from grid.powerflow import FloatArray, Flows, PowerFlow
+from grid.powerflow import FloatArray, Flows, PowerFlow, PowerFlowError
 
 Kind = Literal["voltage", "line", "transformer"]
 VOLTAGE_SLACK_PU = 1e-8
@@ -225,14 +225,21 @@ class Gate:
         if not self._changes_flow(nomination):
             return Verdict(nomination, accepted=True, max_passing_wh=nomination.quantity_wh)
         envelope = Envelope(self._flow.feeder, self._limits, self._current())
-        flows = self._solve(nomination, [nomination.quantity_wh])
-        breach = envelope.worst(flows)
+        breach = self._breach_of(envelope, nomination)
         if breach is None:
             return Verdict(nomination, accepted=True, max_passing_wh=nomination.quantity_wh)
         passing = largest_passing(
-            lambda wh: envelope.passes(self._solve(nomination, wh)), nomination.quantity_wh
+            lambda wh: fitting(envelope, self._flow, self._nets(nomination, wh), self._q_kvar),
+            nomination.quantity_wh,
         )
         return Verdict(nomination, accepted=False, max_passing_wh=passing, breach=breach)
+
+    def _breach_of(self, envelope: Envelope, nomination: Nomination) -> Breach | None:
+        net = self._nets(nomination, [nomination.quantity_wh])
+        try:
+            return envelope.worst(solve_net(self._flow, net, self._q_kvar))
+        except PowerFlowError:
+            return Breach("voltage", "the whole feeder (no stable state)", 0.0, self._limits.vm_min_pu)
 
     def accept(self, nomination: Nomination) -> Verdict:
         """Check, and if it passes keep the room for it. A second call with the same nomination changes nothing."""
@@ -300,10 +307,10 @@ class Gate:
         ends = self._ends(nomination, nomination.quantity_wh)
         return ends != (self._net_wh[nomination.seller], self._net_wh[nomination.buyer])
 
-    def _solve(self, nomination: Nomination, quantities_wh: Sequence[int]) -> Flows:
+    def _nets(self, nomination: Nomination, quantities_wh: Sequence[int]) -> npt.NDArray[np.int64]:
         net = np.repeat(self._net_wh[None, :], len(quantities_wh), axis=0)
         net[:, [nomination.seller, nomination.buyer]] = [self._ends(nomination, wh) for wh in quantities_wh]
-        return solve_net(self._flow, net, self._q_kvar)
+        return net
 
     def _current(self) -> Flows:
         if self._now is None:
@@ -322,3 +329,17 @@ def solve_net(power_flow: PowerFlow, net_wh: npt.NDArray[np.int64], q_kvar: Floa
     """Power flows of slots given in Wh: (slots, connections) net import; `q_kvar` (connections,) for all of them."""
     p_kw = net_wh.astype(np.float64) * (SLOTS_PER_HOUR / 1000)
     return power_flow.run(p_kw, np.broadcast_to(q_kvar, p_kw.shape))
+
+
+def fitting(
+    envelope: Envelope, power_flow: PowerFlow, net_wh: npt.NDArray[np.int64], q_kvar: FloatArray
+) -> npt.NDArray[np.bool_]:
+    """(slots,) which of the cases lie inside; one that has no power flow at all does not."""
+    try:
+        return envelope.passes(solve_net(power_flow, net_wh, q_kvar))
+    except PowerFlowError as error:
+        inside = np.ones(len(net_wh), dtype=np.bool_)
+        inside[list(error.slots)] = False
+        if inside.any():
+            inside[inside] = envelope.passes(solve_net(power_flow, net_wh[inside], q_kvar))
+        return inside

@@ -20,7 +20,17 @@ import numpy as np
 import numpy.typing as npt
 
 from grid.assets import SLOT_SECONDS, Exchange, Home, Needs, Position, exchange, home_of, position
-from grid.limits import Breach, Envelope, Gate, Nomination, SlotCase, breaches, largest_passing, solve_net
+from grid.limits import (
+    Breach,
+    Envelope,
+    Gate,
+    Nomination,
+    SlotCase,
+    breaches,
+    fitting,
+    largest_passing,
+    solve_net,
+)
 from grid.metering import Reading, register_wh, to_wh
 from grid.network import Connection, Feeder, load_feeder
 from grid.powerflow import FloatArray, Flows, PowerFlow
@@ -223,7 +233,8 @@ class _ClosingSlot:
         for nomination in accepted:
             self._sold[nomination.seller] += nomination.quantity_wh
             self._bought[nomination.buyer] += nomination.quantity_wh
-        self._envelope = Envelope(sim.feeder, sim.scenario.limits, self._solve(_net(self._exchanges(0))))
+        base = solve_net(sim.power_flow, np.atleast_2d(_net(self._exchanges(0))), self._q_kvar)
+        self._envelope = Envelope(sim.feeder, sim.scenario.limits, base)
 
     def close(self) -> tuple[tuple[Exchange, ...], int, int]:
         """(exchanges, nominated per mille, surplus per mille)."""
@@ -256,10 +267,7 @@ class _ClosingSlot:
         return granted
 
     def _fits(self, net: IntArray) -> npt.NDArray[np.bool_]:
-        return self._envelope.passes(self._solve(net))
-
-    def _solve(self, net: IntArray) -> Flows:
-        return solve_net(self._sim.power_flow, np.atleast_2d(net), self._q_kvar)
+        return fitting(self._envelope, self._sim.power_flow, np.atleast_2d(net), self._q_kvar)
 
     def _exchanges(self, nominated: int) -> tuple[Exchange, ...]:
         caps = [self._sim.homes[i].firm_export_wh for i in range(len(self._needs))]

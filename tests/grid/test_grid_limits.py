@@ -154,3 +154,15 @@ def test_an_id_stands_for_one_set_of_terms(street: Feeder) -> None:
 def test_search_finds_the_edge(upper: int, data: st.DataObject) -> None:
     edge = data.draw(st.integers(0, upper - 1))
     assert largest_passing(lambda tried: np.array([wh <= edge for wh in tried]), upper) == edge
+
+
+def test_a_trade_without_any_stable_state_is_refused_not_crashed(street: Feeder) -> None:
+    weak = replace(street, lines=(replace(street.lines[0], r_ohm=2.5), street.lines[1]))
+    gate = gate_of(
+        weak, limits=Limits(vm_min_pu=0.5, vm_max_pu=1.5, line_percent=900, transformer_percent=900)
+    )
+    verdict = gate.check(Nomination("x", PLAIN, NEIGHBOUR, SLOT, 9_000))
+    assert not verdict.accepted
+    assert "no stable state" in verdict.words
+    assert 100 < verdict.max_passing_wh < 9_000
+    assert gate.accept(Nomination("x", PLAIN, NEIGHBOUR, SLOT, verdict.max_passing_wh)).accepted
