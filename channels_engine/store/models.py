@@ -227,12 +227,11 @@ class LedgerEvent(models.Model):
         return f"{self.name} in block {self.block_number}"
 
 
-class Bookmark(models.Model):
-    """How far a reader of the ledger has come."""
+class LedgerBlock(models.Model):
+    """A block of the ledger whose events were taken; the newest ones tell where to go on, and show a reorganisation."""
 
-    name = models.CharField(max_length=64, primary_key=True)
-    block_number = models.BigIntegerField()
-    block_hash = models.CharField(max_length=HASH_TEXT)
+    number = models.BigIntegerField(primary_key=True)
+    hash = models.CharField(max_length=HASH_TEXT)
 
     def __str__(self) -> str:
-        return f"{self.name} at block {self.block_number}"
+        return f"block {self.number}"
