@@ -51,6 +51,7 @@ def _with_current(endpoint: Endpoint, current: CoSigned) -> Step:
         staged=None,
         dropped=ours[0] if ours else None,
         refused=tuple(item for item in endpoint.refused if item.state.version > version),
+        farewell=current.state if current.state.is_final else endpoint.farewell,
         dispute_due=None,
         consent=b"",
     )

@@ -6,13 +6,13 @@ from channels_engine.core import effects as fx
 from channels_engine.core import inputs
 from channels_engine.core.errors import Violation
 from channels_engine.core.messages import Counter, OfferMade, Reject, Withdraw
-from channels_engine.core.rules import check_offer, require_signer
+from channels_engine.core.rules import check_offer, require_before_farewell, require_signer
 from channels_engine.core.state import Endpoint, LiveOffer
 from channels_engine.core.types import Offer, Side
 
 Step = tuple[Endpoint, tuple[fx.Effect, ...]]
 # A peer may come to these without breaking a rule: its offer and our update crossed on their way.
-_RACES = frozenset({"stale_base", "offer_expired", "insufficient_balance"})
+_RACES = frozenset({"closing_down", "stale_base", "offer_expired", "insufficient_balance"})
 
 
 def find_offer(endpoint: Endpoint, offer: bytes, offeror: Side) -> LiveOffer | None:
@@ -71,6 +71,7 @@ def _require_fit(endpoint: Endpoint, made: LiveOffer, known: LiveOffer | None, n
         raise Violation("offer_known", "An offer with this id is live; give each offer its own id.")
     if endpoint.dispute_due is not None and made.offeror is endpoint.me:
         raise Violation("dispute_pending", "A dispute is raised; trade again when it is answered.")
+    require_before_farewell(endpoint)
     check_offer(endpoint, made.offer, made.offeror, now)
 
 

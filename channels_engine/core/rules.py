@@ -101,6 +101,30 @@ def require_no_leap(endpoint: Endpoint, version: int) -> None:
         )
 
 
+def same_payout(one: ChannelState, other: ChannelState) -> bool:
+    """Whether both states pay out the same money and energy."""
+    return (one.balance_a, one.balance_b, one.energy_to_a, one.energy_to_b) == (
+        other.balance_a,
+        other.balance_b,
+        other.energy_to_a,
+        other.energy_to_b,
+    )
+
+
+def require_before_farewell(endpoint: Endpoint, state: ChannelState | None = None) -> None:
+    """Refuse whatever would come after a final state that we signed, but the same payout again.
+
+    The attack: a peer leaves our request to close unanswered or refuses it, trades on, and finalises with the
+    old request when that pays better. No challenge period protects us there.
+    """
+    signed = endpoint.farewell
+    if signed is None or (state is not None and state.is_final and same_payout(signed, state)):
+        return
+    raise Violation(
+        "closing_down", "This side signed a final state; only the same payout may be signed again."
+    )
+
+
 def check_offer(endpoint: Endpoint, offer: Offer, offeror: Side, now: int) -> None:
     """Refuse an offer that could not be accepted now."""
     state = current_of(endpoint).state
@@ -217,7 +241,7 @@ def earliest_due(endpoint: Endpoint) -> int | None:
 
 
 def _trading_due(endpoint: Endpoint) -> int:
-    due = endpoint.opening.expiry
+    due = endpoint.opening.expiry + endpoint.policy.expiry_grace_s
     if endpoint.dispute_due is not None:
         due = min(due, endpoint.dispute_due)
     staged = endpoint.staged

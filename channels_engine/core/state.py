@@ -108,7 +108,7 @@ class Policy(msgspec.Struct, frozen=True):
     """What one party's own machine insists on; not agreed with the peer, never signed.
 
     A proposer waits `confirm_grace_s` longer than the peer may confirm, so that honest clocks and delays
-    make no fallback. `close_timeout_s` is how long the peer has to bring the final state to the ledger.
+    make no fallback. `expiry_grace_s` lets the ledger's clock pass the expiry before we ask it. `close_timeout_s` is how long the peer has to bring the final state to the ledger.
     """
 
     update_timeout_s: int = 30
@@ -118,6 +118,7 @@ class Policy(msgspec.Struct, frozen=True):
     confirm_grace_s: int = 10
     opening_grace_s: int = 120
     close_timeout_s: int = 60
+    expiry_grace_s: int = 60
     max_open_trades: int = 1024
     max_refused: int = 4
 
@@ -130,6 +131,8 @@ class Endpoint(msgspec.Struct, frozen=True):
     `dropped` is our own proposal that fell back: the peer may still use our signature (invariant 10), so
     that we propose nothing until it answers. `refused` are own proposals that it says it refused. Its word
     is unsigned (a relay could forge it), so that a countersignature on them is still taken.
+    `farewell` is the final state that we signed. The ledger pays it out at once, without a challenge, so
+    that we sign nothing after it but the same payout again (invariant 11).
     `offers` are those of the current version that may be accepted; expired ones leave with the next offer.
     `ledger_version` is the highest version that the ledger has shown. Above `current` it means that we lost
     data, or that the peer used our signature without telling: nothing of ours is newer then.
@@ -154,6 +157,7 @@ class Endpoint(msgspec.Struct, frozen=True):
     staged: Staged | None = None
     dropped: Staged | None = None
     refused: tuple[Staged, ...] = ()
+    farewell: ChannelState | None = None
     open_trades: tuple[Trade, ...] = ()
     tree: TradesTree = TradesTree()
     dispute: Dispute | None = None

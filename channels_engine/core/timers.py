@@ -26,7 +26,7 @@ def elapsed(endpoint: Endpoint, _: TimerElapsed, now: int) -> Step:
 
 
 def _trading(endpoint: Endpoint, now: int) -> Step:
-    if now >= endpoint.opening.expiry:
+    if now >= endpoint.opening.expiry + endpoint.policy.expiry_grace_s:
         return disputes.elapsed(endpoint, "the channel expired", b"")
     if endpoint.dispute_due is not None and now >= endpoint.dispute_due:
         return disputes.elapsed(endpoint, "the peer did not answer the dispute", endpoint.consent)

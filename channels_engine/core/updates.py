@@ -31,6 +31,7 @@ from channels_engine.core.rules import (
     check_offer,
     current_of,
     own_proposals,
+    require_before_farewell,
     require_own_version,
     require_peer_version,
     require_signer,
@@ -71,7 +72,10 @@ def propose(
     signed = change.state
     require_signer(endpoint, signed, endpoint.me)
     require_own_version(endpoint, signed.value.version)
+    require_before_farewell(endpoint, signed.value)
     staged = _matching(endpoint, change, endpoint.me, now)
+    if signed.value.is_final:
+        endpoint = replace(endpoint, farewell=signed.value)
     return _staged(endpoint, staged), (fx.SendMessage(_request(change)),)
 
 
@@ -134,6 +138,7 @@ def _fitting(endpoint: Endpoint, change: Proposal, now: int) -> Staged:
         )
     if state.base != current_of(endpoint).state.version:
         raise Violation("stale_base", f"The channel is at version {current_of(endpoint).state.version}.")
+    require_before_farewell(endpoint, state)
     return _matching(endpoint, change, endpoint.peer, now)
 
 

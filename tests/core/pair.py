@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 from channels_engine.core import effects as fx
 from channels_engine.core import inputs, messages, negotiation, signing
 from channels_engine.core.errors import RemoteProtocolError
+from channels_engine.core.keeper import Keeper
 from channels_engine.core.messages import DepositFunding
 from channels_engine.core.state import Endpoint, Phase, Policy
 from channels_engine.core.transition import apply
@@ -69,6 +70,8 @@ class Party:
         self.inbox: deque[Any] = deque()
         self.effects: list[fx.Effect] = []
         self.signed: list[inputs.Verified[ChannelState]] = []
+        self.staged: set[int] = set()
+        self.keeper = Keeper()
         self.peer: Party = self
         self._ids = count(1)
 
@@ -90,6 +93,8 @@ class Party:
         """Apply an input; messages go to the peer's inbox, the other effects are kept."""
         self.view, effects = apply(self.view, change, now)
         self.effects.extend(effects)
+        if self.endpoint.staged is not None:
+            self.staged.add(self.endpoint.staged.state.version)
         self.peer.inbox.extend(effect.body for effect in effects if isinstance(effect, fx.SendMessage))
         return effects
 
@@ -100,13 +105,14 @@ class Party:
     def sign(self, value: T) -> inputs.Verified[T]:
         proof = signing.sign_value(DOMAIN, value, self.key)
         if isinstance(proof.value, ChannelState):
+            self.keeper = self.keeper.after(proof.value)
             self.signed.append(proof)
         return proof
 
     @property
     def top(self) -> int:
-        """Highest version that this key ever signed: what a careful client remembers."""
-        return max((proof.value.version for proof in self.signed), default=0)
+        """Highest version that this key ever signed."""
+        return self.keeper.highest
 
     def take(self, body: Any, now: int = START) -> tuple[fx.Effect, ...]:
         """Verify and apply one message of the peer."""

@@ -7,7 +7,8 @@ from pair import DOMAIN, START, STRANGER, Party, open_pair, settle_down, trade
 from channels_engine.core import effects as fx
 from channels_engine.core import inputs, negotiation, signing
 from channels_engine.core.errors import LocalProtocolError, RemoteProtocolError
-from channels_engine.core.messages import DisputeAnswer, UpdateAbort, UpdateFallback
+from channels_engine.core.keeper import Keeper
+from channels_engine.core.messages import DisputeAnswer, Reject, UpdateAbort, UpdateFallback
 from channels_engine.core.rules import MAX_VERSION_LEAP
 from channels_engine.core.state import Phase, Policy
 
@@ -208,7 +209,7 @@ def test_repeated_messages_change_nothing() -> None:
 def test_versions_are_counted_up_by_parity(version: int, code: str) -> None:
     a, b = open_pair()
     state = replace(negotiation.final_state(b.endpoint), version=version)
-    proof = b.sign(state)
+    proof = signing.sign_value(DOMAIN, state, b.key)
     with pytest.raises(LocalProtocolError) as refusal:
         b.feed(inputs.ActionClose(proof))
     assert refusal.value.code == code
@@ -260,9 +261,9 @@ def test_a_confirmation_of_something_else_is_refused() -> None:
     assert staged is not None
     other = replace(staged.state, balance_a=staged.state.balance_a + 1, balance_b=staged.state.balance_b - 1)
     with pytest.raises(LocalProtocolError, match="nothing else"):
-        a.feed(inputs.ActionConfirm(a.sign(other)))
+        a.feed(inputs.ActionConfirm(signing.sign_value(DOMAIN, other, a.key)))
     with pytest.raises(RemoteProtocolError, match="awaits a countersignature"):
-        b.feed(inputs.ReceiveConfirm(a.sign(other)))
+        b.feed(inputs.ReceiveConfirm(signing.sign_value(DOMAIN, other, a.key)))
 
 
 def test_open_trades_are_bounded() -> None:
@@ -279,5 +280,62 @@ def test_nothing_is_proposed_after_the_expiry() -> None:
     with pytest.raises(LocalProtocolError) as refusal:
         b.close(START + 1000)
     assert refusal.value.code == "expired"
-    effects = b.ring(START + 1000)
+    effects = b.ring(START + 1060)
     assert [type(effect) for effect in effects] == [fx.LedgerDispute, fx.NotifyPhase]
+
+
+def said_farewell() -> tuple[Party, Party]:
+    """A asked to close, and the peer says that it refuses: it holds A's signature on a final state."""
+    a, b = open_pair()
+    a.close()
+    a.take(UpdateAbort(1, "not yet"))
+    b.inbox.clear()
+    return a, b
+
+
+def test_after_a_final_state_nothing_else_is_signed() -> None:
+    a, b = said_farewell()
+    with pytest.raises(LocalProtocolError) as refusal:
+        a.offer()
+    assert refusal.value.code == "closing_down"
+    made = b.offer_of()
+    assert a.feed(inputs.ReceiveOffer(b.sign(made))) == (fx.SendMessage(Reject(made.id, "closing_down")),)
+
+
+def test_a_trade_that_crosses_a_farewell_is_refused() -> None:
+    a, b = open_pair()
+    made = a.offer()
+    settle_down(a, b)
+    b.accept(made.id)
+    a.close()
+    settle_down(a, b)
+    assert a.endpoint.staged is b.endpoint.staged is None
+    assert b.state.version == 0
+    with pytest.raises(LocalProtocolError) as refusal:
+        a.feed(inputs.ActionAccept(made.id, signing.sign_value(DOMAIN, a.signed[0].value, a.key)))
+    assert refusal.value.code in {"version_used", "closing_down"}
+
+
+def test_the_same_farewell_may_be_said_again() -> None:
+    a, b = said_farewell()
+    a.close()
+    settle_down(a, b)
+    b.confirm()
+    settle_down(a, b)
+    assert a.phase is b.phase is Phase.CLOSING
+
+
+def test_a_key_holder_signs_no_version_twice_and_nothing_after_a_farewell() -> None:
+    a, _ = open_pair()
+    state = replace(a.state, version=3)
+    final = replace(state, version=5, is_final=True)
+    keeper = Keeper().after(state)
+    with pytest.raises(LocalProtocolError) as used:
+        keeper.after(state)
+    parted = keeper.after(final)
+    assert parted.after(replace(final, version=7)).highest == 7
+    for other in (replace(state, version=7), replace(final, version=7, balance_a=0, balance_b=1)):
+        with pytest.raises(LocalProtocolError) as closing:
+            parted.after(other)
+        assert closing.value.code == "closing_down"
+    assert used.value.code == "version_used"
