@@ -35,12 +35,12 @@ def _source(address: object) -> str:
 
 def _balances(said: Arguments) -> str:
     version, first, second = said.get("version", "?"), said.get("balance_a"), said.get("balance_b")
-    return f"version {version}: {money(first)} and {money(second)}"
+    return f"Version {version}: {money(first)} and {money(second)}"
 
 
 WORDS: Mapping[str, tuple[str, str, Callable[[Arguments], str]]] = MappingProxyType(
     {
-        "PairCreated": ("Terms agreed", "agreed", lambda _: "two session keys made an entity contract"),
+        "PairCreated": ("Terms agreed", "agreed", lambda _: "Two session keys made an entity contract"),
         "ChannelOpened": ("Channel opened", "open", _opened),
         "ChannelFinalised": ("Channel closed, paid out", "approved", _balances),
         "ChannelDisputed": ("Dispute raised", "disputed", _balances),

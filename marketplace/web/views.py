@@ -6,7 +6,7 @@ from typing import Any, TypeVar, cast
 from django.conf import settings
 from django.contrib.auth.decorators import login_required
 from django.core.paginator import Page, Paginator
-from django.db.models import Model, Prefetch, Q, QuerySet
+from django.db.models import Exists, Model, OuterRef, Prefetch, Q, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_GET, require_safe
@@ -127,7 +127,10 @@ def _found_partners(request: HttpRequest) -> QuerySet[Prosumer]:
         open_now = trading.open_listings(now=_now()).filter(side=side)
         rows = rows.filter(pk__in=open_now.values("prosumer"))
     listings = trading.open_listings(now=_now())
-    return rows.prefetch_related(Prefetch("listings", queryset=listings, to_attr="open_now"))
+    active_first = rows.annotate(lists=Exists(listings.filter(prosumer=OuterRef("pk")))).order_by(
+        "-lists", "pk"
+    )
+    return active_first.prefetch_related(Prefetch("listings", queryset=listings, to_attr="open_now"))
 
 
 @login_required

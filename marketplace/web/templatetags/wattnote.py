@@ -135,8 +135,20 @@ def chip(word: str, label: str = "") -> SafeString:
     kinds = CHIP_BY_WORD.get(word, "plain").split()
     classes = " ".join(f"chip--{kind}" for kind in kinds)
     return format_html(
-        '<span class="chip {}" data-state="{}">{}</span>', classes, word, label or word.replace("_", " ")
+        '<span class="chip {}" data-state="{}">{}</span>',
+        classes,
+        word,
+        label or word.replace("_", " ").capitalize(),
     )
+
+
+@register.filter
+def duration(seconds: int) -> str:
+    """A time span in the largest unit that divides it evenly enough: 60 s, 15 min, 2 h, 30 days."""
+    for size, unit in ((86_400, "days"), (3600, "h"), (60, "min")):
+        if seconds >= 2 * size or (seconds >= size and seconds % size == 0 and unit != "days"):
+            return f"{round(seconds / size)} {unit}"
+    return f"{seconds} s"
 
 
 @register.filter

@@ -3,7 +3,8 @@
  */
 
 import * as api from "../api.js";
-import { randomId, sameHex, ZERO_ADDRESS, ZERO_HASH } from "../protocol/bytes.js";
+import { sha256 } from "../../vendor/noble-hashes/sha2.js";
+import { randomId, sameHex, toHex, utf8ToBytes, ZERO_ADDRESS, ZERO_HASH } from "../protocol/bytes.js";
 import { addressOf, requireSignature } from "../protocol/signing.js";
 import { protocolDomain, structId } from "../protocol/typed_data.js";
 import { openingInWords, receiptInWords, termsInWords } from "../wallet/words.js";
@@ -105,31 +106,44 @@ async function takeNote(desk, credit, terms, amount) {
 }
 
 /**
- * Opens a channel whose own side is funded by a credit note.
+ * Serial of the note by which a household's agent funds its side under a contract with a person: known to both
+ * without a message, since an opening names both notes.
+ *
+ * @param {string} owner the agent's
+ * @param {string} scid
+ */
+export function agentSerial(owner, scid) {
+  return toHex(sha256(utf8ToBytes(`${owner}/${scid.slice(2)}/note`)));
+}
+
+/**
+ * Opens a channel whose sides are funded by credit notes.
  *
  * @param {ChannelDesk} desk
  * @param {Partner} partner
  * @param {Credit} credit
- * @param {bigint} amount
+ * @param {{mine: bigint, theirs: bigint}} amounts
  * @param {any[]} contracts
  * @param {number} index number of earlier channels under the same terms
  * @param {(text: string) => void} say
  * @returns {Promise<string>} the channel's id, both signatures on their way to the ledger
  */
-export async function openByNote(desk, partner, credit, amount, contracts, index, say) {
+export async function openByNote(desk, partner, credit, amounts, contracts, index, say) {
   const terms = await agreeTerms(desk, partner, contracts, say);
   say("Asking your merchant for a note");
-  const { note, merchantSignature } = await takeNote(desk, credit, terms, amount);
+  const { note, merchantSignature } = await takeNote(desk, credit, terms, amounts.mine);
   const now = Math.floor(Date.now() / 1000);
+  const scid = structId("EntityContract", terms);
+  const funded = amounts.theirs > 0n;
   const open = {
-    scid: structId("EntityContract", terms),
+    scid,
     index: String(index),
-    fundingA: String(amount),
-    fundingB: "0",
+    fundingA: String(amounts.mine),
+    fundingB: String(amounts.theirs),
     sourceA: credit.msc,
     noteA: note.serial,
-    sourceB: ZERO_ADDRESS,
-    noteB: ZERO_HASH,
+    sourceB: funded ? credit.msc : ZERO_ADDRESS,
+    noteB: funded ? agentSerial(partner.owner, scid) : ZERO_HASH,
     openBy: String(now + OPEN_WITHIN_S),
     expiry: String(Math.min(now + LIFETIME_S, Number(note.validUntil))),
   };

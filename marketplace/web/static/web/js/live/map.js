@@ -48,7 +48,7 @@ function styles() {
       style: { width: 2, "line-color": color("--line-strong", 0.75), "curve-style": "straight", "line-cap": "round" },
     },
     { selector: "edge.loaded", style: { width: "data(width)", "line-color": "data(color)" } },
-    { selector: "edge[kind = 'trafo']", style: { width: 5, "line-color": color("--ink") } },
+    { selector: "edge[kind = 'trafo']", style: { width: 2, "line-style": "dashed", "line-color": color("--ink") } },
   ];
 }
 
@@ -127,7 +127,7 @@ export class FeederMap {
       const percent = loadings[i] ?? 0;
       const element = this.cy.getElementById(`e${edge.id}`);
       const heavy = percent >= HEAVY_PERCENT;
-      element.data({ width: 1.5 + Math.min(percent, 120) / 16, color: heavy ? color("--danger") : color("--line-strong", 0.8) });
+      element.data({ width: 1.5 + Math.min(percent, 120) / 22, color: heavy ? color("--danger") : color("--line-strong", 0.8) });
       element.addClass("loaded");
     });
   }

@@ -2,6 +2,7 @@
  * The negotiation with one partner: a conversation of signed offers over the channel between the two.
  */
 
+import { get } from "../api.js";
 import { tradeAmount } from "../protocol/amounts.js";
 import { balanceOf } from "../channel/book.js";
 import { ChannelDesk } from "../channel/desk.js";
@@ -141,8 +142,11 @@ function addSlot(start) {
   select.append(h("option", { value: start }, `${when(start)} – ${when(start + SLOT_S, "time")} ${utcOffset(new Date(start * 1000))}`));
 }
 
-function fillSlots() {
-  const first = Math.ceil(Date.now() / 1000 / SLOT_S) * SLOT_S;
+/** Slots are market time: those after the one that the live replay delivers, else after the clock's. */
+async function fillSlots() {
+  const live = await get("feeder/live/").catch(() => null);
+  const playing = live?.run ? Number(live.slot_start) : Math.floor(Date.now() / 1000 / SLOT_S) * SLOT_S;
+  const first = playing + SLOT_S;
   for (let i = 0; i < SLOTS_AHEAD; i += 1) addSlot(first + i * SLOT_S);
   for (const time of document.querySelectorAll("#partner-h ~ ul time")) {
     addSlot(Math.floor(new Date(/** @type {HTMLTimeElement} */ (time).dateTime).getTime() / 1000));
@@ -188,12 +192,14 @@ function offerOpening() {
     return;
   }
   const amount = h("input", { id: "open-amount", inputmode: "decimal", value: "20.00", autocomplete: "off" });
+  const theirs = h("input", { id: "open-theirs", inputmode: "decimal", value: "5.00", autocomplete: "off" });
   const go = h("button", { class: "button button--primary", type: "submit" }, "Open channel");
   const progress = h("p", { class: "small muted", role: "status" });
   const form = h(
     "form",
     { class: "stack", onsubmit: (/** @type {SubmitEvent} */ event) => void open(event) },
     h("div", { class: "field" }, h("label", { for: "open-amount" }, "Credit note for this channel"), h("div", { class: "with-unit" }, amount, h("span", { "aria-hidden": "true" }, "€")), h("span", { class: "field__help" }, `${root.dataset.merchant} vouches for this much. Nothing is locked.`)),
+    h("div", { class: "field" }, h("label", { for: "open-theirs" }, `${name} brings`), h("div", { class: "with-unit" }, theirs, h("span", { "aria-hidden": "true" }, "€")), h("span", { class: "field__help" }, "So that it can buy from you, too. Zero if you only want to buy.")),
     go,
     progress,
   );
@@ -208,7 +214,7 @@ function offerOpening() {
     const index = known.channels.filter((c) => c.peer === owner).length;
     await attempt(async () => {
       const credit = { agreement: agreement ?? "", sid, msc, merchant };
-      channel = await openByNote(desk, partner, credit, parseDecimal(amount.value, 6), known.contracts, index, (text) => {
+      channel = await openByNote(desk, partner, credit, { mine: parseDecimal(amount.value, 6), theirs: parseDecimal(theirs.value, 6) }, known.contracts, index, (text) => {
         progress.textContent = `${text}…`;
       });
       desk.socket.follow(channel);
@@ -255,8 +261,7 @@ function listen() {
 
 function main() {
   desk.names.set(owner, name);
-  fillSlots();
-  showSum();
+  void fillSlots().then(showSum);
   need("#composer").addEventListener("submit", /** @type {EventListener} */ (onSend));
   need("#composer").addEventListener("input", showSum);
   need("#answer-none").addEventListener("click", answerNone);

@@ -92,7 +92,8 @@ const FORMS = {
  * @param {"time"|"clock"|"date"|"datetime"} [form]
  */
 export function when(seconds, form = "datetime") {
-  return new Intl.DateTimeFormat(document.documentElement.lang || "en", FORMS[form]).format(new Date(seconds * 1000));
+  const language = document.documentElement.lang || "en";
+  return new Intl.DateTimeFormat(language === "en" ? "en-GB" : language, FORMS[form]).format(new Date(seconds * 1000));
 }
 
 /**
