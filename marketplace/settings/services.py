@@ -76,3 +76,9 @@ EMAIL_TIMEOUT = 10
 EMAIL_FILE_PATH = VAR_DIR / "mail"
 EMAIL_BACKEND = f"django.core.mail.backends.{'smtp' if EMAIL_HOST else 'filebased'}.EmailBackend"
 DEFAULT_FROM_EMAIL = os.environ.get("DEFAULT_FROM_EMAIL", "Wattnote <noreply@localhost>")
+
+CHANNELS_ENGINE_OWNER_OF = "marketplace.trading.engine.owner_of"
+CHANNELS_ENGINE_DOMAIN = "marketplace.trading.engine.domain"
+CHANNELS_ENGINE_DIRECTORY = "marketplace.trading.engine.Participants"
+CHANNELS_ENGINE_GATE = "marketplace.trading.live.gate.MarketGate"
+CHANNELS_ENGINE_LISTENERS: list[str] = []

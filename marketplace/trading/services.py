@@ -1,5 +1,7 @@
 """Writes around listings and connections. Every verb owns its transaction."""
 
+from collections.abc import Collection, Mapping
+
 from django.db import transaction
 from django.utils import timezone
 
@@ -108,3 +110,28 @@ def record_gate_decision(
         trade=trade,
         decided_at=now or int(timezone.now().timestamp()),
     )
+
+
+@transaction.atomic
+def connect_people(*, connections: Mapping[str, int], preferred: Collection[str]) -> list[Prosumer]:
+    """Give everybody with a proven wallet a connection of the feeder, as long as there are free ones.
+
+    Args:
+        connections: Bus by name of every connection.
+        preferred: Names to give away first: those with PV, so that their people can sell and buy.
+    """
+    waiting = User.objects.filter(wallet__isnull=False, is_active=True).exclude(
+        prosumer__connection__in=connections
+    )
+    rows = list(waiting.order_by("pk"))
+    if not rows:
+        return []
+    taken = set(Prosumer.objects.filter(user__isnull=False).values_list("connection", flat=True))
+    free = sorted((name for name in connections if name not in taken), key=lambda name: name not in preferred)
+    connected = []
+    for user, name in zip(rows, free, strict=False):  # who comes after the last free one waits
+        prosumer = ensure_prosumer(user=user)
+        prosumer.connection, prosumer.bus, prosumer.has_pv = name, connections[name], name in preferred
+        prosumer.save(update_fields=["connection", "bus", "has_pv"])
+        connected.append(prosumer)
+    return connected

@@ -3,7 +3,6 @@
 import logging
 import threading
 import time
-from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from django.conf import settings
@@ -28,6 +27,7 @@ from marketplace.trading.models import Prosumer
 from marketplace.trading.replay.cast import Cast
 from marketplace.trading.replay.play import PlayedSlot
 from marketplace.trading.replay.run import Engine, Replay, find_or_start
+from marketplace.trading.services import connect_people
 
 logger = logging.getLogger(__name__)
 SPARE_CHANNELS = 200
@@ -43,12 +43,11 @@ class LiveMarket:
         scenario: Name in fixtures/scenarios.
         engine: The engine with which the households trade.
         people: The runtime that people's sockets use: with the gate.
-        announce: Told after each slot.
     """
 
-    def __init__(self, scenario: str, engine: Engine, people: Runtime, announce: Callable[[], None]) -> None:
+    def __init__(self, scenario: str, engine: Engine, people: Runtime) -> None:
         self._path = Path(settings.BASE_DIR) / "fixtures" / "scenarios" / f"{scenario}.toml"
-        self._engine, self._people, self._announce = engine, people, announce
+        self._engine, self._people = engine, people
         self._stop = threading.Event()
 
     def stop(self) -> None:
@@ -84,7 +83,6 @@ class LiveMarket:
                     return
                 self._look(floor)
             floor.play()
-            self._announce()
         replay.close()
 
     def _look(self, floor: "_Floor") -> None:
@@ -103,9 +101,15 @@ class _Floor:
 
     def play(self) -> None:
         """Play the next slot, then settle people's trades as far as they are there to countersign."""
+        self._connect_people()
         played = self.replay.play_slot(residents(self.replay))
         self._remember(played)
         self._settle_people()
+
+    def _connect_people(self) -> None:
+        at = {connection.name: connection for connection in self.replay.simulation.feeder.connections}
+        with_pv = {name for name, connection in at.items() if connection.generator is not None}
+        connect_people(connections={name: cn.bus for name, cn in at.items()}, preferred=with_pv)
 
     def _remember(self, played: PlayedSlot) -> None:
         delivered = {item.trade.id: item.delivered_wh for item in played.settlement.trades}
@@ -179,10 +183,3 @@ def settle_in(cast: Cast, replay: Replay) -> None:
 def _log_progress(label: str, done: int, total: int) -> None:
     if done in (0, total):
         logger.info("%s: %d of %d", label, done, total)
-
-
-def free_connections(replay_connections: Mapping[str, bool]) -> list[str]:
-    """Names of connections where nobody lives yet, those with PV first."""
-    taken = set(Prosumer.objects.filter(user__isnull=False).values_list("connection", flat=True))
-    free = [name for name in replay_connections if name not in taken]
-    return sorted(free, key=lambda name: not replay_connections[name])

@@ -1,0 +1,109 @@
+"""How this site sets up the channel engine: who is who, on which contracts, with which keys."""
+
+import contextlib
+from collections.abc import Iterator
+
+from django.conf import settings
+from django.contrib.auth.models import AnonymousUser
+
+from channels_engine import service
+from channels_engine.core.types import Domain
+from channels_engine.ledger import RegistryLedger
+from channels_engine.outbox import Outbox
+from channels_engine.runtime import Runtime
+from channels_engine.watchtower import Watchtower
+from contracts.bindings import EntityContracts, MerchantContract, Stablecoin
+from contracts.connection import LedgerClient
+from contracts.devnode.accounts import dev_key
+from contracts.gateway import Sender
+from contracts.indexer import RpcBlockSource
+from marketplace.accounts.models import User
+from marketplace.credit.ledger import deploy_ledger, ensure_merchant_contract, relay, the_ledger, treasury_of
+from marketplace.credit.models import Merchant
+from marketplace.trading.models import Prosumer
+from marketplace.trading.replay.cast import metering_signer
+from marketplace.trading.replay.purse import Contracts
+
+ENGINE_ACCOUNT = 8
+DEMO_TREASURY = 100_000_000_000
+
+
+def owner_of(user: User | AnonymousUser) -> str | None:
+    """The engine's id of a signed-in user."""
+    return user.owner if isinstance(user, User) else None
+
+
+def domain() -> Domain:
+    """EIP-712 domain of the channels on the configured ledger."""
+    return Domain(settings.LEDGER_CHAIN_ID, _raw(the_ledger().registry))
+
+
+class Participants:
+    """Who may be addressed (`channels_engine.ports.Directory`)."""
+
+    def knows(self, owner: str) -> bool:
+        """Whether this is a household of the feeder or somebody with an account."""
+        return Prosumer.objects.filter(owner=owner).exists() or User.objects.filter(owner=owner).exists()
+
+
+class SiteEngine:
+    """The engine with which this process's agents trade and its ledger work is done.
+
+    It has no gate of its own: the replay asks the grid by itself, for a whole slot at once.
+    """
+
+    def __init__(self, sender: Sender, contracts: Contracts) -> None:
+        self.sender, self.contracts = sender, contracts
+        self.runtime = Runtime(
+            domain=Domain(settings.LEDGER_CHAIN_ID, contracts.registry),
+            clock=service.WallClock(),
+            transport=service.transport(),
+        )
+        registry = EntityContracts(contracts.registry)
+        ledger = RegistryLedger(self.runtime, registry, sender)
+        self._outbox = Outbox(self.runtime.clock, ledger, service.listeners())
+        self._watchtower = Watchtower(self.runtime, RpcBlockSource(sender.client, [contracts.registry]))
+
+    def pump(self) -> bool:
+        """Bring waiting effects to the ledger, its events back, and timers that are due.
+
+        Raises:
+            LedgerError: The ledger is away; nothing is lost.
+        """
+        done = self._outbox.tick() + self.runtime.tick()
+        return bool(done) or not self._watchtower.tick().idle
+
+
+@contextlib.contextmanager
+def open_engine() -> Iterator[SiteEngine]:
+    """The engine on the configured ledger, where the contracts are put if they are not there yet."""
+    place = deploy_ledger(metering=metering_signer().address)
+    with LedgerClient(settings.LEDGER_URL) as client:
+        sender = Sender(client, dev_key(ENGINE_ACCOUNT))
+        _allow_minting(sender.address)
+        yield SiteEngine(sender, Contracts(_raw(place.token), _raw(place.factory), _raw(place.registry)))
+
+
+def _allow_minting(account: bytes) -> None:
+    """The replay's households get their stablecoin from the engine's account; on test networks only."""
+    if settings.TEST_MONEY:
+        relay(Stablecoin(_raw(the_ledger().token)).set_minter(account, allowed=True))
+
+
+def prepare_merchant(engine: SiteEngine, merchant: Merchant) -> None:
+    """Give a merchant its contract, and on test networks a treasury that backs its notes."""
+    merchant = ensure_merchant_contract(merchant=merchant)
+    missing = DEMO_TREASURY - treasury_of(merchant).total
+    if not settings.TEST_MONEY or missing <= 0:
+        return
+    token, contract = Stablecoin(engine.contracts.token), MerchantContract(_raw(merchant.msc))
+    for call in (
+        token.mint(engine.sender.address, missing),
+        token.approve(contract.address, missing),
+        contract.deposit_treasury(missing),
+    ):
+        engine.sender.wait(engine.sender.send(call))
+
+
+def _raw(address: str) -> bytes:
+    return bytes.fromhex(address.removeprefix("0x"))
