@@ -6,7 +6,7 @@ Ours: all 35,136 quarter-hours, from SimBench's relative profiles to voltages, l
 Reference: `pandapower.timeseries.run_timeseries` on random steps of the same data, voltages and loadings only, once
 with its default solver (row `powerflow_vs_default`, needs numba) and once with `lightsim2grid=True` (row
 `powerflow_vs_best`, needs lightsim2grid as well). A row whose package is missing is left as it was:
-`pip install numba lightsim2grid` first. Ours uses all cores, as anyone's would; pandapower has no way to.
+`pip install numba lightsim2grid` first. Each side is the best of three. Ours uses all cores, as anyone's would; pandapower has no way to.
 """
 
 import argparse
@@ -147,7 +147,8 @@ def main() -> None:
                 f"{name}: {' and '.join(missing)} missing, so pandapower would be slower than it is; row left as it was"
             )
             continue
-        taken, their_vm, their_loading = steps_of_pandapower(net, tables, steps, lightsim=lightsim)
+        tries = [steps_of_pandapower(net, tables, steps, lightsim=lightsim) for _ in range(REPEATS)]
+        taken, their_vm, their_loading = min(tries, key=lambda run: run[0])
         _check(name, np.abs(their_vm - vm_pu[steps]).max(), np.abs(their_loading - loading[steps]).max())
         reference = len(steps) / taken
         results.record(

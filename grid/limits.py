@@ -62,7 +62,7 @@ class Breach:
     def words(self) -> str:
         """The breach as a sentence's middle."""
         if self.kind == "voltage":
-            return f"the voltage at {self.place} would be {self.value:.4f} pu, and {self.limit:.3f} pu is the limit"
+            return f"the voltage at {self.place} would be {self.value:.5f} pu, and {self.limit:.3f} pu is the limit"
         return f"{self.kind} {self.place} would carry {self.value:.1f} % of its rating, and {self.limit:.0f} % is the limit"
 
 
