@@ -5,7 +5,7 @@ Every step looks at the ledger first, so that repeating it after a crash adds no
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from channels_engine.core.messages import DepositFunding, Funding, NoteFunding
 from channels_engine.core.signing import LocalSigner
@@ -22,6 +22,8 @@ from grid.scenario import FundingSection
 from marketplace.trading.replay.cast import Cast, Couple, Household
 
 FOREVER = 2**32 - 1
+CALL_GAS = 400_000
+"""More than any call here needs (contracts/gas.json); to ask the ledger for each would run each twice."""
 BATCH = 40
 
 
@@ -181,7 +183,9 @@ class Purse:
         """Send in pieces and wait for each piece; raise on the first that the ledger refused."""
         for start in range(0, len(calls), BATCH):
             hashes = []
-            for sent in self._sender.send_many(calls[start : start + BATCH]):
+            for sent in self._sender.send_many(
+                [replace(call, gas=CALL_GAS) for call in calls[start : start + BATCH]]
+            ):
                 if isinstance(sent, LedgerRejectedError):
                     raise sent
                 hashes.append(sent)
