@@ -21,7 +21,8 @@ const CONTRACTS = [
 
 function compile(out) {
   const forge = join(HOME, "node_modules", ".bin", "forge");
-  const args = ["build", "--force", "--skip", "*.t.sol", "--out", join(out, "out"), "--cache-path", join(out, "cache")];
+  const sources = CONTRACTS.map(([, file, folder]) => join(folder === "artifacts" ? "src" : "test/support", file));
+  const args = ["build", ...sources, "--force", "--out", join(out, "out"), "--cache-path", join(out, "cache")];
   const run = spawnSync(forge, args, { cwd: HOME, encoding: "utf8" });
   if (run.status !== 0) throw new Error(`forge build failed:\n${run.stdout}${run.stderr}${run.error ?? ""}`);
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.37;
 
-import {TestStablecoin} from "../src/TestStablecoin.sol";
+import {TestStablecoin} from "../../src/TestStablecoin.sol";
 
 /// @notice A coin whose owner blocks accounts, as the issuers of real ones do.
 contract BlockingStablecoin is TestStablecoin {

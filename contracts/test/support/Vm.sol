@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: Apache-2.0
+pragma solidity 0.8.37;
+
+/// @notice The few of forge's cheat codes that these tests use.
+interface Vm {
+    function addr(uint256 privateKey) external pure returns (address);
+    function sign(uint256 privateKey, bytes32 digest) external pure returns (uint8 v, bytes32 r, bytes32 s);
+    function prank(address sender) external;
+    function warp(uint256 timestamp) external;
+    function expectRevert(bytes4 selector) external;
+    function expectRevert(bytes calldata data) external;
+    function assume(bool condition) external pure;
+    function readFile(string calldata path) external view returns (string memory);
+    function keyExistsJson(string calldata json, string calldata path) external view returns (bool);
+    function parseJsonString(string calldata json, string calldata path) external pure returns (string memory);
+    function parseJsonBytes(string calldata json, string calldata path) external pure returns (bytes memory);
+    function toString(uint256 value) external pure returns (string memory);
+    function parseUint(string calldata text) external pure returns (uint256);
+    function parseBytes32(string calldata text) external pure returns (bytes32);
+    function parseAddress(string calldata text) external pure returns (address);
+    function parseBool(string calldata text) external pure returns (bool);
+}
+
+// Where forge keeps its cheat codes.
+Vm constant vm = Vm(address(uint160(uint256(keccak256("hevm cheat code")))));
