@@ -5,11 +5,12 @@ Everything but loading and saving is in memory; a submission that is refused lea
 
 import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import get_args
 
 from channels_engine import agreements, relay
 from channels_engine.agreements import Agreement, AgreementPhase
 from channels_engine.core.errors import ProtocolError, RemoteProtocolError
-from channels_engine.core.messages import OpenRequest
+from channels_engine.core.messages import EscBody, OpenRequest
 from channels_engine.core.typed_data import struct_hash
 from channels_engine.core.types import Domain, Side
 from channels_engine.frames import Entry
@@ -18,11 +19,12 @@ from channels_engine.store import conversations, repository
 from channels_engine.store.repository import Known, MessageKey
 from channels_engine.submissions import Accepted, Due, Fact, Outcome, Refused, Said, Submission
 
+_ESC_BODIES = get_args(EscBody)
 logger = logging.getLogger(__name__)
 
 
 def _is_conversation(submission: Submission) -> bool:
-    return isinstance(submission, Said) and submission.message.type.startswith("esc.")
+    return isinstance(submission, Said) and isinstance(submission.message.body, _ESC_BODIES)
 
 
 class Batch:

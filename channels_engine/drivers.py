@@ -166,7 +166,7 @@ class Floor:
         self, step: Step, items: Sequence[Item], indices: Sequence[int], results: dict[int, Outcome]
     ) -> None:
         """One step of up to a chunk of items, in one commit."""
-        hostings = self.runtime.hostings({_channel(items[index]) for index in indices})
+        hostings = self.runtime.peek({_channel(items[index]) for index in indices})
         said: dict[int, Said] = {}
         for index in indices:
             try:

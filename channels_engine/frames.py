@@ -15,6 +15,7 @@ MAX_FRAME_BYTES = 65_536
 WINDOW = 256
 PROTOCOL = 1
 MACHINE_ONLY = frozenset({str(body.__struct_config__.tag) for body in (UpdateFallback, DisputeAnswer)})
+_TYPES = {body: name for name, body in BODY_BY_TYPE.items()}
 SENDER_NAMES = (*SIDE_NAMES, "ledger", "clock")
 
 MessageId: TypeAlias = Annotated[str, Meta(pattern=r"^[A-Za-z0-9._:-]{1,64}\Z")]
@@ -79,13 +80,9 @@ class Message(msgspec.Struct, frozen=True):
 
     id: str
     channel: bytes
+    type: str
     body: Body
     text: str
-
-    @property
-    def type(self) -> str:
-        """The envelope's type."""
-        return type_of(self.body)
 
 
 class Entry(msgspec.Struct, frozen=True):
@@ -102,7 +99,7 @@ class Entry(msgspec.Struct, frozen=True):
 
 def type_of(body: Body) -> str:
     """The envelope's type for a body."""
-    return str(body.__struct_config__.tag)
+    return _TYPES[type(body)]
 
 
 def decode_frame(text: str | bytes) -> ClientFrame:
@@ -159,14 +156,15 @@ def decode_message(frame: Send) -> Message:
     try:
         channel = parse_hex(frame.channel, 32, "channel")
         mirror = form.parse(frame.body)
-        return Message(frame.id, channel, form.to_core(mirror), msgspec.json.encode(mirror).decode())
+        text = msgspec.json.encode(mirror).decode()
+        return Message(frame.id, channel, frame.type, form.to_core(mirror), text)
     except (msgspec.DecodeError, ShapeError, UnicodeError, RecursionError) as error:
         raise FrameError("malformed", f"Not a {frame.type}: {error}", frame.id) from error
 
 
 def message_of(message_id: str, channel: bytes, body: Body) -> Message:
     """A message out of a body made in this process."""
-    return Message(message_id, channel, body, json_form(type(body)).encode(body).decode())
+    return Message(message_id, channel, type_of(body), body, body_text(body))
 
 
 def body_text(body: Body) -> str:

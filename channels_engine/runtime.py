@@ -93,7 +93,17 @@ class Runtime:
 
     def hostings(self, channels: Iterable[bytes]) -> dict[bytes, Hosting]:
         """Several channels as they are now."""
-        return repository.load_hostings(channels, self.cache, lock=False)
+        channels = list(channels)
+        return repository.load_hostings(channels, self.cache, lock=False) if channels else {}
+
+    def peek(self, channels: Iterable[bytes]) -> dict[bytes, Hosting]:
+        """Several channels as this process saw them last: no query where it has seen them.
+
+        Good for drafting: what follows from a stale view is refused, and refreshes the view.
+        """
+        seen = {channel: self.cache.get(channel) for channel in channels}
+        found = {channel: hosting for channel, hosting in seen.items() if hosting is not None}
+        return found | self.hostings([channel for channel, hosting in seen.items() if hosting is None])
 
     def agreements(self, ids: Iterable[bytes]) -> dict[bytes, Agreement]:
         """Several conversations as they are now."""

@@ -7,7 +7,6 @@ from typing import NamedTuple
 from django.db import connection
 
 from channels_engine.codec import parse_hex, to_hex
-from channels_engine.core.state import Endpoint
 from channels_engine.frames import Entry
 from channels_engine.relay import Change, Hosting
 from channels_engine.store import bulk, rows
@@ -28,50 +27,60 @@ class Known(NamedTuple):
 
 
 class Cache:
-    """Decoded endpoints of this process, valid while the row's `seq` is theirs: every change counts it up."""
+    """Decoded channels of this process, valid while the rows' `seq` is theirs: every change counts it up."""
 
     def __init__(self, limit: int = 50_000) -> None:
         self._limit = limit
-        self._held: dict[tuple[str, int], tuple[int, Endpoint]] = {}
+        self._held: dict[bytes, Hosting] = {}
 
-    def endpoint(self, channel: str, side: int, seq: int, blob: bytes | memoryview) -> Endpoint:
-        """The endpoint of a row, decoded where it isn't known yet."""
-        held = self._held.get((channel, side))
-        if held is not None and held[0] == seq:
-            return held[1]
-        return unpack_endpoint(bytes(blob))
+    def get(self, channel: bytes) -> Hosting | None:
+        """A channel as this process saw it last; maybe stale."""
+        return self._held.get(channel)
 
     def keep(self, hostings: Iterable[Hosting]) -> None:
-        """Remember what was committed."""
+        """Remember what was read or committed."""
         if len(self._held) > self._limit:
             self._held.clear()
-        for hosting in hostings:
-            for side, endpoint in enumerate(hosting.endpoints):
-                if endpoint is not None:
-                    self._held[to_hex(hosting.channel), side] = (hosting.seq, endpoint)
+        self._held.update((hosting.channel, hosting) for hosting in hostings)
 
 
 def load_hostings(channels: Iterable[bytes], cache: Cache, *, lock: bool) -> dict[bytes, Hosting]:
     """The hosted channels among these; with `lock`, ours until the transaction ends."""
-    names = [to_hex(channel) for channel in set(channels)]
-    found = _read_hostings(names, cache, lock=lock)
-    missing = [name for name in names if parse_hex(name, 32) not in found]
+    names = {to_hex(channel): channel for channel in set(channels)}
+    found = _current(names, cache, lock=lock)
+    missing = [name for name, channel in names.items() if channel not in found]
     if lock and missing and bulk.is_postgres():
         bulk.lock_names(missing)  # somebody else may be creating them
-        found |= _read_hostings(missing, cache, lock=True)
+        found |= _current({name: names[name] for name in missing}, cache, lock=True)
     return found
 
 
-def _read_hostings(names: Sequence[str], cache: Cache, *, lock: bool) -> dict[bytes, Hosting]:
+def _current(names: Mapping[str, bytes], cache: Cache, *, lock: bool) -> dict[bytes, Hosting]:
+    """From memory where that is of the row's age, else from the rows."""
     found: dict[bytes, Hosting] = {}
-    for channel, side, owner, peer, scid, seq, staged_seq, blob in bulk.select_in(
-        _COLUMNS,
+    stale: set[str] = set()
+    for name, seq in bulk.select_in("channel, seq", "engine_endpoint", "channel", names, lock=lock):
+        held = cache.get(names[name])
+        if held is not None and held.seq == seq:
+            found[held.channel] = held
+        else:
+            stale.add(name)
+    if stale:
+        found |= _read_hostings(stale)
+        cache.keep(found[names[name]] for name in stale)
+    return found
+
+
+def _read_hostings(names: Iterable[str]) -> dict[bytes, Hosting]:
+    found: dict[bytes, Hosting] = {}
+    for side, owner, peer, scid, seq, staged_seq, blob in bulk.select_in(
+        "side, owner, peer, scid, seq, staged_seq, blob",
         "engine_endpoint",
         "channel",
         names,
-        lock=lock,
+        lock=False,
     ):
-        endpoint = cache.endpoint(channel, side, seq, blob)
+        endpoint = unpack_endpoint(bytes(blob))
         key = endpoint.channel
         other = found[key].endpoints[1 - side] if key in found else None
         found[key] = Hosting(

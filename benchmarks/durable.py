@@ -1,0 +1,128 @@
+"""Co-signed updates a second, stored by the runtime, against coincurve alone.
+
+An update is what costs two signatures: the acceptor signs the next state that follows from a standing offer,
+the offeror countersigns it. Timed is all of it: drafting and signing on both sides, verifying both signatures,
+both machines' rules, the log, both endpoints, the co-signed state, the trade, the outbox, and the commits,
+durable on disk. The offers stand before (their signature would be a third).
+
+    python benchmarks/durable.py [--channels 1000] [--rounds 5]
+"""
+
+import argparse
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import dj_database_url
+import django
+from coincurve import PrivateKey
+from django.conf import settings
+from django.core.management import call_command
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path[:0] = [str(ROOT), str(ROOT / "benchmarks"), str(ROOT / "tests" / "engine")]
+GOAL = 0.40
+COMMAND = "python benchmarks/durable.py"
+
+
+def configure(url: str) -> None:
+    """Django with the engine alone, as durable as in production."""
+    database: dict[str, Any] = dict(dj_database_url.parse(url))
+    if database["ENGINE"].endswith("sqlite3"):
+        pragmas = "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON;"
+        database["OPTIONS"] = {"init_command": pragmas, "transaction_mode": "IMMEDIATE", "timeout": 30}
+    settings.configure(INSTALLED_APPS=["channels_engine.store"], DATABASES={"default": database}, USE_TZ=True)
+    django.setup()
+    call_command("migrate", verbosity=0)
+
+
+def ceiling(seconds: float = 0.5) -> float:
+    """Updates a second if they were nothing but two signatures and two verifications (known keys, DER at hand)."""
+    keys = [PrivateKey(bytes([number]) * 32) for number in (1, 2)]
+    message = bytes(range(32))
+    ready = [(key.public_key, key.sign(message, hasher=None)) for key in keys]
+    count, started = 0, time.perf_counter()
+    while (elapsed := time.perf_counter() - started) < seconds:
+        for key in keys:
+            key.sign_recoverable(message, hasher=None)
+        for public_key, signature in ready:
+            public_key.verify(signature, message, hasher=None)
+        count += 1
+    return count / elapsed
+
+
+def measure(url: str, channels: int, rounds: int) -> None:
+    """Print `updates ceiling trades` a second; the medians of the rounds."""
+    configure(url)
+    from engine_parties import DOMAIN, SettableClock, World  # noqa: PLC0415  after the settings
+
+    from channels_engine.runtime import Runtime  # noqa: PLC0415  after the settings
+    from channels_engine.submissions import Accepted  # noqa: PLC0415  after the settings
+
+    world = World(Runtime(domain=DOMAIN, clock=SettableClock()))
+    pairs = [world.pair(funding=10**12) for _ in range(channels)]
+    world.open(*pairs)
+    floor, updates, trades, ceilings = world.floor, [], [], []
+    for number in range(rounds):
+        deals = [world.deal(pair, f"{number}") for pair in pairs]
+        ceilings.append(ceiling())
+        started = time.perf_counter()
+        floor._run(deals, (floor._offer,))  # noqa: SLF001  the steps of trade_many, timed apart
+        offered = time.perf_counter()
+        done = floor._run(deals, (floor._accept, floor._confirm_trade))  # noqa: SLF001  as above
+        ended = time.perf_counter()
+        if not all(isinstance(outcome, Accepted) for outcome in done):
+            raise SystemExit(f"a trade was refused: {done[0]}")
+        updates.append(channels / (ended - offered))
+        trades.append(channels / (ended - started))
+    print(*(f"{statistics.median(rates):.1f}" for rates in (updates, ceilings, trades)))
+
+
+def run(name: str, url: str, arguments: argparse.Namespace) -> None:
+    """Measure one database in a process of its own and record its row."""
+    from results import record  # noqa: PLC0415  stands beside this file
+
+    counts = ["--channels", str(arguments.channels), "--rounds", str(arguments.rounds)]
+    command = [sys.executable, __file__, "--url", url, *counts]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603  fixed argv, no shell
+    if done.returncode:
+        raise SystemExit(done.stderr)
+    updates, reference, trades = (float(word) for word in done.stdout.split())
+    record(
+        name,
+        ours=updates,
+        reference=reference,
+        ratio=updates / reference,
+        goal=GOAL,
+        unit="updates/s",
+        better="higher",
+        command=COMMAND,
+    )
+    print(f"{'':<32} whole trades, with their offers: {trades:.0f}/s")
+
+
+def main() -> None:
+    """Both databases, or the one whose URL is given."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--channels", type=int, default=1000)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--url")
+    arguments = parser.parse_args()
+    if arguments.url:
+        measure(arguments.url, arguments.channels, arguments.rounds)
+        return
+    from tests.services import create_database, postgres_server  # noqa: PLC0415  only here
+
+    with tempfile.TemporaryDirectory(dir=os.environ.get("BENCHMARK_DIR")) as folder:
+        run("durable_update_sqlite", f"sqlite:///{folder}/db.sqlite3", arguments)
+    with postgres_server() as server:
+        run("durable_update_postgres", create_database(server, "durable"), arguments)
+
+
+if __name__ == "__main__":
+    main()
