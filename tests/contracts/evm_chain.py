@@ -30,8 +30,9 @@ class RefusedError(Exception):
 class Chain:
     """One chain, and accounts that pay for gas."""
 
-    def __init__(self) -> None:
-        genesis = PyEVMBackend.generate_genesis_params({"gas_limit": 30_000_000})
+    def __init__(self, timestamp: int | None = None) -> None:
+        overrides = {"gas_limit": 30_000_000} | ({} if timestamp is None else {"timestamp": timestamp})
+        genesis = PyEVMBackend.generate_genesis_params(overrides)
         self.tester = EthereumTester(PyEVMBackend(genesis_parameters=genesis))
         self.w3 = Web3(EthereumTesterProvider(self.tester))
         self.payer = self.w3.eth.accounts[0]
