@@ -1,6 +1,7 @@
 """The site's ASGI application: HTTP by Django, websockets by the channel engine."""
 
 import os
+import sys
 
 from channels.auth import AuthMiddlewareStack
 from channels.routing import ProtocolTypeRouter, URLRouter
@@ -12,6 +13,10 @@ http = get_asgi_application()
 
 from channels_engine.routing import websocket_urlpatterns as channel_urls  # noqa: E402  models load after the apps
 from marketplace.trading.routing import websocket_urlpatterns as live_urls  # noqa: E402  as above
+
+# py_ecc, which web3 loads, raises the limit to 100,000: deeply nested input would then overflow the C stack
+# and crash the process instead of raising RecursionError.
+sys.setrecursionlimit(5_000)
 
 application = ProtocolTypeRouter(
     {

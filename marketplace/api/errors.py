@@ -89,9 +89,14 @@ def answer(
         "type": "about:blank",
         "title": TITLES.get(status_code, "Error"),
         "status": status_code,
-        "detail": detail,
+        "detail": _encodable(detail),
         "code": code,
-        "errors": fields,
+        "errors": {_encodable(name): [_encodable(text) for text in texts] for name, texts in fields.items()},
     }
     kept = {name: value for name, value in (headers or {}).items() if name != "Content-Type"}
     return Response(content, status=status_code, headers=kept, content_type=PROBLEM)
+
+
+def _encodable(text: str) -> str:
+    """Messages quote what was sent, and a lone surrogate in it could not be sent back."""
+    return text.encode(errors="replace").decode()

@@ -1,6 +1,7 @@
 """JSON bodies within bounds."""
 
 import json
+import re
 from collections.abc import Mapping
 from typing import IO, Any
 
@@ -9,6 +10,22 @@ from rest_framework.exceptions import ParseError
 from rest_framework.parsers import BaseParser, MultiPartParser
 
 from marketplace.api.errors import TooLarge
+
+MAX_DEPTH = 16
+_STRING = re.compile(rb'"(?:[^"\\\\]|\\\\.)*"', re.DOTALL)
+_BRACKET = re.compile(rb"[\[\]{}]")
+
+
+def _refuse_depth(raw: bytes) -> None:
+    """Stop nesting before the decoder sees it: it recurses on the C stack.
+
+    A library (py_ecc) raises Python's recursion limit to 100,000, from which on deep input crashes the process.
+    """
+    depth = 0
+    for bracket in _BRACKET.finditer(_STRING.sub(b"", raw)):
+        depth += 1 if bracket[0] in b"[{" else -1
+        if depth > MAX_DEPTH:
+            raise ValueError("too deep")
 
 
 def _refuse_constant(name: str) -> Any:
@@ -38,8 +55,9 @@ class BoundedJSONParser(BaseParser):
         if len(raw) > limit:
             raise TooLarge
         try:
+            _refuse_depth(raw)
             content = json.loads(raw.decode(), parse_constant=_refuse_constant)
-        except (ValueError, RecursionError) as error:
+        except ValueError as error:
             raise ParseError("The body is no readable JSON.") from error
         if not isinstance(content, dict):
             raise ParseError("The body must be a JSON object.")

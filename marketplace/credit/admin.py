@@ -6,6 +6,7 @@ from typing import Any, ClassVar
 from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
+from django.utils.timesince import timesince
 from django.utils.translation import gettext_lazy as _
 from unfold.decorators import display
 
@@ -42,10 +43,11 @@ class ApplicationAdmin(ScopedAdmin):
     """The queue, and the review page behind each row."""
 
     scope = staticmethod(selectors.reviewable_applications)
-    list_display = ("applicant", "merchant", "state_label", "requested", "score", "proposed", "submitted_at")
+    list_display = ("applicant", "merchant", "state_label", "requested", "score", "proposed", "waiting")
     list_filter = ("state", "merchant")
     search_fields = ("user__participant__display_name", "id")
     ordering = ("submitted_at",)
+    list_fullwidth = True
 
     def get_list_filter(self, request: HttpRequest) -> tuple[str, ...]:
         """The merchant's filter only where there are several: its choices would name the others."""
@@ -72,6 +74,15 @@ class ApplicationAdmin(ScopedAdmin):
     def proposed(self, application: CreditApplication) -> str:
         """In units."""
         return f"{shown(application.proposed_limit)} / {shown(application.proposed_collateral)}"
+
+    @admin.display(description=_("Submitted"), ordering="submitted_at")
+    def waiting(self, application: CreditApplication) -> str:
+        """How long ago."""
+        return (
+            _("%(age)s ago") % {"age": timesince(application.submitted_at, depth=1)}
+            if application.submitted_at
+            else "–"
+        )
 
     def change_view(
         self,

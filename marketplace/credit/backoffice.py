@@ -4,6 +4,7 @@ from typing import Any
 
 from django.db.models import QuerySet
 from django.http import HttpRequest
+from django.utils.translation import gettext_lazy as _
 from unfold.admin import ModelAdmin
 
 from marketplace.accounts.backoffice import user_of
@@ -29,6 +30,7 @@ def dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
     user = user_of(request)
     waiting = reviewable_applications(user).filter(state__in=CreditApplication.REVIEWABLE_STATES)
     agreements = list(merchant_agreements(user).filter(state="active"))
+    context["title"] = _("Overview")
     context["waiting"] = waiting.count()
     context["oldest"] = waiting.order_by("submitted_at").first()
     context["active_agreements"] = len(agreements)

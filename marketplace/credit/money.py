@@ -16,6 +16,11 @@ def shown(micro_units: int | None) -> str:
     return f"{sign}{units:,}.{decimals}"
 
 
+def plain(micro_units: int) -> str:
+    """The same without separators of thousands, as a form takes it."""
+    return shown(micro_units).replace(",", "")
+
+
 def micro_units(units: Decimal) -> int:
     """Micro-units of an amount in units.
 

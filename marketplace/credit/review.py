@@ -18,7 +18,7 @@ from marketplace.accounts.fields import prefetch_keys
 from marketplace.accounts.selectors import opened_documents, participant_of, wallet_of
 from marketplace.credit import services
 from marketplace.credit.models import CheckResult, CreditApplication
-from marketplace.credit.money import PLACES, UNIT, micro_units
+from marketplace.credit.money import PLACES, micro_units, plain
 from marketplace.credit.selectors import merchant_audit, shade_of
 
 State = CreditApplication.State
@@ -133,8 +133,8 @@ def _done(request: HttpRequest, application: CreditApplication, decision: str, f
 
 def _forms(application: CreditApplication, bound: dict[str, forms.Form]) -> dict[str, forms.Form]:
     initial = {
-        "limit": (application.proposed_limit or 0) / UNIT,
-        "collateral": (application.proposed_collateral or 0) / UNIT,
+        "limit": plain(application.proposed_limit or 0),
+        "collateral": plain(application.proposed_collateral or 0),
     }
     fresh = {name: form(prefix=name, initial=initial) for name, form in FORMS.items()}
     return {**fresh, **bound}
