@@ -20,7 +20,7 @@ check: .make/dev .make/node  ## lint, types, import rules, contract format
 	.venv/bin/lint-imports
 ifdef NODE
 	npm run --silent --prefix marketplace/web check
-	npm run --silent --prefix contracts format:check
+	npm run --silent --prefix contracts fmt:check
 else
 	@echo "Node is not installed: tsc and forge fmt are left out"
 endif
@@ -29,7 +29,7 @@ bench: .make/dev .make/node  ## measure; one area with ONLY=gas|core|durable|web
 	@$(PY) -m benchmarks $(ONLY)
 
 contracts: .make/node  ## recompile the contracts and rewrite their artifacts
-	npm run --silent --prefix contracts build
+	npm run --silent --prefix contracts artifacts
 
 format: .make/dev
 	$(PY) -m ruff format .
@@ -61,7 +61,7 @@ clean:
 .make/node: contracts/package-lock.json marketplace/web/package-lock.json | .make/venv
 ifdef NODE
 	@echo "Installing the contract compiler and the checks of the scripts (once)..."
-	@npm ci --silent --no-audit --no-fund --prefix contracts
-	@npm ci --silent --no-audit --no-fund --prefix marketplace/web
+	@cd contracts && npm ci --silent --no-audit --no-fund
+	@cd marketplace/web && npm ci --silent --no-audit --no-fund
 endif
 	@touch $@
