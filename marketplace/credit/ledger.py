@@ -19,9 +19,10 @@ from contracts.bindings import MerchantContract, MerchantFactory, Stablecoin
 from contracts.calls import Call, Receipt
 from contracts.connection import LedgerClient, LedgerError, LedgerRejectedError
 from contracts.devnode.accounts import dev_key
-from contracts.encoding import PermitProof
+from contracts.encoding import PermitProof, artifact
 from contracts.gateway import Sender
 from contracts.records import Treasury
+from contracts.reverts import ErrorCatalogue
 from marketplace.accounts.errors import AwayError, ConflictError, RefusedError
 from marketplace.accounts.hexadecimal import to_hex
 from marketplace.accounts.services import record
@@ -34,12 +35,20 @@ LEASE_SECONDS = 90.0
 WAIT_SECONDS = 30.0
 PERMIT_LIFE = 3600
 TEST_MONEY_AMOUNT = 1_000_000_000
+CONTRACTS = ("TestStablecoin", "MerchantFactory", "MerchantContract", "EntityContracts")
+REFUSALS = {
+    "ERC20InsufficientBalance": "The wallet holds too little stablecoin for this.",
+    "ERC20InsufficientAllowance": "The permit does not cover the amount: sign again.",
+    "ERC2612ExpiredSignature": "The permit has run out: sign again.",
+    "ERC2612InvalidSigner": "The permit is signed by another key than the wallet's.",
+    "AgreementExpired": "The agreement has run out: ask the merchant for a new one.",
+}
 DOMAIN_FIELDS = ("string name", "string version", "uint256 chainId", "address verifyingContract")
 
 
 @lru_cache(maxsize=4)
 def _client(url: str) -> LedgerClient:
-    return LedgerClient(url)
+    return LedgerClient(url, errors=ErrorCatalogue(artifact(name)["abi"] for name in CONTRACTS))
 
 
 def client() -> LedgerClient:
@@ -104,7 +113,8 @@ def relay(call: Call) -> Receipt:
             sender = Sender(client(), _relayer_key())
             return sender.wait(sender.send(call), timeout=WAIT_SECONDS)
     except LedgerRejectedError as error:
-        raise ConflictError("ledger_refused", f"The ledger refused: {error}") from error
+        reason = REFUSALS.get(error.revert.name if error.revert else "", f"The ledger refused: {error}")
+        raise ConflictError("ledger_refused", reason) from error
     except LedgerError as error:
         raise AwayError("ledger_away", f"The ledger can't be reached: {error}") from error
 
