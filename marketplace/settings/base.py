@@ -43,7 +43,6 @@ INSTALLED_APPS = [
     "marketplace.accounts",
     "marketplace.credit",
     "marketplace.trading",
-    "marketplace.billing",
     "marketplace.api",
     "marketplace.web",
 ]

@@ -109,7 +109,8 @@ class _Bars:
     """One progress bar a stage, on standard error."""
 
     def __init__(self) -> None:
-        self._label, self._bar = "", None
+        self._label = ""
+        self._bar: tqdm[Any] | None = None
 
     def __enter__(self) -> Self:
         return self
@@ -120,7 +121,7 @@ class _Bars:
 
     def show(self, label: str, done: int, total: int) -> None:
         """Progress of a replay."""
-        if label != self._label:
+        if self._bar is None or label != self._label:
             self.__exit__()
             self._label, self._bar = label, tqdm(total=total, desc=label, file=sys.stderr, unit="")
         self._bar.update(done - self._bar.n)

@@ -1,1 +1,0 @@
-"""Metered settlement, invoices and statements."""
