@@ -3,6 +3,7 @@
 import contextlib
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -40,14 +41,16 @@ def wait_for_port(port: int, process: "subprocess.Popen[bytes]") -> None:
 
 
 @contextlib.contextmanager
-def running(command: list[str], port: int, **options: object) -> Iterator["subprocess.Popen[bytes]"]:
-    """A server process that serves `port`; ended with the block."""
+def running(
+    command: list[str], port: int, *, stop: int = signal.SIGTERM, **options: object
+) -> Iterator["subprocess.Popen[bytes]"]:
+    """A server process that serves `port`; ended with the block by the signal `stop`."""
     process = subprocess.Popen(command, **options)  # type: ignore[call-overload]  # options are Popen's own
     try:
         wait_for_port(port, process)
         yield process
     finally:
-        process.terminate()
+        process.send_signal(stop)
         try:
             process.wait(10)
         except subprocess.TimeoutExpired:
@@ -94,7 +97,10 @@ def postgres_server() -> Iterator[str]:
             str(home),
         ]
         durable = ["-c", "listen_addresses=127.0.0.1", "-c", "synchronous_commit=on", "-c", "fsync=on"]
-        with (home / "log").open("wb") as log, running([*serve, *durable], port, stderr=log, cwd=home):
+        with (
+            (home / "log").open("wb") as log,
+            running([*serve, *durable], port, stop=signal.SIGINT, stderr=log, cwd=home),
+        ):
             url = f"postgresql://wattnote@127.0.0.1:{port}"
             _wait_until_accepting(url)
             yield url

@@ -1,7 +1,6 @@
 """Channels on a real ledger (the embedded node): opened, closed, disputed with a stale state and answered."""
 
 import itertools
-from collections.abc import Iterator
 
 import pytest
 from engine_parties import METER, Pair, SettableClock, World
@@ -103,8 +102,8 @@ class Operations:
 
 
 @pytest.fixture(scope="module")
-def chain(devnode: RunningNode) -> Iterator[Chain]:
-    yield Chain(devnode.url)
+def chain(devnode: RunningNode) -> Chain:
+    return Chain(devnode.url)
 
 
 @pytest.fixture
