@@ -30,6 +30,7 @@ from marketplace.credit.issuing import domain_of, raw, terms_of
 from marketplace.credit.keystores import merchant_signer
 from marketplace.credit.models import Agreement, Lease, Ledger, Merchant
 
+DEV_CHAIN_ID = 31337
 RELAYER_ACCOUNT = 9
 LEASE_SECONDS = 90.0
 WAIT_SECONDS = 30.0
@@ -57,7 +58,11 @@ def client() -> LedgerClient:
 
 
 def _relayer_key() -> bytes:
-    return raw(settings.RELAYER_KEY) if settings.RELAYER_KEY else dev_key(RELAYER_ACCOUNT)
+    if settings.RELAYER_KEY:
+        return raw(settings.RELAYER_KEY)
+    if settings.LEDGER_CHAIN_ID != DEV_CHAIN_ID:
+        raise AwayError("no_relayer", "RELAYER_KEY is not set: transactions can't be relayed on this chain.")
+    return dev_key(RELAYER_ACCOUNT)
 
 
 def the_ledger() -> Ledger:

@@ -143,7 +143,8 @@ def _from_event(event: LedgerEvent, energy: tuple[int, int]) -> Balance:
         version,
         balance_a,
         balance_b,
-        *energy,
+        int(said.get("energy_to_a", energy[0])),
+        int(said.get("energy_to_b", energy[1])),
         transaction=event.transaction_hash,
         block=event.block_number,
     )

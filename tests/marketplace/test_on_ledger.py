@@ -178,3 +178,9 @@ def test_a_lease_of_a_dead_process_runs_out(monkeypatch: pytest.MonkeyPatch) -> 
 def test_a_refusal_names_the_contracts_error(person: Person, agreement: Agreement) -> None:
     with pytest.raises(ConflictError, match="NotMerchant"):
         ledger.relay(MerchantContract(raw(agreement.msc)).withdraw_treasury(b"\x01" * 20, 1))
+
+
+def test_another_chain_needs_a_relayer_of_its_own(settings: Settings) -> None:
+    settings.LEDGER_CHAIN_ID = 100
+    with pytest.raises(AwayError, match="RELAYER_KEY"):
+        ledger.deploy_ledger(metering=bytes(20))

@@ -9,6 +9,7 @@ import pytest
 from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver
 from people import Person, Shop, at_desk
+from pytest_django import DjangoAssertNumQueries
 
 from channels_engine.core import types
 from channels_engine.core.messages import DepositFunding
@@ -33,7 +34,7 @@ class Belongings:
     secrets: tuple[str, ...]
 
 
-def _channel(owner: str, peer: str) -> str:
+def _channel(owner: str, peer: str, index: int = 0) -> str:
     domain = types.Domain(31337, b"\x01" * 20)
     terms = types.EntityContract(b"\x02" * 20, b"\x03" * 20, b"\x04" * 20, 60, 5, 0, b"\x05" * 32)
     opening = types.ChannelOpen(
@@ -87,7 +88,7 @@ def _channel(owner: str, peer: str) -> str:
         block_number=4,
         block_hash="0x",
         transaction_hash="0x" + "dd" * 32,
-        log_index=0,
+        log_index=index,
         arguments={"funding_a": 10},
     )
     return name
@@ -250,12 +251,33 @@ def test_the_ledgers_word_counts_once_it_has_closed_a_channel(victim: Person, be
         block_hash="0x",
         transaction_hash="0x" + "cc" * 32,
         log_index=0,
-        arguments={"version": 4, "balance_a": 12, "balance_b": 18},
+        arguments={
+            "version": "4",
+            "balance_a": "12",
+            "balance_b": "18",
+            "energy_to_a": "501",
+            "energy_to_b": "0",
+        },
     )
     shown = victim.client.get(f"/api/v1/channels/{channel}/").json()
     balance = shown["provenance"]["balance"]
     assert (shown["balance_mine"], balance["source"], balance["block"]) == ("12", "ledger", 9)
-    assert balance["transaction"] == "0x" + "cc" * 32
+    assert (balance["transaction"], shown["energy_to_me"]) == ("0x" + "cc" * 32, 501)
+
+
+@pytest.mark.parametrize("path", ["channels/", "trades/"])
+def test_channels_and_trades_cost_the_same_number_of_queries(
+    path: str,
+    person: Person,
+    django_assert_max_num_queries: DjangoAssertNumQueries,
+) -> None:
+    counts = []
+    for number in range(1, 9):
+        _channel(person.user.owner, f"h-{number}", number)
+        with django_assert_max_num_queries(20) as captured:
+            assert person.client.get(f"/api/v1/{path}").json()["count"] == number
+        counts.append(len(captured))
+    assert len(set(counts)) == 1
 
 
 def test_a_reviewer_loses_sight_with_the_role(victim: Person, belongings: Belongings) -> None:
