@@ -39,30 +39,25 @@ def adopt_unknown(endpoint: Endpoint, current: CoSigned, now: int) -> Step:
 
 def _with_current(endpoint: Endpoint, current: CoSigned) -> Step:
     """Replace `current`; what was staged or dropped is over, or stays behind as our unanswered signature."""
-    version = current.state.version
-    ours = [item for item in (endpoint.staged, endpoint.dropped) if _outlives(endpoint, item, version)]
-    phase = Phase.DISPUTED if endpoint.phase is Phase.DISPUTED else Phase.OPEN
+    version, staged = current.state.version, endpoint.staged
+    mine = staged is not None and staged.proposer is endpoint.me
+    left = staged if mine else endpoint.dropped
     after = replace(
         endpoint,
-        phase=phase,
+        phase=Phase.DISPUTED if endpoint.phase is Phase.DISPUTED else Phase.OPEN,
         current=current,
         highest_version=max(endpoint.highest_version, version),
         offers=(),
         staged=None,
-        dropped=ours[0] if ours else None,
-        refused=tuple(item for item in endpoint.refused if item.state.version > version),
+        dropped=left if left is not None and left.state.version > version else None,
+        refused=endpoint.refused and tuple(item for item in endpoint.refused if item.state.version > version),
         farewell=current.state if current.state.is_final else endpoint.farewell,
         dispute_due=None,
         consent=b"",
     )
-    staged = endpoint.staged
-    if staged is None or staged.proposer is endpoint.me or staged.state.version <= version:
+    if staged is None or mine or staged.state.version <= version:
         return after, ()
     return after, (fx.SendMessage(UpdateAbort(staged.state.version, "stale_base")),)
-
-
-def _outlives(endpoint: Endpoint, item: Staged | None, version: int) -> bool:
-    return item is not None and item.proposer is endpoint.me and item.state.version > version
 
 
 def _told(proposal: Staged) -> fx.Effect:

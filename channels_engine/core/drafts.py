@@ -4,6 +4,7 @@ The proposer's client signs a draft; both machines draft it again and refuse any
 """
 
 from collections.abc import Sequence
+from functools import lru_cache
 
 from msgspec.structs import replace
 
@@ -11,7 +12,7 @@ from channels_engine.core import merkle
 from channels_engine.core.amounts import amount_of, refund_of
 from channels_engine.core.errors import Violation
 from channels_engine.core.rules import balance_of, current_of, seller_of
-from channels_engine.core.state import Endpoint, LiveOffer, Purpose, Staged, Trade
+from channels_engine.core.state import Endpoint, LiveOffer, Purpose, Staged, Trade, TradesTree
 from channels_engine.core.typed_data import struct_hash
 from channels_engine.core.types import ChannelState, Delivery, Side
 
@@ -36,21 +37,7 @@ def draft_trade(endpoint: Endpoint, live: LiveOffer, proposer: Side, version: in
     _require_history(endpoint)
     if len(endpoint.open_trades) >= endpoint.policy.max_open_trades:
         raise Violation("too_many_trades", "Settle delivered trades before trading on.")
-    trade, now = trade_of(live), current_of(endpoint).state
-    tree = merkle.append(endpoint.tree, merkle.leaf_of(trade.id, trade.seller))
-    to_a = trade.amount if trade.seller is Side.A else -trade.amount
-    bought_a, bought_b = (0, trade.quantity_wh) if trade.seller is Side.A else (trade.quantity_wh, 0)
-    state = ChannelState(
-        endpoint.channel,
-        version,
-        now.version,
-        now.balance_a + to_a,
-        now.balance_b - to_a,
-        now.energy_to_a + bought_a,
-        now.energy_to_b + bought_b,
-        merkle.root_of(tree),
-        is_final=False,
-    )
+    trade, tree, state = _traded(current_of(endpoint).state, endpoint.tree, live, version)
     return Staged(
         Purpose.TRADE,
         state,
@@ -62,6 +49,32 @@ def draft_trade(endpoint: Endpoint, live: LiveOffer, proposer: Side, version: in
         tree=tree,
         offer=live,
     )
+
+
+@lru_cache(maxsize=1024)
+def _traded(
+    now: ChannelState,
+    before: TradesTree,
+    live: LiveOffer,
+    version: int,
+) -> tuple[Trade, TradesTree, ChannelState]:
+    """What one trade makes of a state: asked by the client, its machine and the peer's, computed once."""
+    trade = trade_of(live)
+    tree = merkle.append(before, merkle.leaf_of(trade.id, trade.seller))
+    to_a = trade.amount if trade.seller is Side.A else -trade.amount
+    bought_a, bought_b = (0, trade.quantity_wh) if trade.seller is Side.A else (trade.quantity_wh, 0)
+    state = ChannelState(
+        now.channel,
+        version,
+        now.version,
+        now.balance_a + to_a,
+        now.balance_b - to_a,
+        now.energy_to_a + bought_a,
+        now.energy_to_b + bought_b,
+        merkle.root_of(tree),
+        is_final=False,
+    )
+    return trade, tree, state
 
 
 def draft_settlement(

@@ -12,13 +12,13 @@ from channels_engine.core.state import CoSigned, Purpose, Trade
 from channels_engine.core.types import ChannelOpen, EntityContract
 
 
-class SendMessage(msgspec.Struct, frozen=True):
+class SendMessage(msgspec.Struct, frozen=True, gc=False):
     """Bring this body to the peer."""
 
     body: ChannelBody
 
 
-class LedgerOpenChannel(msgspec.Struct, frozen=True):
+class LedgerOpenChannel(msgspec.Struct, frozen=True, gc=False):
     """Open and fund the channel, both sides in one transaction."""
 
     terms: EntityContract
@@ -27,13 +27,13 @@ class LedgerOpenChannel(msgspec.Struct, frozen=True):
     fundings: tuple[Funding, Funding]
 
 
-class LedgerFinalise(msgspec.Struct, frozen=True):
+class LedgerFinalise(msgspec.Struct, frozen=True, gc=False):
     """Close cooperatively with the final co-signed state."""
 
     final: CoSigned
 
 
-class LedgerDispute(msgspec.Struct, frozen=True):
+class LedgerDispute(msgspec.Struct, frozen=True, gc=False):
     """Start the dispute timer with our newest co-signed state (version 0 is the opening).
 
     `consent` is our user's signature under `DisputeRequest`. It is empty after the channel's expiry, when
@@ -44,41 +44,41 @@ class LedgerDispute(msgspec.Struct, frozen=True):
     consent: bytes = b""
 
 
-class LedgerResolve(msgspec.Struct, frozen=True):
+class LedgerResolve(msgspec.Struct, frozen=True, gc=False):
     """Answer a stale state with a newer one; `deadline` tells one dispute from the next."""
 
     newest: CoSigned
     deadline: int = 0
 
 
-class LedgerFinaliseDisputed(msgspec.Struct, frozen=True):
+class LedgerFinaliseDisputed(msgspec.Struct, frozen=True, gc=False):
     """Pay out after the challenge period that ended at `deadline`."""
 
     channel: bytes
     deadline: int = 0
 
 
-class NotifyPhase(msgspec.Struct, frozen=True):
+class NotifyPhase(msgspec.Struct, frozen=True, gc=False):
     """The channel's phase changed, with a word on why."""
 
     reason: str
 
 
-class NotifyStaged(msgspec.Struct, frozen=True):
+class NotifyStaged(msgspec.Struct, frozen=True, gc=False):
     """The peer proposes a next state that awaits our signature."""
 
     purpose: Purpose
     version: int
 
 
-class NotifyTraded(msgspec.Struct, frozen=True):
+class NotifyTraded(msgspec.Struct, frozen=True, gc=False):
     """A trade is co-signed: money and energy moved."""
 
     trade: Trade
     version: int
 
 
-class NotifySettled(msgspec.Struct, frozen=True):
+class NotifySettled(msgspec.Struct, frozen=True, gc=False):
     """Metered settlement of these trades is co-signed; `refund` micro-units went from seller to buyer."""
 
     trades: tuple[bytes, ...]

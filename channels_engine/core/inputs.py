@@ -24,7 +24,7 @@ from channels_engine.core.types import (
 T = TypeVar("T")
 
 
-class Verified(msgspec.Struct, Generic[T], frozen=True):
+class Verified(msgspec.Struct, Generic[T], frozen=True, gc=False):
     """A value whose signature was checked; made by `core.signing` alone (habit 6 of docs/style)."""
 
     value: T
@@ -32,7 +32,7 @@ class Verified(msgspec.Struct, Generic[T], frozen=True):
     signer: bytes
 
 
-class _Opening(msgspec.Struct, frozen=True):
+class _Opening(msgspec.Struct, frozen=True, gc=False):
     domain: Domain
     terms: EntityContract
     me: Side
@@ -41,141 +41,141 @@ class _Opening(msgspec.Struct, frozen=True):
     policy: Policy = Policy()
 
 
-class ActionRequestOpen(_Opening, frozen=True):
+class ActionRequestOpen(_Opening, frozen=True, gc=False):
     """Our user asks for a channel."""
 
 
-class ReceiveOpenRequest(_Opening, frozen=True):
+class ReceiveOpenRequest(_Opening, frozen=True, gc=False):
     """The peer asks for a channel."""
 
 
-class _Confirm(msgspec.Struct, frozen=True):
+class _Confirm(msgspec.Struct, frozen=True, gc=False):
     opening: Verified[ChannelOpen]
     funding: Funding
 
 
-class ActionConfirmOpen(_Confirm, frozen=True):
+class ActionConfirmOpen(_Confirm, frozen=True, gc=False):
     """Our user agrees to the opening."""
 
 
-class ReceiveOpenConfirm(_Confirm, frozen=True):
+class ReceiveOpenConfirm(_Confirm, frozen=True, gc=False):
     """The peer agrees to the opening."""
 
 
-class _Reason(msgspec.Struct, frozen=True):
+class _Reason(msgspec.Struct, frozen=True, gc=False):
     reason: str
 
 
-class ActionAbortOpen(_Reason, frozen=True):
+class ActionAbortOpen(_Reason, frozen=True, gc=False):
     """Our user declines or withdraws the opening."""
 
 
-class ReceiveOpenAbort(_Reason, frozen=True):
+class ReceiveOpenAbort(_Reason, frozen=True, gc=False):
     """The peer declines or withdraws the opening."""
 
 
-class _Offering(msgspec.Struct, frozen=True):
+class _Offering(msgspec.Struct, frozen=True, gc=False):
     offer: Verified[Offer]
     answers: bytes | None = None
 
 
-class ActionOffer(_Offering, frozen=True):
+class ActionOffer(_Offering, frozen=True, gc=False):
     """Our user offers, or counters where `answers` names the peer's offer."""
 
 
-class ReceiveOffer(_Offering, frozen=True):
+class ReceiveOffer(_Offering, frozen=True, gc=False):
     """The peer offers, or counters where `answers` names our offer."""
 
 
-class _OfferRef(msgspec.Struct, frozen=True):
+class _OfferRef(msgspec.Struct, frozen=True, gc=False):
     offer: bytes
     reason: str = ""
 
 
-class ActionReject(_OfferRef, frozen=True):
+class ActionReject(_OfferRef, frozen=True, gc=False):
     """Our user declines the peer's offer."""
 
 
-class ReceiveReject(_OfferRef, frozen=True):
+class ReceiveReject(_OfferRef, frozen=True, gc=False):
     """The peer declines our offer."""
 
 
-class ActionWithdraw(_OfferRef, frozen=True):
+class ActionWithdraw(_OfferRef, frozen=True, gc=False):
     """Our user takes its offer back."""
 
 
-class ReceiveWithdraw(_OfferRef, frozen=True):
+class ReceiveWithdraw(_OfferRef, frozen=True, gc=False):
     """The peer takes its offer back."""
 
 
-class _Acceptance(msgspec.Struct, frozen=True):
+class _Acceptance(msgspec.Struct, frozen=True, gc=False):
     offer: bytes
     state: Verified[ChannelState]
 
 
-class ActionAccept(_Acceptance, frozen=True):
+class ActionAccept(_Acceptance, frozen=True, gc=False):
     """Our user accepts the peer's offer: its signature on the next state."""
 
 
-class ReceiveUpdateRequest(_Acceptance, frozen=True):
+class ReceiveUpdateRequest(_Acceptance, frozen=True, gc=False):
     """The peer accepts our offer."""
 
 
-class _Settlement(msgspec.Struct, frozen=True):
+class _Settlement(msgspec.Struct, frozen=True, gc=False):
     deliveries: tuple[Verified[Delivery], ...]
     state: Verified[ChannelState]
 
 
-class ActionSettle(_Settlement, frozen=True):
+class ActionSettle(_Settlement, frozen=True, gc=False):
     """Our user proposes the metered settlement of delivered trades."""
 
 
-class ReceiveSettleRequest(_Settlement, frozen=True):
+class ReceiveSettleRequest(_Settlement, frozen=True, gc=False):
     """The peer proposes the metered settlement of delivered trades."""
 
 
-class _Closing(msgspec.Struct, frozen=True):
+class _Closing(msgspec.Struct, frozen=True, gc=False):
     state: Verified[ChannelState]
 
 
-class ActionClose(_Closing, frozen=True):
+class ActionClose(_Closing, frozen=True, gc=False):
     """Our user proposes the final state."""
 
 
-class ReceiveCloseRequest(_Closing, frozen=True):
+class ReceiveCloseRequest(_Closing, frozen=True, gc=False):
     """The peer proposes the final state."""
 
 
-class _Countersign(msgspec.Struct, frozen=True):
+class _Countersign(msgspec.Struct, frozen=True, gc=False):
     state: Verified[ChannelState]
 
 
-class ActionConfirm(_Countersign, frozen=True):
+class ActionConfirm(_Countersign, frozen=True, gc=False):
     """Our user countersigns the staged state, whatever its purpose."""
 
 
-class ReceiveConfirm(_Countersign, frozen=True):
+class ReceiveConfirm(_Countersign, frozen=True, gc=False):
     """The peer countersigns the state that we staged."""
 
 
-class _Refusal(msgspec.Struct, frozen=True):
+class _Refusal(msgspec.Struct, frozen=True, gc=False):
     version: int
     reason: str = ""
 
 
-class ActionAbortUpdate(_Refusal, frozen=True):
+class ActionAbortUpdate(_Refusal, frozen=True, gc=False):
     """Our user refuses the peer's staged state."""
 
 
-class ReceiveUpdateAbort(_Refusal, frozen=True):
+class ReceiveUpdateAbort(_Refusal, frozen=True, gc=False):
     """The peer refuses the state that we staged."""
 
 
-class ReceiveUpdateFallback(_Refusal, frozen=True):
+class ReceiveUpdateFallback(_Refusal, frozen=True, gc=False):
     """The peer's timer ran out and it dropped its own staged state."""
 
 
-class ActionDispute(_Reason, frozen=True):
+class ActionDispute(_Reason, frozen=True, gc=False):
     """Our user raises a dispute: off-chain first, then on the ledger.
 
     `consent` names the current version; the ledger asks for it unless the party itself is the sender.
@@ -184,36 +184,36 @@ class ActionDispute(_Reason, frozen=True):
     consent: Verified[DisputeRequest] | None = None
 
 
-class ReceiveDisputeRaise(_Refusal, frozen=True):
+class ReceiveDisputeRaise(_Refusal, frozen=True, gc=False):
     """The peer asks for our newest co-signed state."""
 
 
-class ReceiveDisputeAnswer(msgspec.Struct, frozen=True):
+class ReceiveDisputeAnswer(msgspec.Struct, frozen=True, gc=False):
     """The peer's newest co-signed state, both signatures verified."""
 
     by_a: Verified[ChannelState]
     by_b: Verified[ChannelState]
 
 
-class LedgerOpened(msgspec.Struct, frozen=True):
+class LedgerOpened(msgspec.Struct, frozen=True, gc=False):
     """The opening was mined and confirmed."""
 
 
-class LedgerDisputed(msgspec.Struct, frozen=True):
+class LedgerDisputed(msgspec.Struct, frozen=True, gc=False):
     """Somebody brought `version` to the ledger; the challenge period ends at `deadline`."""
 
     version: int
     deadline: int
 
 
-class LedgerResolved(msgspec.Struct, frozen=True):
+class LedgerResolved(msgspec.Struct, frozen=True, gc=False):
     """A newer state was shown. It ended the dispute if `deadline` is 0; after expiry the dispute goes on."""
 
     version: int
     deadline: int = 0
 
 
-class LedgerFinalised(msgspec.Struct, frozen=True):
+class LedgerFinalised(msgspec.Struct, frozen=True, gc=False):
     """The channel was closed with these balances."""
 
     version: int
@@ -221,7 +221,7 @@ class LedgerFinalised(msgspec.Struct, frozen=True):
     balance_b: int
 
 
-class TimerElapsed(msgspec.Struct, frozen=True):
+class TimerElapsed(msgspec.Struct, frozen=True, gc=False):
     """`wake_at` has come."""
 
 

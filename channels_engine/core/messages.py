@@ -13,18 +13,18 @@ import msgspec
 from channels_engine.core.types import ChannelOpen, ChannelState, CreditNote, Delivery, EntityContract, Offer
 
 
-class Body(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class Body(msgspec.Struct, frozen=True, gc=False, forbid_unknown_fields=True):
     """Base of all bodies: unknown fields are an error, not a surprise."""
 
 
-class NoteFunding(Body, frozen=True, tag="note"):
+class NoteFunding(Body, frozen=True, gc=False, tag="note"):
     """Funding by credit note: the note and its merchant's signature."""
 
     note: CreditNote
     merchant_signature: bytes
 
 
-class DepositFunding(Body, frozen=True, tag="deposit"):
+class DepositFunding(Body, frozen=True, gc=False, tag="deposit"):
     """Funding by deposit: an ERC-2612 permit of the session key for the registry."""
 
     permit_deadline: int
@@ -34,33 +34,33 @@ class DepositFunding(Body, frozen=True, tag="deposit"):
 Funding: TypeAlias = NoteFunding | DepositFunding
 
 
-class EscPropose(Body, frozen=True, tag="esc.propose"):
+class EscPropose(Body, frozen=True, gc=False, tag="esc.propose"):
     """Proposed terms; `party_b` is still zero, since only the peer can name its fresh session key."""
 
     to: str
     terms: EntityContract
 
 
-class EscAccept(Body, frozen=True, tag="esc.accept"):
+class EscAccept(Body, frozen=True, gc=False, tag="esc.accept"):
     """The terms with the peer's session key filled in, signed with it."""
 
     terms: EntityContract
     signature: bytes
 
 
-class EscConfirm(Body, frozen=True, tag="esc.confirm"):
+class EscConfirm(Body, frozen=True, gc=False, tag="esc.confirm"):
     """The proposer's signature on the completed terms."""
 
     signature: bytes
 
 
-class EscAbort(Body, frozen=True, tag="esc.abort"):
+class EscAbort(Body, frozen=True, gc=False, tag="esc.abort"):
     """Either side declines."""
 
     reason: str
 
 
-class OpenRequest(Body, frozen=True, tag="channel.open_request"):
+class OpenRequest(Body, frozen=True, gc=False, tag="channel.open_request"):
     """A signed opening with the requester's funding."""
 
     open: ChannelOpen
@@ -68,27 +68,27 @@ class OpenRequest(Body, frozen=True, tag="channel.open_request"):
     funding: Funding
 
 
-class OpenConfirm(Body, frozen=True, tag="channel.open_confirm"):
+class OpenConfirm(Body, frozen=True, gc=False, tag="channel.open_confirm"):
     """The peer's signature on the same opening, with its own funding."""
 
     signature: bytes
     funding: Funding
 
 
-class OpenAbort(Body, frozen=True, tag="channel.open_abort"):
+class OpenAbort(Body, frozen=True, gc=False, tag="channel.open_abort"):
     """The opening is declined or withdrawn."""
 
     reason: str
 
 
-class OfferMade(Body, frozen=True, tag="offer"):
+class OfferMade(Body, frozen=True, gc=False, tag="offer"):
     """A signed offer. Nothing moves."""
 
     offer: Offer
     signature: bytes
 
 
-class Counter(Body, frozen=True, tag="counter"):
+class Counter(Body, frozen=True, gc=False, tag="counter"):
     """A signed offer that answers, and thereby rejects, another."""
 
     answers: bytes
@@ -96,20 +96,20 @@ class Counter(Body, frozen=True, tag="counter"):
     signature: bytes
 
 
-class Reject(Body, frozen=True, tag="reject"):
+class Reject(Body, frozen=True, gc=False, tag="reject"):
     """The peer's offer is declined."""
 
     offer: bytes
     reason: str
 
 
-class Withdraw(Body, frozen=True, tag="withdraw"):
+class Withdraw(Body, frozen=True, gc=False, tag="withdraw"):
     """The offeror takes its offer back (binding only where it was not accepted before)."""
 
     offer: bytes
 
 
-class UpdateRequest(Body, frozen=True, tag="update.request"):
+class UpdateRequest(Body, frozen=True, gc=False, tag="update.request"):
     """Acceptance: the acceptor's signature on the next state that follows from the offer."""
 
     offer: bytes
@@ -117,34 +117,34 @@ class UpdateRequest(Body, frozen=True, tag="update.request"):
     signature: bytes
 
 
-class UpdateConfirm(Body, frozen=True, tag="update.confirm"):
+class UpdateConfirm(Body, frozen=True, gc=False, tag="update.confirm"):
     """The offeror's countersignature: the staged state becomes current."""
 
     version: int
     signature: bytes
 
 
-class UpdateAbort(Body, frozen=True, tag="update.abort"):
+class UpdateAbort(Body, frozen=True, gc=False, tag="update.abort"):
     """The staged state is refused, with the reason."""
 
     version: int
     reason: str
 
 
-class UpdateFallback(Body, frozen=True, tag="update.fallback"):
+class UpdateFallback(Body, frozen=True, gc=False, tag="update.fallback"):
     """The proposer's timer ran out: the staged state is dropped."""
 
     version: int
 
 
-class SignedDelivery(Body, frozen=True):
+class SignedDelivery(Body, frozen=True, gc=False):
     """A delivery with the metering operator's signature."""
 
     delivery: Delivery
     signature: bytes
 
 
-class SettleRequest(Body, frozen=True, tag="settle.request"):
+class SettleRequest(Body, frozen=True, gc=False, tag="settle.request"):
     """Metered settlement of delivered trades: the next state and the proposer's signature."""
 
     deliveries: tuple[SignedDelivery, ...]
@@ -152,28 +152,28 @@ class SettleRequest(Body, frozen=True, tag="settle.request"):
     signature: bytes
 
 
-class SettleConfirm(Body, frozen=True, tag="settle.confirm"):
+class SettleConfirm(Body, frozen=True, gc=False, tag="settle.confirm"):
     """The countersignature on a metered settlement."""
 
     version: int
     signature: bytes
 
 
-class CloseRequest(Body, frozen=True, tag="close.request"):
+class CloseRequest(Body, frozen=True, gc=False, tag="close.request"):
     """The final state (`is_final`), signed by the side that wants to close."""
 
     state: ChannelState
     signature: bytes
 
 
-class CloseConfirm(Body, frozen=True, tag="close.confirm"):
+class CloseConfirm(Body, frozen=True, gc=False, tag="close.confirm"):
     """The countersignature on the final state."""
 
     version: int
     signature: bytes
 
 
-class DisputeRaise(Body, frozen=True, tag="dispute.raise"):
+class DisputeRaise(Body, frozen=True, gc=False, tag="dispute.raise"):
     """Asks for the missing signature or a newer state before the ledger is asked.
 
     `signature` is its sender's under `DisputeRequest(channel, version)`: consent to go to the ledger with
@@ -185,7 +185,7 @@ class DisputeRaise(Body, frozen=True, tag="dispute.raise"):
     signature: bytes | None = None
 
 
-class DisputeAnswer(Body, frozen=True, tag="dispute.answer"):
+class DisputeAnswer(Body, frozen=True, gc=False, tag="dispute.answer"):
     """The newest co-signed state that the answering side holds."""
 
     state: ChannelState

@@ -17,9 +17,10 @@ _RACES = frozenset({"closing_down", "stale_base", "offer_expired", "insufficient
 
 def find_offer(endpoint: Endpoint, offer: bytes, offeror: Side) -> LiveOffer | None:
     """The live offer of that side with this `Offer.id`, if there is one."""
-    return next(
-        (live for live in endpoint.offers if live.offer.id == offer and live.offeror is offeror), None
-    )
+    for live in endpoint.offers:
+        if live.offeror is offeror and live.offer.id == offer:
+            return live
+    return None
 
 
 def live_offer(endpoint: Endpoint, offer: bytes, offeror: Side) -> LiveOffer:
@@ -39,7 +40,7 @@ def live_offer(endpoint: Endpoint, offer: bytes, offeror: Side) -> LiveOffer:
 
 def without(endpoint: Endpoint, gone: LiveOffer | None) -> tuple[LiveOffer, ...]:
     """All live offers but this one."""
-    return tuple(live for live in endpoint.offers if live is not gone)
+    return tuple([live for live in endpoint.offers if live is not gone])
 
 
 def offer(endpoint: Endpoint, change: inputs.ActionOffer | inputs.ReceiveOffer, now: int) -> Step:

@@ -3,6 +3,7 @@
 Functions raise `Violation`; `transition.apply` turns it into the error of whoever caused the input.
 """
 
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from channels_engine.core.amounts import amount_of
@@ -130,6 +131,14 @@ def check_offer(endpoint: Endpoint, offer: Offer, offeror: Side, now: int) -> No
     state = current_of(endpoint).state
     if offer.channel != endpoint.channel:
         raise Violation("wrong_channel", "The offer names another channel; sign it for this one.")
+    check_still_valid(endpoint, offer, now)
+    _check_slot(offer)
+    _check_amount(state, offer, seller_of(offer, offeror))
+
+
+def check_still_valid(endpoint: Endpoint, offer: Offer, now: int) -> None:
+    """Refuse an offer whose version or time has passed; all else of a live offer stays as it was checked."""
+    state = current_of(endpoint).state
     if offer.base_version != state.version:
         raise Violation(
             "stale_base",
@@ -137,8 +146,6 @@ def check_offer(endpoint: Endpoint, offer: Offer, offeror: Side, now: int) -> No
         )
     if now >= offer.valid_until or now >= endpoint.opening.expiry:
         raise Violation("offer_expired", f"The offer or the channel expired before {now}; sign a later one.")
-    _check_slot(offer)
-    _check_amount(state, offer, seller_of(offer, offeror))
 
 
 def _check_slot(offer: Offer) -> None:
@@ -171,7 +178,7 @@ def check_conservation(opening: ChannelOpen, state: ChannelState) -> None:
     Raises:
         InvariantError: Balances are negative or don't sum to the funding (invariant 1).
     """
-    if state.balance_a < 0 or state.balance_b < 0 or state.energy_to_a < 0 or state.energy_to_b < 0:
+    if min(state.balance_a, state.balance_b, state.energy_to_a, state.energy_to_b) < 0:
         raise InvariantError(
             f"Version {state.version} holds a negative balance or energy; nothing may be stored."
         )
@@ -207,7 +214,8 @@ def check_invariants(before: Endpoint | None, after: Endpoint) -> None:
 
 
 def _check_current(before: Endpoint, after: Endpoint, current: CoSigned) -> None:
-    check_conservation(after.opening, current.state)
+    if before.staged is None or current.state is not before.staged.state:
+        check_conservation(after.opening, current.state)
     old = before.current
     if old is not None and current.state.version <= old.state.version:
         raise InvariantError(f"Version {current.state.version} does not follow {old.state.version}.")
@@ -225,30 +233,48 @@ def _check_staged(after: Endpoint, staged: Staged) -> None:
 
 def earliest_due(endpoint: Endpoint) -> int | None:
     """When the clock must be asked next: the earliest thing due, or None."""
-    match endpoint.phase:
-        case Phase.REQUESTED:
-            return endpoint.opening.open_by
-        case Phase.FUNDING:
-            return endpoint.opening.open_by + endpoint.policy.opening_grace_s
-        case Phase.OPEN | Phase.STAGED:
-            return _trading_due(endpoint)
-        case Phase.CLOSING:
-            return endpoint.finalise_due
-        case Phase.DISPUTED if endpoint.dispute is not None and not endpoint.dispute.claimed:
-            return endpoint.dispute.deadline
-        case _:
-            return None
+    return _DUE[endpoint.phase](endpoint)
+
+
+def _never(_: Endpoint) -> None:
+    return None
+
+
+def _opening_due(endpoint: Endpoint) -> int:
+    grace = endpoint.policy.opening_grace_s if endpoint.phase is Phase.FUNDING else 0
+    return endpoint.opening.open_by + grace
+
+
+def _closing_due(endpoint: Endpoint) -> int | None:
+    return endpoint.finalise_due
+
+
+def _disputed_due(endpoint: Endpoint) -> int | None:
+    dispute = endpoint.dispute
+    return None if dispute is None or dispute.claimed else dispute.deadline
 
 
 def _trading_due(endpoint: Endpoint) -> int:
+    staged, raised = endpoint.staged, endpoint.dispute_due
     due = endpoint.opening.expiry + endpoint.policy.expiry_grace_s
-    if endpoint.dispute_due is not None:
-        due = min(due, endpoint.dispute_due)
-    staged = endpoint.staged
-    return due if staged is None else min(due, staged_until(endpoint, staged))
+    if staged is not None:
+        due = min(due, staged_until(endpoint, staged))
+    return due if raised is None else min(due, raised)
 
 
 def staged_until(endpoint: Endpoint, staged: Staged) -> int:
     """When a staged state is given up: its proposer waits a little longer than its countersigner may sign."""
     grace = endpoint.policy.confirm_grace_s if staged.proposer is endpoint.me else 0
     return staged.expires_at + grace
+
+
+_DUE: Mapping[Phase, Callable[[Endpoint], int | None]] = {
+    Phase.REQUESTED: _opening_due,
+    Phase.FUNDING: _opening_due,
+    Phase.OPEN: _trading_due,
+    Phase.STAGED: _trading_due,
+    Phase.CLOSING: _closing_due,
+    Phase.DISPUTED: _disputed_due,
+    Phase.CLOSED: _never,
+    Phase.ABORTED: _never,
+}

@@ -21,6 +21,9 @@ SESSION_SALT = b"wattnote/session"
 GROUP_ORDER = 0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFEBAAEDCE6AF48A03BBFD25E8CD0364141
 _HALF_ORDER = (GROUP_ORDER // 2).to_bytes(32, "big")
 _V_OFFSET = 27
+_V = (b"\x1b", b"\x1c")
+_SIGN_BIT = 0x7F
+_DER_SEQUENCE = [bytes((0x30, length)) for length in range(128)]
 _KNOWN_KEYS_LIMIT = 65_536
 
 T = TypeVar("T", bound=Signable)
@@ -43,7 +46,7 @@ def _sign(message: bytes, key: PrivateKey) -> bytes:
     compact: bytes = key.sign_recoverable(message, hasher=None)
     if compact[64] > 1:
         raise SignatureError("recovery_id", "The nonce gave an unusable recovery id; sign another message.")
-    return compact[:64] + bytes((_V_OFFSET + compact[64],))
+    return compact[:64] + _V[compact[64]]
 
 
 def sign(message: bytes, secret: bytes) -> bytes:
@@ -114,13 +117,21 @@ def _recover_key(message: bytes, signature: bytes) -> PublicKey:
 
 def _der(signature: bytes) -> bytes:
     """DER form of r, s, the only one that coincurve verifies against a key."""
-    r = signature[:32].lstrip(b"\0") or b"\0"
-    s = signature[32:64].lstrip(b"\0") or b"\0"
-    if r[0] & 0x80:
-        r = b"\0" + r
-    if s[0] & 0x80:
-        s = b"\0" + s
-    return b"".join((bytes((0x30, len(r) + len(s) + 4, 2, len(r))), r, bytes((2, len(s))), s))
+    r, s = _der_integer(signature[:32]), _der_integer(signature[32:64])
+    return b"".join((_DER_SEQUENCE[len(r) + len(s)], r, s))
+
+
+def _der_integer(number: bytes) -> bytes:
+    """Two's complement without needless zeros; nearly all numbers take one of the first two ways."""
+    first = number[0]
+    if first > _SIGN_BIT:
+        return b"\x02\x21\x00" + number
+    if first:
+        return b"\x02\x20" + number
+    short = number.lstrip(b"\0") or b"\0"
+    if short[0] > _SIGN_BIT:
+        short = b"\0" + short
+    return bytes((2, len(short))) + short
 
 
 def _learn(message: bytes, signature: bytes, signer: bytes) -> bool:

@@ -14,6 +14,9 @@ from channels_engine.core.types import ChannelOpen, ChannelState, Domain, Entity
 class Phase(enum.Enum):
     """Phases of a channel (docs/protocol.md, "State machine of a channel")."""
 
+    # Members are singletons: identity is all that a table needs, and Enum's own hash is Python code.
+    __hash__ = object.__hash__
+
     REQUESTED = "requested"
     FUNDING = "funding"
     OPEN = "open"
@@ -27,12 +30,14 @@ class Phase(enum.Enum):
 class Purpose(enum.Enum):
     """Why a next state was proposed."""
 
+    __hash__ = object.__hash__
+
     TRADE = "trade"
     SETTLE = "settle"
     CLOSE = "close"
 
 
-class CoSigned(msgspec.Struct, frozen=True):
+class CoSigned(msgspec.Struct, frozen=True, gc=False):
     """A state with both signatures: what the ledger will honour.
 
     Version 0 is the opening itself; its signatures are those of `ChannelOpen`.
@@ -43,7 +48,7 @@ class CoSigned(msgspec.Struct, frozen=True):
     signature_b: bytes
 
 
-class LiveOffer(msgspec.Struct, frozen=True):
+class LiveOffer(msgspec.Struct, frozen=True, gc=False):
     """An offer that may still be accepted."""
 
     offer: Offer
@@ -51,7 +56,7 @@ class LiveOffer(msgspec.Struct, frozen=True):
     offeror: Side
 
 
-class Trade(msgspec.Struct, frozen=True):
+class Trade(msgspec.Struct, frozen=True, gc=False):
     """A co-signed trade that still awaits its metered settlement.
 
     `id` is the struct hash of its offer, which only one trade of a channel can have; the field `id` of an
@@ -68,14 +73,14 @@ class Trade(msgspec.Struct, frozen=True):
     amount: int
 
 
-class TradesTree(msgspec.Struct, frozen=True):
+class TradesTree(msgspec.Struct, frozen=True, gc=False):
     """Append-only Merkle tree of trades: its size and the roots of its perfect subtrees, left to right."""
 
     size: int = 0
     peaks: tuple[bytes, ...] = ()
 
 
-class Staged(msgspec.Struct, frozen=True):
+class Staged(msgspec.Struct, frozen=True, gc=False):
     """A next state that one side has signed and the other not yet.
 
     It carries all that follows from it (`open_trades`, `tree`), so that it may become current on whatever
@@ -95,7 +100,7 @@ class Staged(msgspec.Struct, frozen=True):
     offer: LiveOffer | None = None
 
 
-class Dispute(msgspec.Struct, frozen=True):
+class Dispute(msgspec.Struct, frozen=True, gc=False):
     """A dispute on the ledger: `answered` with a newer state, or `claimed` after its deadline."""
 
     version: int
@@ -104,7 +109,7 @@ class Dispute(msgspec.Struct, frozen=True):
     claimed: bool = False
 
 
-class Policy(msgspec.Struct, frozen=True):
+class Policy(msgspec.Struct, frozen=True, gc=False):
     """What one party's own machine insists on; not agreed with the peer, never signed.
 
     A proposer waits `confirm_grace_s` longer than the peer may confirm, so that honest clocks and delays
@@ -123,7 +128,7 @@ class Policy(msgspec.Struct, frozen=True):
     max_refused: int = 4
 
 
-class Endpoint(msgspec.Struct, frozen=True):
+class Endpoint(msgspec.Struct, frozen=True, gc=False):
     """One party's view of one channel.
 
     `wake_at` is the time at which the runtime must bring `TimerElapsed`, or None.

@@ -265,7 +265,7 @@ _ENCODERS: Mapping[type, Callable[[Any], bytes]] = MappingProxyType(
 )
 
 
-@lru_cache(maxsize=8192)
+@lru_cache(maxsize=1024)
 def struct_hash(value: Signable) -> bytes:
     """EIP-712 `hashStruct`, 32 bytes. For agreements it is the sid, for terms the scid, for openings the channel.
 
@@ -303,6 +303,7 @@ def domain_separator(domain: Domain) -> bytes:
     return keccak256(b"".join(words))
 
 
+@lru_cache(maxsize=1024)
 def digest(domain: Domain, value: Signable) -> bytes:
     """The 32 bytes that are signed: keccak(0x1901, domain separator, struct hash)."""
     return keccak256(_prefix(domain) + struct_hash(value))

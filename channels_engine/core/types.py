@@ -24,17 +24,20 @@ class Side(enum.IntEnum):
     @property
     def other(self) -> "Side":
         """The counterparty's side."""
-        return Side.B if self is Side.A else Side.A
+        return _OTHERS[self]
 
 
-class Domain(msgspec.Struct, frozen=True):
+_OTHERS = (Side.B, Side.A)
+
+
+class Domain(msgspec.Struct, frozen=True, gc=False):
     """EIP-712 domain; name `Wattnote` and version `1` are fixed."""
 
     chain_id: int
     verifying_contract: bytes
 
 
-class CreditAgreement(msgspec.Struct, frozen=True):
+class CreditAgreement(msgspec.Struct, frozen=True, gc=False):
     """What a merchant grants a participant; its struct hash is the paper's `sid`."""
 
     participant: bytes
@@ -47,7 +50,7 @@ class CreditAgreement(msgspec.Struct, frozen=True):
     nonce: bytes
 
 
-class CreditNote(msgspec.Struct, frozen=True):
+class CreditNote(msgspec.Struct, frozen=True, gc=False):
     """A merchant's promise to honour up to `amount` for the session key `holder`."""
 
     serial: bytes
@@ -56,7 +59,7 @@ class CreditNote(msgspec.Struct, frozen=True):
     valid_until: int
 
 
-class NoteReceipt(msgspec.Struct, frozen=True):
+class NoteReceipt(msgspec.Struct, frozen=True, gc=False):
     """A participant's receipt that links a note to the agreement; shown only in a claim."""
 
     sid: bytes
@@ -65,7 +68,7 @@ class NoteReceipt(msgspec.Struct, frozen=True):
     amount: int
 
 
-class EntityContract(msgspec.Struct, frozen=True):
+class EntityContract(msgspec.Struct, frozen=True, gc=False):
     """Terms between two session keys; its struct hash is the paper's `scid`."""
 
     party_a: bytes
@@ -81,7 +84,7 @@ class EntityContract(msgspec.Struct, frozen=True):
         return self.party_a if side is Side.A else self.party_b
 
 
-class ChannelOpen(msgspec.Struct, frozen=True):
+class ChannelOpen(msgspec.Struct, frozen=True, gc=False):
     """Opening of a channel, which is version 0; its struct hash is the channel id.
 
     A zero `source` means a locked deposit; else it is the merchant contract that issued `note`.
@@ -99,7 +102,7 @@ class ChannelOpen(msgspec.Struct, frozen=True):
     expiry: int
 
 
-class Offer(msgspec.Struct, frozen=True):
+class Offer(msgspec.Struct, frozen=True, gc=False):
     """A signed offer to sell or buy `quantity_wh` in one delivery slot."""
 
     channel: bytes
@@ -114,7 +117,7 @@ class Offer(msgspec.Struct, frozen=True):
     valid_until: int
 
 
-class ChannelState(msgspec.Struct, frozen=True):
+class ChannelState(msgspec.Struct, frozen=True, gc=False):
     """A channel's state; current once both parties signed it.
 
     `base` is the version of the co-signed state that the signers held, which proves what they knew.
@@ -131,7 +134,7 @@ class ChannelState(msgspec.Struct, frozen=True):
     is_final: bool
 
 
-class DisputeRequest(msgspec.Struct, frozen=True):
+class DisputeRequest(msgspec.Struct, frozen=True, gc=False):
     """A party's word that it disputes with this version.
 
     Both signatures under a state are in both sides' hands and can't tell who disputes.
@@ -141,7 +144,7 @@ class DisputeRequest(msgspec.Struct, frozen=True):
     version: int
 
 
-class Delivery(msgspec.Struct, frozen=True):
+class Delivery(msgspec.Struct, frozen=True, gc=False):
     """The metering operator's word on how much of one trade was delivered."""
 
     channel: bytes
@@ -149,7 +152,7 @@ class Delivery(msgspec.Struct, frozen=True):
     delivered_wh: int
 
 
-class MeterReading(msgspec.Struct, frozen=True):
+class MeterReading(msgspec.Struct, frozen=True, gc=False):
     """A signed reading of one meter over one slot; used off the ledger."""
 
     meter: bytes

@@ -28,7 +28,7 @@ from channels_engine.core.messages import (
 )
 from channels_engine.core.offers import live_offer, without
 from channels_engine.core.rules import (
-    check_offer,
+    check_still_valid,
     current_of,
     own_proposals,
     require_before_farewell,
@@ -44,6 +44,9 @@ Accepting: TypeAlias = inputs.ActionAccept | inputs.ReceiveUpdateRequest
 Settling: TypeAlias = inputs.ActionSettle | inputs.ReceiveSettleRequest
 Closing: TypeAlias = inputs.ActionClose | inputs.ReceiveCloseRequest
 Proposal: TypeAlias = Accepting | Settling | Closing
+# `isinstance` is several times slower on a union than on a tuple, and this is the hot path.
+_ACCEPTING = (inputs.ActionAccept, inputs.ReceiveUpdateRequest)
+_SETTLING = (inputs.ActionSettle, inputs.ReceiveSettleRequest)
 
 # What an honest peer may run into, because its proposal and ours, or a clock, crossed: answered, not blamed.
 _RACES = frozenset(
@@ -158,11 +161,11 @@ def _matching(endpoint: Endpoint, change: Proposal, proposer: Side, now: int) ->
 
 
 def _draft(endpoint: Endpoint, change: Proposal, proposer: Side, version: int, now: int) -> Staged:
-    if isinstance(change, Accepting):
+    if isinstance(change, _ACCEPTING):
         live = live_offer(endpoint, change.offer, proposer.other)
-        check_offer(endpoint, live.offer, live.offeror, now)
+        check_still_valid(endpoint, live.offer, now)
         return draft_trade(endpoint, live, proposer, version)
-    if isinstance(change, Settling):
+    if isinstance(change, _SETTLING):
         for delivery in change.deliveries:
             if delivery.signer != endpoint.terms.metering:
                 raise Violation(
