@@ -119,7 +119,7 @@ export function ownVersion(view) {
  * @param {{[field in keyof ChannelState]?: any}} [changes]
  * @returns {ChannelState}
  */
-function nextState(view, { from, amount }, changes = {}) {
+function nextState(view, { from, amount }, { version, ...changes } = {}) {
   const { state } = currentOf(view);
   const shift = from === "a" ? -amount : amount;
   const balanceA = BigInt(state.balanceA) + shift;
@@ -127,7 +127,7 @@ function nextState(view, { from, amount }, changes = {}) {
   requireThat(balanceA >= 0n && balanceB >= 0n, "The channel doesn't hold enough money on the paying side. Offer less, or open another channel.");
   return {
     ...state,
-    version: changes.version ?? ownVersion(view),
+    version: version ?? ownVersion(view),
     base: state.version,
     balanceA: String(balanceA),
     balanceB: String(balanceB),

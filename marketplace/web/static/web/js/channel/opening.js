@@ -3,8 +3,7 @@
  */
 
 import * as api from "../api.js";
-import { sha256 } from "../../vendor/noble-hashes/sha2.js";
-import { randomId, sameHex, toHex, utf8ToBytes, ZERO_ADDRESS, ZERO_HASH } from "../protocol/bytes.js";
+import { randomId, sameHex, ZERO_ADDRESS, ZERO_HASH } from "../protocol/bytes.js";
 import { addressOf, requireSignature } from "../protocol/signing.js";
 import { protocolDomain, structId } from "../protocol/typed_data.js";
 import { openingInWords, receiptInWords, termsInWords } from "../wallet/words.js";
@@ -12,7 +11,7 @@ import { confirmSigning } from "../ui/dialogs.js";
 import { BookError } from "./book.js";
 
 /** @typedef {import("./desk.js").ChannelDesk} ChannelDesk */
-/** @typedef {{owner: string, name: string}} Partner */
+/** @typedef {{owner: string, name: string, slug: string, isAgent: boolean}} Partner */
 /** @typedef {{agreement: string, sid: string, msc: string, merchant: string}} Credit */
 
 const ANSWER_MS = 30_000;
@@ -106,14 +105,15 @@ async function takeNote(desk, credit, terms, amount) {
 }
 
 /**
- * Serial of the note by which a household's agent funds its side under a contract with a person: known to both
- * without a message, since an opening names both notes.
+ * How the partner's agent funds its side: an opening names both notes, so it must be known before it is signed.
  *
- * @param {string} owner the agent's
+ * @param {Partner} partner
  * @param {string} scid
+ * @returns {Promise<{source: string, note: string, amount: string}>}
  */
-export function agentSerial(owner, scid) {
-  return toHex(sha256(utf8ToBytes(`${owner}/${scid.slice(2)}/note`)));
+async function partnerFunding(partner, scid) {
+  if (!partner.isAgent) return { source: ZERO_ADDRESS, note: ZERO_HASH, amount: "0" };
+  return api.get(`prosumers/${partner.slug}/funding/?scid=${scid}`);
 }
 
 /**
@@ -122,28 +122,28 @@ export function agentSerial(owner, scid) {
  * @param {ChannelDesk} desk
  * @param {Partner} partner
  * @param {Credit} credit
- * @param {{mine: bigint, theirs: bigint}} amounts
+ * @param {bigint} amount of the own note
  * @param {any[]} contracts
  * @param {number} index number of earlier channels under the same terms
  * @param {(text: string) => void} say
  * @returns {Promise<string>} the channel's id, both signatures on their way to the ledger
  */
-export async function openByNote(desk, partner, credit, amounts, contracts, index, say) {
+export async function openByNote(desk, partner, credit, amount, contracts, index, say) {
   const terms = await agreeTerms(desk, partner, contracts, say);
   say("Asking your merchant for a note");
-  const { note, merchantSignature } = await takeNote(desk, credit, terms, amounts.mine);
+  const { note, merchantSignature } = await takeNote(desk, credit, terms, amount);
   const now = Math.floor(Date.now() / 1000);
   const scid = structId("EntityContract", terms);
-  const funded = amounts.theirs > 0n;
+  const theirs = await partnerFunding(partner, scid);
   const open = {
     scid,
     index: String(index),
-    fundingA: String(amounts.mine),
-    fundingB: String(amounts.theirs),
+    fundingA: String(amount),
+    fundingB: String(theirs.amount),
     sourceA: credit.msc,
     noteA: note.serial,
-    sourceB: funded ? credit.msc : ZERO_ADDRESS,
-    noteB: funded ? agentSerial(partner.owner, scid) : ZERO_HASH,
+    sourceB: theirs.source,
+    noteB: theirs.note,
     openBy: String(now + OPEN_WITHIN_S),
     expiry: String(Math.min(now + LIFETIME_S, Number(note.validUntil))),
   };

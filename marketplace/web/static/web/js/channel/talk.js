@@ -40,6 +40,16 @@ export class TalkLog {
     element.scrollIntoView({ block: "nearest" });
   }
 
+  /**
+   * What stands there while nothing was said; the first word takes its place.
+   *
+   * @param {string} text
+   */
+  invite(text) {
+    replace(this.container, h("p", { class: "talk__note" }, text));
+    this.started = false;
+  }
+
   /** @param {string} text */
   note(text) {
     this.append(h("p", { class: "talk__note" }, text));
@@ -114,7 +124,7 @@ export class TalkLog {
   update(view) {
     this.view = view;
     for (const id of this.bids.keys()) this.paint(id);
-    if (!this.started) this.note(`The channel is ${view.phase}. Make the first offer.`);
+    if (!this.started && view.phase === "open") this.invite("The channel is open. Make the first offer.");
   }
 
   /** @param {string} id */

@@ -58,6 +58,13 @@ function showFigures(live) {
   figure("line", `${Math.max(0, ...live.line_loading_percent).toFixed(1)} %`);
 }
 
+/**
+ * A connection's name without its feeder's.
+ *
+ * @param {string} name
+ */
+const short = (name) => name.replace(/^\S+ (?=\S+ \d+$)/, "");
+
 /** @param {LiveSlot} live */
 function showTrades(live) {
   const list = document.querySelector("#live-trades");
@@ -66,7 +73,7 @@ function showTrades(live) {
     h(
       "li",
       { class: "trade-line" },
-      h("span", { class: "trade-line__parties" }, h("b", {}, t.seller), " to ", h("b", {}, t.buyer)),
+      h("span", { class: "trade-line__parties" }, h("b", {}, short(t.seller)), " to ", h("b", {}, short(t.buyer))),
       h("span", { class: "num" }, energy(t.quantity_wh)),
       h("span", { class: "num faint" }, price(t.price_per_kwh)),
       h("span", { class: "num ink-money" }, money(t.amount)),
@@ -80,7 +87,7 @@ function showTrades(live) {
 function teachIdle(holder) {
   replace(
     holder,
-    h("div", { class: "map-idle" }, notice("", "No replay is running. Start one with ", h("code", {}, "manage.py replay"), "; this page picks it up by itself.")),
+    h("div", { class: "map-idle" }, notice("", "No replay is running yet. It starts with the site; this page picks it up by itself.")),
   );
 }
 
@@ -100,7 +107,8 @@ async function main() {
 
   source.addEventListener("slot", (event) => {
     const live = /** @type {CustomEvent<LiveSlot>} */ (event).detail;
-    map?.show(live);
+    if (map) map.show(live);
+    else void drawMap().then(() => map?.show(live), () => teachIdle(holder));
     showStatus(live);
     showFigures(live);
     showTrades(live);
@@ -110,19 +118,21 @@ async function main() {
     if (!map) teachIdle(holder);
   });
 
-  try {
+  async function drawMap() {
     const { feeder } = await get("feeder/");
     holder.replaceChildren();
     map = new FeederMap(holder, feeder, (node, vmPu) => {
-      if (describe) describe.textContent = `${node.label}: ${vmPu === undefined ? "no voltage yet" : `${vmPu.toFixed(4)} pu`}`;
+      const homes = feeder.connections.filter((/** @type {any} */ c) => c.bus === node.id).map((/** @type {any} */ c) => short(c.name));
+      const volts = vmPu === undefined ? "no voltage yet" : `${vmPu.toFixed(4)} pu`;
+      if (describe) describe.textContent = [node.name, volts, homes.join(", ")].filter(Boolean).join(" · ");
     });
-  } catch {
-    teachIdle(holder);
   }
+
   for (const button of document.querySelectorAll("[data-zoom]")) {
     button.addEventListener("click", () => map?.zoom(Number(/** @type {HTMLElement} */ (button).dataset.zoom)));
   }
   document.querySelector("[data-fit]")?.addEventListener("click", () => map?.fit());
+  await drawMap().catch(() => teachIdle(holder));
   source.start();
 }
 

@@ -10,7 +10,7 @@ import { openByNote } from "../channel/opening.js";
 import { TalkLog } from "../channel/talk.js";
 import { Declined } from "../ui/dialogs.js";
 import { chip, facts, h, need, notice, replace } from "../ui/dom.js";
-import { money, parseDecimal, price, utcOffset, when } from "../ui/format.js";
+import { decimal, energy, money, parseDecimal, price, utcOffset, when } from "../ui/format.js";
 import { toast, toastError } from "../ui/toast.js";
 import { WalletSigner } from "../wallet/signer.js";
 
@@ -29,13 +29,15 @@ const PHASES = new Map([
 ]);
 
 const root = need("#desk");
-const { owner = "", partner: name = "" } = root.dataset;
-const partner = { owner, name };
+const { owner = "", partner: name = "", slug = "" } = root.dataset;
+const partner = { owner, name, slug, isAgent: root.dataset.agent === "true" };
 const address = document.body.dataset.wallet ?? "";
 const desk = new ChannelDesk(new WalletSigner(address));
 const talk = new TalkLog(need("#talk"), name, { accept, counter, reject, withdraw });
 /** @type {string} */
 let channel = root.dataset.channel ?? "";
+/** @type {{slot_start: number, surplus_wh: number, deficit_wh: number}[]} */
+let forecasts = [];
 /** @type {{contracts: any[], channels: any[]}} */
 let known = { contracts: [], channels: [] };
 /** @type {import("../channel/book.js").LiveOffer|null} */
@@ -142,15 +144,25 @@ function addSlot(start) {
   select.append(h("option", { value: start }, `${when(start)} – ${when(start + SLOT_S, "time")} ${utcOffset(new Date(start * 1000))}`));
 }
 
-/** Slots are market time: those after the one that the live replay delivers, else after the clock's. */
+/** Slots are market time, which a replay takes from its profiles; without a market, the clock's. */
 async function fillSlots() {
-  const live = await get("feeder/live/").catch(() => null);
-  const playing = live?.run ? Number(live.slot_start) : Math.floor(Date.now() / 1000 / SLOT_S) * SLOT_S;
-  const first = playing + SLOT_S;
-  for (let i = 0; i < SLOTS_AHEAD; i += 1) addSlot(first + i * SLOT_S);
-  for (const time of document.querySelectorAll("#partner-h ~ ul time")) {
-    addSlot(Math.floor(new Date(/** @type {HTMLTimeElement} */ (time).dateTime).getTime() / 1000));
-  }
+  const market = await get("market/").catch(() => null);
+  const clock = Math.ceil(Date.now() / 1000 / SLOT_S) * SLOT_S;
+  const [first = clock, last = clock + SLOTS_AHEAD * SLOT_S] = market?.open ?? [];
+  for (let start = first; start <= last; start += SLOT_S) addSlot(start);
+  if (!market) return;
+  field("#imbalance").value = decimal(BigInt(market.tariff.imbalance_per_kwh), 4, 2);
+  const { feed_in_per_kwh: low, retail_per_kwh: high } = market.tariff;
+  need("#price-help").textContent = `Between feed-in at ${price(low)} and the supplier’s ${price(high)}, both of you gain.`;
+  forecasts = await get("market/forecast/").catch(() => []);
+  showForecast();
+}
+
+/** What the own home is expected to have or need in the chosen slot. */
+function showForecast() {
+  const row = forecasts.find((f) => f.slot_start === Number(field("#slot").value));
+  const text = !row ? "" : row.surplus_wh ? `Your surplus then: ${energy(row.surplus_wh)}` : `Your need then: ${energy(row.deficit_wh)}`;
+  need("#slot-help").textContent = text;
 }
 
 /** @param {import("../channel/book.js").ChannelView} view */
@@ -181,7 +193,7 @@ function showChannel(view) {
 function offerOpening() {
   need("#composer").hidden = true;
   replace(need("#phase"), chip("No channel yet", "plain"));
-  talk.note(`You have no open channel with ${name}. Open one, then make an offer.`);
+  talk.invite(`You have no open channel with ${name}. Open one, then make an offer.`);
   const { agreement } = root.dataset;
   if (!address || !agreement) {
     replace(
@@ -192,14 +204,12 @@ function offerOpening() {
     return;
   }
   const amount = h("input", { id: "open-amount", inputmode: "decimal", value: "20.00", autocomplete: "off" });
-  const theirs = h("input", { id: "open-theirs", inputmode: "decimal", value: "5.00", autocomplete: "off" });
   const go = h("button", { class: "button button--primary", type: "submit" }, "Open channel");
   const progress = h("p", { class: "small muted", role: "status" });
   const form = h(
     "form",
     { class: "stack", onsubmit: (/** @type {SubmitEvent} */ event) => void open(event) },
     h("div", { class: "field" }, h("label", { for: "open-amount" }, "Credit note for this channel"), h("div", { class: "with-unit" }, amount, h("span", { "aria-hidden": "true" }, "€")), h("span", { class: "field__help" }, `${root.dataset.merchant} vouches for this much. Nothing is locked.`)),
-    h("div", { class: "field" }, h("label", { for: "open-theirs" }, `${name} brings`), h("div", { class: "with-unit" }, theirs, h("span", { "aria-hidden": "true" }, "€")), h("span", { class: "field__help" }, "So that it can buy from you, too. Zero if you only want to buy.")),
     go,
     progress,
   );
@@ -214,7 +224,7 @@ function offerOpening() {
     const index = known.channels.filter((c) => c.peer === owner).length;
     await attempt(async () => {
       const credit = { agreement: agreement ?? "", sid, msc, merchant };
-      channel = await openByNote(desk, partner, credit, { mine: parseDecimal(amount.value, 6), theirs: parseDecimal(theirs.value, 6) }, known.contracts, index, (text) => {
+      channel = await openByNote(desk, partner, credit, parseDecimal(amount.value, 6), known.contracts, index, (text) => {
         progress.textContent = `${text}…`;
       });
       desk.socket.follow(channel);
@@ -245,11 +255,18 @@ function listen() {
     desk.addEventListener(type, (event) => act(/** @type {CustomEvent} */ (event).detail));
   on("link", showLink);
   on("channels", takeList);
+  /** @type {any[]} entries that came before the channel's view: only the view tells whose they are */
+  let early = [];
   on("entry", (frame) => {
-    if (frame.channel === channel) talk.add(frame, desk.views.get(channel)?.side);
+    if (frame.channel !== channel) return;
+    const view = desk.views.get(channel);
+    if (view) talk.add(frame, view.side);
+    else early.push(frame);
   });
   on("view", (view) => {
     if (view.channel !== channel) return;
+    for (const frame of early) talk.add(frame, view.side);
+    early = [];
     showChannel(view);
     talk.update(view);
   });
@@ -264,6 +281,7 @@ function main() {
   void fillSlots().then(showSum);
   need("#composer").addEventListener("submit", /** @type {EventListener} */ (onSend));
   need("#composer").addEventListener("input", showSum);
+  need("#slot").addEventListener("change", showForecast);
   need("#answer-none").addEventListener("click", answerNone);
   if (!address) return offerOpening();
   listen();
