@@ -38,7 +38,7 @@ def _channel(owner: str, peer: str, index: int = 0) -> str:
     domain = types.Domain(31337, b"\x01" * 20)
     terms = types.EntityContract(b"\x02" * 20, b"\x03" * 20, b"\x04" * 20, 60, 5, 0, b"\x05" * 32)
     opening = types.ChannelOpen(
-        struct_hash(terms), 0, 10, 20, bytes(20), bytes(32), bytes(20), bytes(32), 1, 2
+        struct_hash(terms), index, 10, 20, bytes(20), bytes(32), bytes(20), bytes(32), 1, 2
     )
     channel = struct_hash(opening)
     state = types.ChannelState(channel, 3, 2, 11, 19, 500, 0, bytes(32), is_final=False)
