@@ -1,6 +1,7 @@
 """The embedded mode: the parts that a grown site gets from elsewhere, started beside this process."""
 
 import contextlib
+import fcntl
 import signal
 import socket
 import subprocess
@@ -8,6 +9,7 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import IO
 from urllib.parse import urlsplit
 
 from django.conf import settings
@@ -45,6 +47,34 @@ def ledger_answers() -> bool:
             client.chain_id()
         except LedgerUnavailableError:
             return False
+    return True
+
+
+@contextlib.contextmanager
+def sole_owner(patience_s: float = STOP_PATIENCE_S) -> Iterator[None]:
+    """Be the only marketplace that serves from `VAR_DIR`; one that is just stopping is waited for.
+
+    Raises:
+        StartError: Another one serves from there.
+    """
+    folder = Path(settings.VAR_DIR)
+    folder.mkdir(parents=True, exist_ok=True)
+    deadline = time.monotonic() + patience_s
+    with (folder / "serve.lock").open("w") as lock:
+        while not _locked(lock):
+            if time.monotonic() > deadline:
+                raise StartError(
+                    f"Another marketplace serves from {folder}. Stop it, or set VAR_DIR to another folder."
+                )
+            time.sleep(0.2)
+        yield
+
+
+def _locked(lock: IO[str]) -> bool:
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
     return True
 
 

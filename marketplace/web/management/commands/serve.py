@@ -14,7 +14,7 @@ from twisted.internet import reactor
 
 from channels_engine import service
 from contracts.connection import LedgerError
-from marketplace.embedded import StartError, ledger, require_free_port
+from marketplace.embedded import StartError, ledger, require_free_port, sole_owner
 from marketplace.trading.demo import ACCOUNTS, PASSWORD, seed_demo
 from marketplace.trading.engine import open_engine, prepare_merchant
 from marketplace.trading.live.market import LiveMarket
@@ -39,7 +39,7 @@ class Command(BaseCommand):
             require_free_port(host, port, "the site")
             call_command("migrate", verbosity=0)
             call_command("collectstatic", verbosity=0, interactive=False)
-            with ledger() as which, open_engine() as engine:
+            with sole_owner(), ledger() as which, open_engine() as engine:
                 supplier = seed_demo() if settings.DEBUG else None
                 if supplier is not None:
                     prepare_merchant(engine, supplier)
@@ -67,7 +67,7 @@ def _serve(host: str, port: int, market: LiveMarket) -> None:
     """Serve until Ctrl-C or SIGTERM, with the market in a thread beside."""
     from marketplace.asgi import application  # noqa: PLC0415  after the database is set up
 
-    thread = threading.Thread(target=market.run, name="live-market")
+    thread = threading.Thread(target=market.run, name="live-market", daemon=True)
     # `run` blocks; the thread starts with the reactor, so that a port that is taken ends the program at once.
     reactor.callWhenRunning(thread.start)
     server = Server(
