@@ -136,9 +136,6 @@ class Batch:
         hosting = self._hosting(submission.channel)
         if isinstance(submission, Fact):
             return self._keep(relay.report(submission.event, submission.key, hosting, self._now))
-        wake_at = hosting.endpoint(submission.side).wake_at
-        if wake_at is None or wake_at > self._now:
-            raise RemoteProtocolError("not_due", "Another process has brought this timer.")
         return self._keep(relay.wake(submission.side, hosting, self._now))
 
     def _message(self, said: Said) -> Change:
@@ -180,7 +177,7 @@ class Batch:
         self.hostings[change.after.channel] = change.after
         self._changes.append(change)
         self._log(change.entries)
-        return Accepted(change.entries[0].seq, self._now)
+        return Accepted(change.entries[0].seq if change.entries else change.after.seq, self._now)
 
     def _converse(self, said: Said) -> Accepted:
         agreement = self._agreements.get(said.channel)

@@ -30,10 +30,15 @@ LedgerInput: TypeAlias = (
     inputs.LedgerOpened | inputs.LedgerDisputed | inputs.LedgerResolved | inputs.LedgerFinalised
 )
 Endpoints: TypeAlias = tuple[Endpoint | None, Endpoint | None]
+Wakes: TypeAlias = tuple[int | None, int | None]
 
 
 class Hosting(msgspec.Struct, frozen=True):
-    """A channel as hosted here. An owner is "" and its endpoint None where the peer is on another relay."""
+    """A channel as hosted here. An owner is "" and its endpoint None where the peer is on another relay.
+
+    `wakes` is when to look at each side's timer. It may be early, never late: a timer that moves away with
+    each trade would otherwise be written, and its index moved, with each trade.
+    """
 
     channel: bytes
     scid: bytes
@@ -41,6 +46,7 @@ class Hosting(msgspec.Struct, frozen=True):
     endpoints: Endpoints = (None, None)
     seq: int = 0
     staged_seq: int = 0
+    wakes: Wakes = (None, None)
 
     def side_of(self, owner: str) -> Side | None:
         """The side that this owner holds, if any."""
@@ -150,8 +156,16 @@ class _Turn:
             (first, second),
             seq,
             _staged_seq(before, (first, second), self._entries),
+            (_sooner(before.wakes[0], first), _sooner(before.wakes[1], second)),
         )
         return Change(before, after, tuple(self._entries), tuple(self._effects), body)
+
+
+def _sooner(known: int | None, endpoint: Endpoint | None) -> int | None:
+    wake_at = None if endpoint is None else endpoint.wake_at
+    if known is None or wake_at is None:
+        return wake_at if known is None else known
+    return min(known, wake_at)
 
 
 def _staged_seq(before: Hosting, after: Endpoints, entries: list[Entry]) -> int:
@@ -213,12 +227,19 @@ def report(fact: LedgerInput, message_id: str, hosting: Hosting, now: int) -> Ch
 
 
 def wake(side: Side, hosting: Hosting, now: int) -> Change:
-    """Bring the timer to one side."""
+    """Bring the timer to one side; where nothing is due yet, only put right when to look again."""
+    wake_at = hosting.endpoint(side).wake_at
+    if wake_at is None or wake_at > now:
+        wakes = (wake_at, hosting.wakes[1]) if side is Side.A else (hosting.wakes[0], wake_at)
+        return Change(hosting, msgspec.structs.replace(hosting, wakes=wakes), (), (), None)
     turn = _Turn(hosting, now)
     turn.log(CLOCK, f"clock:{hosting.seq + 1}", "timer.elapsed", f'{{"side":"{"ab"[side]}"}}')
     turn.run(side, inputs.TimerElapsed())
     turn.deliver_machine_messages()
-    return turn.finish()
+    change = turn.finish()
+    both = (change.after.endpoints[0], change.after.endpoints[1])
+    exact = (both[0].wake_at if both[0] else None, both[1].wake_at if both[1] else None)
+    return change._replace(after=msgspec.structs.replace(change.after, wakes=exact))
 
 
 LEDGER_INPUTS: Mapping[str, type[LedgerInput]] = MappingProxyType(

@@ -49,6 +49,7 @@ class Endpoint(models.Model):
     """One hosted side of one channel; `blob` is the msgpack of `core.state.Endpoint`.
 
     `seq` is the last entry of the channel's log, `staged_seq` the entry that proposed the staged state.
+    `wake_at` is when to look at the timer: never late, maybe early (`relay.Hosting`).
     """
 
     channel = models.CharField(max_length=HASH_TEXT)

@@ -73,8 +73,8 @@ def _current(names: Mapping[str, bytes], cache: Cache, *, lock: bool) -> dict[by
 
 def _read_hostings(names: Iterable[str]) -> dict[bytes, Hosting]:
     found: dict[bytes, Hosting] = {}
-    for side, owner, peer, scid, seq, staged_seq, blob in bulk.select_in(
-        "side, owner, peer, scid, seq, staged_seq, blob",
+    for side, owner, peer, scid, seq, staged_seq, wake_at, blob in bulk.select_in(
+        "side, owner, peer, scid, seq, staged_seq, wake_at, blob",
         "engine_endpoint",
         "channel",
         names,
@@ -83,6 +83,7 @@ def _read_hostings(names: Iterable[str]) -> dict[bytes, Hosting]:
         endpoint = unpack_endpoint(bytes(blob))
         key = endpoint.channel
         other = found[key].endpoints[1 - side] if key in found else None
+        others = found[key].wakes[1 - side] if key in found else None
         found[key] = Hosting(
             key,
             parse_hex(scid, 32),
@@ -90,6 +91,7 @@ def _read_hostings(names: Iterable[str]) -> dict[bytes, Hosting]:
             (other, endpoint) if side else (endpoint, other),
             seq,
             staged_seq,
+            (others, wake_at) if side else (wake_at, others),
         )
     return found
 

@@ -124,7 +124,7 @@ def _endpoint_row(hosting: Hosting, side: Side, endpoint: Endpoint, now: int) ->
         endpoint.current.state.version if endpoint.current else 0,
         hosting.seq,
         hosting.staged_seq,
-        endpoint.wake_at,
+        hosting.wakes[side],
         pack(endpoint),
         now,
     )
