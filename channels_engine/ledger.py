@@ -6,6 +6,8 @@ whoever did it. Closings of one batch share transactions.
 
 import logging
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from types import MappingProxyType
 from typing import TypeAlias
 
 from channels_engine.agreements import Agreement
@@ -28,6 +30,17 @@ from contracts.records import ChannelStatus
 logger = logging.getLogger(__name__)
 CLOSINGS_PER_CALL = 20
 WAIT_SECONDS = 60.0
+
+GAS_LIMITS: Mapping[type[fx.Effect], int] = MappingProxyType(
+    {
+        fx.LedgerOpenChannel: 500_000,
+        fx.LedgerFinalise: 250_000,
+        fx.LedgerDispute: 200_000,
+        fx.LedgerResolve: 150_000,
+        fx.LedgerFinaliseDisputed: 250_000,
+    }
+)
+"""Twice what contracts/gas.json says. Asking the ledger for each would run each several times before it is sent."""
 
 Answer: TypeAlias = Exception | None
 Plan: TypeAlias = tuple[Call, list[int]]
@@ -57,7 +70,8 @@ class RegistryLedger:
             for index in [] if isinstance(outcome, Receipt) else indices:
                 effect = effects[index]
                 if len(indices) > 1:  # a bundle may be refused for the sake of one of it
-                    (outcome,) = self._send([self._call(effect, endpoints[_channel(effect)])])  # noqa: PLW2901  its own
+                    alone = _limited(self._call(effect, endpoints[_channel(effect)]), [effect])
+                    (outcome,) = self._send([alone])  # noqa: PLW2901  its own
                 answers[index] = self._look_into(effect, outcome)
         return answers
 
@@ -75,16 +89,16 @@ class RegistryLedger:
         planned: list[Plan] = []
         for index, effect in enumerate(effects):
             if isinstance(effect, fx.LedgerOpenChannel):
-                planned.append((self._open(effect, agreements), [index]))
+                planned.append((_limited(self._open(effect, agreements), [effect]), [index]))
             elif not isinstance(effect, fx.LedgerFinalise):
-                planned.append((self._call(effect, endpoints[_channel(effect)]), [index]))
+                planned.append((_limited(self._call(effect, endpoints[_channel(effect)]), [effect]), [index]))
         for start in range(0, len(closing), CLOSINGS_PER_CALL):
             part = closing[start : start + CLOSINGS_PER_CALL]
             states = [_signed_state(endpoints[_channel(effects[i])], _newest(effects[i])) for i in part]
             call = (
                 self._registry.finalise_many(states) if len(part) > 1 else self._registry.finalise(states[0])
             )
-            planned.append((call, part))
+            planned.append((_limited(call, [effects[i] for i in part]), part))
         return planned
 
     def _send(self, calls: Sequence[Call]) -> list[Receipt | LedgerError]:
@@ -145,6 +159,11 @@ class RegistryLedger:
         if isinstance(effect, fx.LedgerResolve):
             return record.version >= effect.newest.state.version
         return isinstance(effect, fx.LedgerDispute) and record.deadline != 0
+
+
+def _limited(call: Call, effects: Sequence[fx.Effect]) -> Call:
+    """The call with the gas limit of what it does."""
+    return replace(call, gas=sum(GAS_LIMITS[type(effect)] for effect in effects))
 
 
 def _channel(effect: fx.Effect) -> bytes:

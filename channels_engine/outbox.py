@@ -8,6 +8,7 @@ import logging
 from collections.abc import Sequence
 
 from django.db import transaction
+from django.db.models import F
 
 from channels_engine.codec import parse_hex
 from channels_engine.ports import Clock, Ledger, LedgerRejectedError, Listener, Notice
@@ -19,6 +20,8 @@ CLAIM_SECONDS = 60
 LEDGER_BATCH = 200
 NOTICE_BATCH = 2000
 MAX_PAUSE_SECONDS = 60
+IDS_PER_QUERY = 500
+"""Below the number of variables that any SQLite takes in one statement."""
 
 
 class Outbox:
@@ -58,6 +61,8 @@ class Outbox:
 
     def tell_listeners(self) -> int:
         """Tell every listener what is due; items that all have heard are deleted."""
+        if not self._listeners:
+            return self._drop_unheard()
         items = self._claim(OutboxItem.Lane.NOTICE, NOTICE_BATCH)
         if not items:
             return 0
@@ -72,6 +77,10 @@ class Outbox:
             OutboxItem.objects.filter(id__in=[item.id for item in items]).delete()
         return len(items)
 
+    def _drop_unheard(self) -> int:
+        """All listeners have heard what nobody listens to; deleted in one statement."""
+        return OutboxItem.objects.filter(lane=OutboxItem.Lane.NOTICE, done_at__isnull=True).delete()[0]
+
     def _postpone(self, items: Sequence[OutboxItem]) -> None:
         pause = min(2 ** items[0].attempts, MAX_PAUSE_SECONDS)
         OutboxItem.objects.filter(id__in=[item.id for item in items]).update(
@@ -84,10 +93,14 @@ class Outbox:
         with transaction.atomic():
             due = OutboxItem.objects.filter(lane=lane, done_at__isnull=True, next_at__lte=now).order_by("id")
             items = list(due.select_for_update(skip_locked=True)[:limit])
-            for item in items:
-                item.attempts += 1
-                item.next_at = now + CLAIM_SECONDS
-            OutboxItem.objects.bulk_update(items, ["attempts", "next_at"], batch_size=400)
+            for start in range(0, len(items), IDS_PER_QUERY):
+                claimed = [item.id for item in items[start : start + IDS_PER_QUERY]]
+                OutboxItem.objects.filter(id__in=claimed).update(
+                    attempts=F("attempts") + 1, next_at=now + CLAIM_SECONDS
+                )
+        for item in items:
+            item.attempts += 1
+            item.next_at = now + CLAIM_SECONDS
         return items
 
 
