@@ -61,7 +61,7 @@ clean:
 .make/node: contracts/package-lock.json marketplace/web/package-lock.json | .make/venv
 ifdef NODE
 	@echo "Installing the contract compiler and the checks of the scripts (once)..."
-	@cd contracts && npm ci --silent --no-audit --no-fund
-	@cd marketplace/web && npm ci --silent --no-audit --no-fund
+	@cd contracts && npm install --no-save --silent --no-audit --no-fund
+	@cd marketplace/web && npm install --no-save --silent --no-audit --no-fund
 endif
 	@touch $@

@@ -57,6 +57,7 @@ LEDGER_CHAIN_ID = integer("LEDGER_CHAIN_ID", default=31337)
 # Key of the account that pays the gas of relayed transactions, 0x-hex. Without one, the last of the publicly
 # known funded accounts of a development chain; no other sender may use it at the same time.
 RELAYER_KEY = os.environ.get("RELAYER_KEY", "")
+ENGINE_KEY = os.environ.get("ENGINE_KEY", "")
 TEST_MONEY = flag("TEST_MONEY", default=DEBUG)
 
 KEYSTORE_PASSPHRASE = kept_secret(

@@ -1,8 +1,5 @@
 """How this site sets up the channel engine: who is who, on which contracts, with which keys."""
 
-import contextlib
-from collections.abc import Iterator
-
 from django.conf import settings
 from django.contrib.auth.models import AnonymousUser
 
@@ -13,18 +10,26 @@ from channels_engine.outbox import Outbox
 from channels_engine.runtime import Runtime
 from channels_engine.watchtower import Watchtower
 from contracts.bindings import EntityContracts, MerchantContract, Stablecoin
-from contracts.connection import LedgerClient
 from contracts.devnode.accounts import dev_key
 from contracts.gateway import Sender
 from contracts.indexer import RpcBlockSource
+from marketplace.accounts.errors import AwayError
 from marketplace.accounts.models import User
-from marketplace.credit.ledger import deploy_ledger, ensure_merchant_contract, relay, the_ledger, treasury_of
+from marketplace.credit.ledger import (
+    client,
+    deploy_ledger,
+    ensure_merchant_contract,
+    relay,
+    the_ledger,
+    treasury_of,
+)
 from marketplace.credit.models import Merchant
 from marketplace.trading.models import Prosumer
 from marketplace.trading.replay.cast import metering_signer
 from marketplace.trading.replay.purse import Contracts
 
 ENGINE_ACCOUNT = 8
+DEV_CHAIN_ID = 31337
 DEMO_TREASURY = 100_000_000_000
 
 
@@ -74,14 +79,27 @@ class SiteEngine:
         return bool(done) or not self._watchtower.tick().idle
 
 
-@contextlib.contextmanager
-def open_engine() -> Iterator[SiteEngine]:
-    """The engine on the configured ledger, where the contracts are put if they are not there yet."""
+def open_engine() -> SiteEngine:
+    """The engine on the configured ledger, where the contracts are put if they are not there yet.
+
+    Raises:
+        AwayError: The ledger can't be reached, or has no account for the engine (`ENGINE_KEY`).
+    """
     place = deploy_ledger(metering=metering_signer().address)
-    with LedgerClient(settings.LEDGER_URL) as client:
-        sender = Sender(client, dev_key(ENGINE_ACCOUNT))
-        _allow_minting(sender.address)
-        yield SiteEngine(sender, Contracts(_raw(place.token), _raw(place.factory), _raw(place.registry)))
+    sender = Sender(client(), _engine_key())
+    _allow_minting(sender.address)
+    return SiteEngine(sender, Contracts(_raw(place.token), _raw(place.factory), _raw(place.registry)))
+
+
+def _engine_key() -> bytes:
+    """Its own account, since two senders of one key would take each other's nonces."""
+    if settings.ENGINE_KEY:
+        return _raw(settings.ENGINE_KEY)
+    if settings.LEDGER_CHAIN_ID != DEV_CHAIN_ID:
+        raise AwayError(
+            "no_engine_key", "ENGINE_KEY is not set: give the engine an account that can pay for gas."
+        )
+    return dev_key(ENGINE_ACCOUNT)
 
 
 def _allow_minting(account: bytes) -> None:

@@ -17,6 +17,7 @@ from contracts.connection import LedgerError
 from grid.network import NetworkFaultError, feeder_map
 from grid.profiles import ProfileFaultError
 from grid.scenario import ScenarioFaultError
+from marketplace.accounts.errors import AwayError
 from marketplace.embedded import StartError, ledger
 from marketplace.trading.engine import open_engine
 from marketplace.trading.replay.play import ReplayError
@@ -25,7 +26,15 @@ from marketplace.trading.replay.run import Replay, open_replay
 from marketplace.trading.templatetags.report_format import cents, kwh, money, percent
 
 SCENARIOS = Path("fixtures/scenarios")
-FAULTS = (ScenarioFaultError, NetworkFaultError, ProfileFaultError, StartError, LedgerError, ReplayError)
+FAULTS = (
+    AwayError,
+    ScenarioFaultError,
+    NetworkFaultError,
+    ProfileFaultError,
+    StartError,
+    LedgerError,
+    ReplayError,
+)
 
 
 class Command(BaseCommand):
@@ -54,10 +63,10 @@ class Command(BaseCommand):
             raise CommandError(str(fault)) from fault
 
     def _replay(self, options: dict[str, Any]) -> None:
-        with open_engine() as engine, _Bars() as bars:
+        with _Bars() as bars:
             replay = open_replay(
                 _path_of(options["scenario"]),
-                engine,
+                open_engine(),
                 bars.show,
                 start=options["start"],
                 end=options["end"],

@@ -14,6 +14,7 @@ from twisted.internet import reactor
 
 from channels_engine import service
 from contracts.connection import LedgerError
+from marketplace.accounts.errors import AwayError
 from marketplace.embedded import StartError, ledger, require_free_port, sole_owner
 from marketplace.trading.demo import ACCOUNTS, PASSWORD, seed_demo
 from marketplace.trading.engine import open_engine, prepare_merchant
@@ -39,14 +40,15 @@ class Command(BaseCommand):
             require_free_port(host, port, "the site")
             call_command("migrate", verbosity=0)
             call_command("collectstatic", verbosity=0, interactive=False)
-            with sole_owner(), ledger() as which, open_engine() as engine:
+            with sole_owner(), ledger() as which:
+                engine = open_engine()
                 supplier = seed_demo() if settings.DEBUG else None
                 if supplier is not None:
                     prepare_merchant(engine, supplier)
                 market = LiveMarket(options["scenario"], engine, service.runtime())
                 self._welcome(host, port, which)
                 _serve(host, port, market)
-        except (StartError, LedgerError) as error:
+        except (StartError, LedgerError, AwayError) as error:
             raise CommandError(str(error)) from error
         self.stdout.write("Stopped; everything is stored.")
 
