@@ -257,9 +257,9 @@ def _disputed_due(endpoint: Endpoint) -> int | None:
 def _trading_due(endpoint: Endpoint) -> int:
     staged, raised = endpoint.staged, endpoint.dispute_due
     due = endpoint.opening.expiry + endpoint.policy.expiry_grace_s
-    if staged is not None:
-        due = min(due, staged_until(endpoint, staged))
-    return due if raised is None else min(due, raised)
+    if staged is not None and (until := staged_until(endpoint, staged)) < due:
+        due = until
+    return due if raised is None or due < raised else raised
 
 
 def staged_until(endpoint: Endpoint, staged: Staged) -> int:

@@ -339,3 +339,74 @@ def test_a_key_holder_signs_no_version_twice_and_nothing_after_a_farewell() -> N
             parted.after(other)
         assert closing.value.code == "closing_down"
     assert used.value.code == "version_used"
+
+
+def test_nobody_confirms_or_refuses_its_own_proposal() -> None:
+    _, b = proposed()
+    staged = b.endpoint.staged
+    assert staged is not None
+    with pytest.raises(LocalProtocolError, match="No state of the peer"):
+        b.feed(inputs.ActionConfirm(signing.sign_value(DOMAIN, staged.state, b.key)))
+    with pytest.raises(LocalProtocolError, match="No state of the peer"):
+        b.feed(inputs.ActionAbortUpdate(staged.state.version))
+    with pytest.raises(RemoteProtocolError, match="awaits a countersignature"):
+        b.feed(
+            inputs.ReceiveConfirm(signing.sign_value(DOMAIN, replace(staged.state, version=4), b.peer.key))
+        )
+
+
+def test_only_the_staged_version_can_be_refused() -> None:
+    a, _ = proposed()
+    a.receive()
+    with pytest.raises(LocalProtocolError, match="is staged, not 4"):
+        a.feed(inputs.ActionAbortUpdate(4))
+
+
+def test_a_proposal_for_another_channel_is_no_race() -> None:
+    a, b = open_pair()
+    elsewhere = replace(negotiation.final_state(b.endpoint), channel=bytes(32))
+    with pytest.raises(RemoteProtocolError) as refusal:
+        a.feed(inputs.ReceiveCloseRequest(signing.sign_value(DOMAIN, elsewhere, b.key)))
+    assert refusal.value.code == "wrong_channel"
+
+
+def test_while_a_dispute_is_raised_nothing_is_proposed() -> None:
+    a, b = open_pair()
+    made = a.offer()
+    settle_down(a, b)
+    b.dispute()
+    with pytest.raises(LocalProtocolError) as refusal:
+        b.accept(made.id)
+    assert refusal.value.code == "dispute_pending"
+
+
+@pytest.mark.parametrize("how", ["disputed", "expired", "closing"])
+def test_a_proposal_to_a_channel_that_ends_is_answered(how: str) -> None:
+    a, b = open_pair(expiry=START + 1000)
+    now = START
+    if how == "disputed":
+        a.feed(inputs.LedgerDisputed(0, START + 600))
+    elif how == "expired":
+        now = START + 1000
+    else:
+        a.close()
+        b.receive()
+        b.confirm()
+        a.receive()
+        b.view, b.keeper = None, Keeper()
+        fresh = open_pair(expiry=START + 1000)[1]
+        b.view = fresh.endpoint
+    request = replace(negotiation.final_state(b.endpoint), version=4)
+    effects = a.feed(inputs.ReceiveCloseRequest(signing.sign_value(DOMAIN, request, b.key)), now)
+    refusals = [effect.body for effect in effects if isinstance(effect, fx.SendMessage)]
+    assert UpdateAbort(4, "closing_down") in refusals
+
+
+def test_a_proposal_on_an_old_base_is_answered_with_the_newest_state() -> None:
+    a, b = open_pair()
+    old = negotiation.final_state(b.endpoint)
+    trade(b, a)
+    effects = a.feed(inputs.ReceiveCloseRequest(signing.sign_value(DOMAIN, replace(old, version=2), b.key)))
+    news, refusal = (effect.body for effect in effects if isinstance(effect, fx.SendMessage))
+    assert news.state == a.state
+    assert refusal == UpdateAbort(2, "stale_base")
