@@ -16,13 +16,13 @@ from channels_engine.runtime import Runtime
 from channels_engine.store.models import Contract
 from grid.market import bilateral
 from grid.market.strategies import STRATEGIES
+from marketplace.credit.ledger import the_ledger
 from marketplace.trading.live.view import MarketView, live_run, market_view, simulation_of, trades_between
 from marketplace.trading.replay.cast import Cast, Household
-from marketplace.trading.replay.opening import CHALLENGE_PERIOD_S
 from marketplace.trading.replay.purse import Purse
 
 OFFER_LIFE_S = 300
-LONGEST_CHALLENGE_S = 24 * CHALLENGE_PERIOD_S
+LONGEST_CHALLENGE_S = 24 * 3600
 
 
 def guest_label(conversation: bytes) -> str:
@@ -77,11 +77,12 @@ class HouseholdStrategy:
     now: Callable[[], int]
 
     def join(self, terms: EntityContract, _peer: str) -> bytes | None:
-        """Joins terms with this feeder's meters, a bearable challenge period and no penalty."""
+        """Joins the site's own terms, or others that are no harder: its watchtower needs time to answer."""
+        usual = the_ledger()
         fits = (
             terms.metering == self.purse.metering
-            and CHALLENGE_PERIOD_S <= terms.challenge_period <= LONGEST_CHALLENGE_S
-            and terms.stale_penalty == 0
+            and usual.challenge_period <= terms.challenge_period <= LONGEST_CHALLENGE_S
+            and terms.stale_penalty <= usual.stale_penalty
         )
         return self.keys.make(self.household, terms.nonce).address if fits else None
 

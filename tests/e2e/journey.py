@@ -1,0 +1,204 @@
+"""What people do on the site, a step a method; each leaves a picture."""
+
+import re
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+
+from papers import identity_card, statement
+from playwright.sync_api import Page, expect
+from watched_browser import PATIENCE_MS, Camera, overflow
+
+PASSWORD = "A password of e2e, long enough"
+PASSPHRASE = "correct horse battery staple e2e"
+DEMO_PASSWORD = "wattnote-demo"
+NAME = "Erika Musterfrau"
+DEALS_MS = 45_000
+
+expect.set_options(timeout=PATIENCE_MS)
+
+
+@dataclass
+class Journey:
+    """Somebody with a browser of one width."""
+
+    page: Page
+    camera: Camera
+    pseudonym: str
+    wide: list[str] = field(default_factory=list)
+
+    def picture(self, step: str) -> None:
+        """Keep a picture, and note a page that is wider than its window."""
+        if (by := overflow(self.page)) > 0:
+            self.wide.append(f"{step}: {self.page.url} is {by} px too wide")
+        self.camera.take(self.page, step)
+
+    def press(self, name: str | re.Pattern[str]) -> None:
+        """Press the button of that name."""
+        self.page.get_by_role("button", name=name, exact=isinstance(name, str)).first.click()
+
+    def sign(self, step: str) -> None:
+        """Read the question of the wallet, and say yes."""
+        dialog = self.page.locator("dialog[open]")
+        expect(dialog).to_be_visible()
+        question = dialog.locator("h2").inner_text()
+        self.picture(step)
+        dialog.locator("button[value=yes]").click()
+        expect(dialog.filter(has_text=question)).to_have_count(0)
+
+
+class Newcomer(Journey):
+    """From a new account to credit."""
+
+    def sign_up(self, email: str) -> None:
+        page = self.page
+        page.goto("/")
+        expect(page.locator("#feeder-map canvas").first).to_be_visible()
+        expect(page.locator("[data-live=traded]").first).to_contain_text("Wh")
+        self.picture("landing")
+        page.get_by_role("link", name="Join", exact=True).first.click()
+        page.get_by_label("Email").fill(email)
+        for box in page.locator("input[type=password]").all():
+            box.fill(PASSWORD)
+        self.picture("sign-up")
+        self.press("Create account")
+        expect(page.get_by_role("heading", name="Today")).to_be_visible()
+        self.picture("signed-up")
+
+    def make_wallet(self) -> None:
+        page = self.page
+        page.goto("/onboarding/")
+        expect(page.locator("#create-form")).to_be_visible()
+        self.picture("wallet-empty")
+        page.locator("#create-pass").fill(PASSPHRASE)
+        page.locator("#create-again").fill(PASSPHRASE)
+        self.press("Make my wallet")
+        expect(page.locator("#wallet-state")).to_contain_text("Unlocked")
+        self.picture("wallet-made")
+
+    def save_backup(self, folder: Path) -> str:
+        """Text of the backup file."""
+        with self.page.expect_download() as download:
+            self.press(re.compile("Save a backup"))
+        path = folder / download.value.suggested_filename
+        download.value.save_as(path)
+        return path.read_text()
+
+    def link_wallet(self) -> str:
+        """The wallet's address."""
+        page = self.page
+        self.press("Link to my account")
+        self.sign("wallet-link-question")
+        expect(page.get_by_role("heading", name="About you")).to_be_visible()
+        return str(page.locator("body").get_attribute("data-wallet"))
+
+    def tell_about_myself(self) -> None:
+        page = self.page
+        for label, value in {
+            "Name shown to partners": self.pseudonym,
+            "Legal name": NAME,
+            "Date of birth": "1985-06-01",
+            "Street and number": "Hauptstraße 1",
+            "Postcode": "10115",
+            "Town": "Berlin",
+            "Country": "DE",
+        }.items():
+            page.get_by_label(label).fill(value)
+        self.picture("profile")
+        self.press("Save and go on")
+        expect(page.get_by_role("heading", name="Documents")).to_be_visible()
+
+    def apply(self, folder: Path) -> None:
+        page = self.page
+        papers = {
+            "identity": identity_card(folder / "identity-card.png", NAME, "1 June 1985"),
+            "statement": statement(folder / "bank-statement.pdf", NAME),
+        }
+        for kind, path in papers.items():
+            page.locator("#documents select[name=kind]").select_option(kind)
+            page.locator("#documents input[type=file]").set_input_files(path)
+            self.press("Upload")
+            expect(page.locator("#documents")).to_contain_text(path.name)
+        page.get_by_label("Credit limit you would like").fill("150")
+        page.get_by_label("Your monthly income").fill("3100")
+        page.get_by_label("Your regular monthly outgoings").fill("1600")
+        page.get_by_label(re.compile("I agree")).check()
+        self.picture("application")
+        self.press("Send to the merchant")
+        expect(page.get_by_role("heading", name=re.compile("is reviewing"))).to_be_visible()
+        self.picture("application-sent")
+
+    def start_agreement(self) -> None:
+        page = self.page
+        page.goto("/wallet/")
+        self.press("Get test money")
+        expect(page.locator("#wallet-balance")).to_contain_text("€")
+        expect(page.locator("#wallet-balance")).not_to_contain_text(re.compile(r"^0\.00"))
+        self.picture("wallet-money")
+        page.goto("/onboarding/")
+        expect(page.get_by_role("button", name="Sign and start")).to_be_visible()
+        self.picture("agreement-offered")
+        self.press("Sign and start")
+        self.sign("agreement-question")
+        self.sign("permit-question")
+        expect(page.get_by_role("link", name="Find a partner")).to_be_visible()
+        self.picture("agreement-active")
+
+
+class Reviewer(Journey):
+    """A merchant's operator in the back office."""
+
+    def approve(self) -> None:
+        page = self.page
+        page.goto("/admin/")
+        page.locator("input[name=username], input[name=login]").first.fill("merchant@wattnote.example")
+        page.locator("input[type=password]").fill(DEMO_PASSWORD)
+        self.picture("merchant-sign-in")
+        page.locator("button[type=submit], input[type=submit]").first.click()
+        page.goto("/admin/")
+        self.picture("merchant-overview")
+        page.goto("/admin/credit/creditapplication/")
+        self.picture("merchant-queue")
+        page.get_by_role("link", name=re.compile(self.pseudonym)).first.click()
+        expect(page.get_by_text("The name stands in a document.")).to_be_visible()
+        self.picture("merchant-checks")
+        self.press("Take into review")
+        page.locator("[name=approve-limit]").fill("150")
+        page.locator("[name=approve-collateral]").fill("20")
+        self.picture("merchant-decides")
+        self.press("Approve and sign the agreement")
+        expect(page.get_by_role("link", name="Open the agreement")).to_be_visible()
+        self.picture("merchant-approved")
+
+
+class Trader(Journey):
+    """At the desk with one household."""
+
+    def find_partner(self, slug: str) -> None:
+        page = self.page
+        page.goto("/partners/")
+        expect(page.locator("#partner-list")).to_contain_text("House")
+        self.picture("partners")
+        page.goto(f"/partners/{slug}/")
+
+    def open_channel(self) -> None:
+        page = self.page
+        expect(page.locator("#open-amount")).to_be_visible()
+        self.picture("no-channel")
+        self.press("Open channel")
+        for step in ("terms-question", "note-question", "opening-question"):
+            self.sign(step)
+        expect(page.locator("#composer")).to_be_visible(timeout=DEALS_MS)
+        self.picture("channel-open")
+
+    def offer(self, *, sells: bool, kwh: str, cents: str, ahead: int, step: str) -> None:
+        """Offer for a slot that many after the first that is open."""
+        page = self.page
+        page.locator(f"input[name=side][value={'sell' if sells else 'buy'}]").check(force=True)
+        page.locator("#quantity").fill(kwh)
+        page.locator("#price").fill(cents)
+        page.locator("#slot").select_option(index=ahead)
+        self.picture(f"{step}-composed")
+        page.locator("#composer-send").click()
+        self.sign(f"{step}-question")
+        expect(page.locator(".bid--mine").last).to_be_visible()

@@ -1,0 +1,131 @@
+"""A Chromium that tells on the pages: every request, every body, every websocket frame, every console error."""
+
+import contextlib
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Request, WebSocket, sync_playwright
+
+from tests.system_parts import find_chromium
+
+FLAGS = (
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
+HEIGHTS = {1280: 900, 390: 844}
+PATIENCE_MS = 30_000
+NETWORK = ("http", "https", "ws", "wss", "ftp")
+"""Schemes that leave the browser; its own parts (data, blob, its PDF viewer) have others."""
+
+
+def pictures_folder() -> Path:
+    """Where the pictures of a run are kept; set SCREENSHOTS for another place."""
+    default = Path(__file__).resolve().parents[2] / "var" / "screenshots"
+    return Path(os.environ.get("SCREENSHOTS", default))
+
+
+@contextlib.contextmanager
+def chromium() -> Iterator[Browser]:
+    """The system's Chromium."""
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=find_chromium(), args=list(FLAGS))
+        try:
+            yield browser
+        finally:
+            browser.close()
+
+
+@dataclass
+class Watch:
+    """What left a browser, and what it complained about."""
+
+    host: str
+    sent: list[bytes] = field(default_factory=list)
+    elsewhere: list[str] = field(default_factory=list)
+    complaints: list[str] = field(default_factory=list)
+    expected: tuple[str, ...] = ()
+
+    def over(self, context: BrowserContext) -> None:
+        """Watch every page of a context."""
+        context.on("request", self._request)
+        context.on("console", self._console)
+        context.on("weberror", lambda fault: self.complaints.append(f"uncaught: {fault.error}"))
+        context.on("page", self._page)
+
+    def _page(self, page: Page) -> None:
+        page.on("websocket", self._socket)
+
+    def _request(self, request: Request) -> None:
+        where = urlsplit(request.url)
+        if where.scheme in NETWORK and where.netloc != self.host:
+            self.elsewhere.append(request.url)
+        self.sent += [request.url.encode(), str(request.headers).encode(), request.post_data_buffer or b""]
+
+    def _socket(self, socket: WebSocket) -> None:
+        if urlsplit(socket.url).netloc != self.host:
+            self.elsewhere.append(socket.url)
+        socket.on("framesent", lambda payload: self.sent.append(_bytes(payload)))
+
+    def _console(self, message: ConsoleMessage) -> None:
+        text = f"{message.type}: {message.text} ({message.location.get('url', '')})"
+        if message.type == "error" and not any(word in text for word in self.expected):
+            self.complaints.append(text)
+
+    def tells(self, secret: str) -> bool:
+        """Whether a secret went out, whatever the case of its letters."""
+        wanted = secret.lower().encode()
+        return any(wanted in content.lower() for content in self.sent)
+
+
+def _bytes(payload: str | bytes) -> bytes:
+    return payload.encode() if isinstance(payload, str) else payload
+
+
+class Camera:
+    """Keeps a numbered picture of each step, of the whole page."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder, self._taken = folder, 0
+        folder.mkdir(parents=True, exist_ok=True)
+        for old in folder.glob("*.png"):
+            old.unlink()
+
+    def take(self, page: Page, step: str) -> None:
+        """Picture of a page; an open dialog is shown as a reader sees it."""
+        self._taken += 1
+        modal = page.locator("dialog[open]").count() > 0
+        page.evaluate("scrollTo(0, 0)")
+        page.screenshot(path=self.folder / f"{self._taken:02}-{step}.png", full_page=not modal, animations="disabled")
+
+
+def overflow(page: Page) -> int:
+    """By how many pixels a page is wider than its window."""
+    return int(page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth"))
+
+
+@contextlib.contextmanager
+def visitor(browser: Browser, url: str, width: int) -> Iterator[tuple[Page, Watch]]:
+    """A fresh browser profile of a width, watched."""
+    context = browser.new_context(
+        base_url=url,
+        viewport={"width": width, "height": HEIGHTS[width]},
+        has_touch=width < 600,
+        locale="en-GB",
+        timezone_id="Europe/Berlin",
+    )
+    context.set_default_timeout(PATIENCE_MS)
+    watch = Watch(urlsplit(url).netloc)
+    watch.over(context)
+    try:
+        yield context.new_page(), watch
+    finally:
+        context.close()
