@@ -23,7 +23,7 @@ import { structId } from "../protocol/typed_data.js";
 /** @typedef {{id: string, seller: Side, quantityWh: string, pricePerKwh: string, imbalancePerKwh: string,
  *   slotStart: string, slotEnd: string, amount: string}} Trade */
 /** @typedef {{purpose: "trade"|"settle"|"close", state: ChannelState, proposer: Side, signature: string,
- *   expiresAt: string, trade: Trade|null, settles: string[]}} Staged */
+ *   expiresAt: string, trade: Trade|null, settles: string[], offer: LiveOffer|null}} Staged */
 /**
  * @typedef {object} ChannelView one side's view, as the relay's `state` frame gives it
  * @property {string} channel
@@ -37,6 +37,7 @@ import { structId } from "../protocol/typed_data.js";
  * @property {[string, string]} openingSignatures
  * @property {CoSigned|null} current
  * @property {string} highestVersion
+ * @property {string} [above] highest version that this browser's key ever signed
  * @property {LiveOffer[]} offers
  * @property {Staged|null} staged
  * @property {Staged|null} dropped
@@ -105,8 +106,8 @@ function requireThat(condition, message) {
  */
 export function ownVersion(view) {
   const known = BigInt(currentOf(view).state.version);
-  const highest = BigInt(view.highestVersion);
-  const next = (known > highest ? known : highest) + 1n;
+  const used = [known, BigInt(view.highestVersion), BigInt(view.above ?? 0)];
+  const next = used.reduce((a, b) => (a > b ? a : b)) + 1n;
   const odd = (next & 1n) === 1n;
   return String(odd === (view.side === "a") ? next : next + 1n);
 }
@@ -233,7 +234,7 @@ export function checkView(view, domain, mySession) {
   requireThat(sameHex(structId("ChannelOpen", opening), view.channel), "The channel's id is not that of its opening.");
   requireThat(sameHex(party(terms, side), mySession), "The channel is not by this wallet's key.");
   if (current) checkCoSigned(view, current, domain);
-  for (const { offer, signature, offeror } of view.offers) {
+  for (const { offer, signature, offeror } of [...view.offers, ...(view.staged?.offer ? [view.staged.offer] : [])]) {
     requireThat(sameHex(offer.channel, view.channel), "An offer belongs to another channel.");
     requireSignature(domain, "Offer", offer, signature, party(terms, offeror));
   }
@@ -275,8 +276,8 @@ export function checkStaged(view) {
   const odd = (BigInt(version) & 1n) === 1n;
   requireThat(BigInt(version) > known && odd === (side === "b"), "The version was used before, or is not the partner's to use.");
   if (staged.purpose === "trade") {
-    const live = view.offers.find((o) => o.offeror === side && staged.trade && sameTrade(o, staged.trade));
-    if (!live) throw new BookError("The partner accepted an offer that is not yours or no longer stands.");
+    const live = staged.offer;
+    if (live?.offeror !== side) throw new BookError("The partner accepted an offer that is not yours.");
     const expected = stateAfterTrade(view, live.offer, side, version);
     requireThat(sameState(expected, staged.state), "The accepted state differs from your offer.");
     return { expected, offer: live };
@@ -287,12 +288,4 @@ export function checkStaged(view) {
     return { expected, offer: null };
   }
   throw new BookError("A settlement is checked with its meter readings.");
-}
-
-/**
- * @param {LiveOffer} live
- * @param {Trade} trade
- */
-function sameTrade({ offer }, trade) {
-  return sameHex(trade.id, tradeIdOf(offer));
 }

@@ -6,9 +6,11 @@
 import { randomId, sameHex, ZERO_ADDRESS } from "../protocol/bytes.js";
 import { addressOf, requireSignature, signStruct } from "../protocol/signing.js";
 import { structId } from "../protocol/typed_data.js";
-import { read, write } from "../wallet/database.js";
+import { confirmSigning } from "../ui/dialogs.js";
+import { read, update, write } from "../wallet/database.js";
 import { acceptanceInWords, closingInWords, disputeInWords, offerInWords } from "../wallet/words.js";
 import { BookError, balanceOf, checkStaged, checkView, closingState, currentOf, sameState, stateAfterSettlement, stateAfterTrade } from "./book.js";
+import { BLANK, remember } from "./keeper.js";
 import { RelaySocket } from "./socket.js";
 
 /** @typedef {import("./book.js").ChannelView} ChannelView */
@@ -91,11 +93,12 @@ export class ChannelDesk extends EventTarget {
   /** @param {ChannelView} view */
   async takeView(view) {
     try {
-      const held = this.views.get(view.channel);
-      if (held && held.revision > view.revision) return;
-      checkView(view, this.domain, await this.sessionAddress(view));
+      const shown = this.views.get(view.channel);
+      if (shown && shown.revision > view.revision) return;
+      checkView(view, this.domain, (await this.kept(view)).session);
       await this.keepNewest(view);
-      this.views.set(view.channel, view);
+      const held = await read("channels", this.memoryKey(view.channel));
+      this.views.set(view.channel, { ...view, above: (held?.memory ?? BLANK).highest });
       this.tell("view", view);
       await this.answer(view);
     } catch (error) {
@@ -104,14 +107,22 @@ export class ChannelDesk extends EventTarget {
   }
 
   /**
-   * Address of this side's session key: from the store, so that a locked wallet can still be shown.
+   * What this browser holds of a channel. The session address stands there too, so that a locked wallet can be shown.
    *
    * @param {ChannelView} view
+   * @returns {Promise<{key: string, session: string, current: import("./book.js").CoSigned|null}>}
    */
-  async sessionAddress(view) {
-    const kept = await read("channels", `${this.signer.address}/${view.channel}`);
-    if (kept) return kept.session;
-    return addressOf(await this.signer.session(/** @type {string} */ (view.terms.nonce)));
+  async kept(view) {
+    const key = `${this.signer.address}/${view.channel}`;
+    const found = await read("channels", key);
+    if (found) return found;
+    const session = addressOf(await this.signer.session(/** @type {string} */ (view.terms.nonce)));
+    return { key, session, current: null };
+  }
+
+  /** @param {string} channel */
+  memoryKey(channel) {
+    return `${this.signer.address}/${channel}/signed`;
   }
 
   /**
@@ -120,15 +131,14 @@ export class ChannelDesk extends EventTarget {
    * @param {ChannelView} view
    */
   async keepNewest(view) {
-    const key = `${this.signer.address}/${view.channel}`;
-    const kept = await read("channels", key);
-    if (kept?.current && (!view.current || BigInt(view.current.state.version) < BigInt(kept.current.state.version))) {
+    const kept = await this.kept(view);
+    if (kept.current && (!view.current || BigInt(view.current.state.version) < BigInt(kept.current.state.version))) {
       throw new BookError(
         `The relay shows version ${view.current?.state.version ?? "none"}, but this browser holds version ${kept.current.state.version}, signed by both. Raise a dispute with it if this stays.`,
       );
     }
-    const session = kept?.session ?? addressOf(await this.signer.session(/** @type {string} */ (view.terms.nonce)));
-    await write("channels", { key, session, current: view.current, terms: view.terms, opening: view.opening, tree: view.tree, at: Date.now() });
+    const { current, terms, opening, tree } = view;
+    await write("channels", { ...kept, current, terms, opening, tree, at: Date.now() });
   }
 
   /**
@@ -170,9 +180,9 @@ export class ChannelDesk extends EventTarget {
    * @param {import("../ui/dialogs.js").SigningQuestion} [question]
    */
   async countersign(view, type, question) {
-    const { staged, terms } = view;
+    const { staged } = view;
     if (!staged) throw new BookError("There is nothing to countersign any more.");
-    const signature = await this.signer.signInSession(/** @type {string} */ (terms.nonce), this.domain, "ChannelState", staged.state, question);
+    const signature = await this.signState(view, staged.state, question);
     await this.socket.send(view.channel, type, { version: staged.state.version, signature });
   }
 
@@ -233,6 +243,26 @@ export class ChannelDesk extends EventTarget {
   }
 
   /**
+   * Signs a state once the memory of it is durable: no version is ever signed twice.
+   *
+   * @param {ChannelView} view
+   * @param {import("./book.js").ChannelState} state
+   * @param {import("../ui/dialogs.js").SigningQuestion} [question]
+   * @returns {Promise<string>}
+   */
+  async signState(view, state, question) {
+    const key = await this.signer.session(/** @type {string} */ (view.terms.nonce));
+    if (question) await confirmSigning(question);
+    const memoryKey = this.memoryKey(view.channel);
+    const { memory } = await update("channels", memoryKey, (held) => ({
+      key: memoryKey,
+      memory: remember(held?.memory ?? BLANK, state),
+    }));
+    this.views.set(view.channel, { ...(this.views.get(view.channel) ?? view), above: memory.highest });
+    return signStruct(this.domain, "ChannelState", state, key);
+  }
+
+  /**
    * @param {ChannelView} view
    * @param {import("../protocol/typed_data.js").TypeName} name
    * @param {import("../protocol/typed_data.js").Struct} struct
@@ -251,7 +281,7 @@ export class ChannelDesk extends EventTarget {
     const next = stateAfterTrade(view, live.offer, live.offeror);
     const before = balanceOf(currentOf(view).state, view.side);
     const words = acceptanceInWords(live.offer, next, { side: view.side, partner: this.nameOf(view.peer), before });
-    const signature = await this.signed(view, "ChannelState", next, words);
+    const signature = await this.signState(view, next, words);
     await this.socket.send(channel, "update.request", { offer: live.offer.id, state: next, signature });
   }
 
@@ -276,7 +306,7 @@ export class ChannelDesk extends EventTarget {
   async close(channel) {
     const view = this.view(channel);
     const state = closingState(view);
-    const signature = await this.signed(view, "ChannelState", state, closingInWords(state, { side: view.side, partner: this.nameOf(view.peer) }));
+    const signature = await this.signState(view, state, closingInWords(state, { side: view.side, partner: this.nameOf(view.peer) }));
     await this.socket.send(channel, "close.request", { state, signature });
   }
 

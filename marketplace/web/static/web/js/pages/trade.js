@@ -161,8 +161,8 @@ async function fillSlots() {
 /** What the own home is expected to have or need in the chosen slot. */
 function showForecast() {
   const row = forecasts.find((f) => f.slot_start === Number(field("#slot").value));
-  const text = !row ? "" : row.surplus_wh ? `Your surplus then: ${energy(row.surplus_wh)}` : `Your need then: ${energy(row.deficit_wh)}`;
-  need("#slot-help").textContent = text;
+  const texts = row ? [row.surplus_wh && `Your surplus then: ${energy(row.surplus_wh)}`, row.deficit_wh && `Your need then: ${energy(row.deficit_wh)}`] : [];
+  need("#slot-help").textContent = texts.filter(Boolean).join(" ") || (row ? "You have nothing left then and need nothing." : "");
 }
 
 /** @param {import("../channel/book.js").ChannelView} view */

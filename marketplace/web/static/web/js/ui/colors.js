@@ -27,7 +27,7 @@ export function color(token, alpha = 1) {
 }
 
 /** Per unit voltages at the scale's five colours. */
-export const VOLTAGE_STOPS = [0.94, 0.97, 1.0, 1.03, 1.06];
+export const VOLTAGE_STOPS = [0.9, 0.95, 1.0, 1.05, 1.1];
 const VOLTAGE_TOKENS = ["--volt-low", "--volt-lowish", "--volt-mid", "--volt-highish", "--volt-high"];
 
 /**

@@ -20,15 +20,14 @@ export function decimal(value, decimals, shown) {
 }
 
 /**
- * Money with cents, and the micro-units behind them where there are any.
+ * Money with cents; `exact` adds the micro-units where there are any.
  *
  * @param {bigint|string|number} microUnits
  * @param {{signed?: boolean, exact?: boolean}} [options]
  */
 export function money(microUnits, { signed = false, exact = false } = {}) {
   const value = BigInt(microUnits);
-  const fine = exact && value % 10_000n !== 0n;
-  const text = decimal(value, 6, fine ? 6 : 2);
+  const text = exact ? decimal(value, 6, 6).replace(/0{1,4}$/, "") : decimal(value, 6, 2);
   return `${signed && value > 0n ? "+" : ""}${text}\u00a0€`;
 }
 

@@ -74,3 +74,34 @@ export async function write(store, value) {
 export async function erase(store, key) {
   await run(store, "readwrite", (s) => s.delete(key));
 }
+
+/**
+ * Reads, changes and writes one value in one transaction, so that two tabs can't both act on the old one.
+ *
+ * @template T
+ * @param {StoreName} store
+ * @param {string} key
+ * @param {(value: T|undefined) => T} change throws to leave all as it is
+ * @returns {Promise<T>} the new value, durable
+ */
+export async function update(store, key, change) {
+  const transaction = (await database()).transaction(store, "readwrite", { durability: "strict" });
+  const objects = transaction.objectStore(store);
+  return new Promise((resolve, reject) => {
+    /** @type {T} */
+    let made;
+    const request = objects.get(key);
+    request.onsuccess = () => {
+      try {
+        made = change(request.result);
+        objects.put(made);
+      } catch (error) {
+        reject(error);
+        transaction.abort();
+      }
+    };
+    transaction.oncomplete = () => resolve(made);
+    transaction.onerror = () => reject(transaction.error);
+    transaction.onabort = () => reject(transaction.error);
+  });
+}

@@ -97,7 +97,7 @@ export function checkKeystore(file) {
     throw new KeystoreError("This is no wallet backup that can be read here: use a version 3 keystore (scrypt, AES-128-CTR).");
   }
   const { n, r, p, dklen } = sealed.kdfparams ?? {};
-  const sane = Number.isInteger(n) && n > 1 && n <= LARGEST_COST && r === 8 && p >= 1 && p <= 8 && dklen === 32;
+  const sane = Number.isInteger(n) && n > 1 && n * r <= LARGEST_COST * 8 && r >= 1 && p >= 1 && p <= 8 && dklen === 32;
   if (!sane) throw new KeystoreError("The backup asks for unusual scrypt parameters and is not opened.");
   return { ...file, crypto: sealed };
 }

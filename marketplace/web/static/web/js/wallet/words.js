@@ -112,7 +112,7 @@ export function openingInWords(open, { side, partner, byNote }) {
       : `${money(mine)} of your money is locked until the channel closes.`,
     facts: [
       ["Your side", `${money(mine)} ${byNote ? "by credit note" : "deposit"}`],
-      [`${partner}'s side`, money(theirs)],
+      [`${partner}’s side`, money(theirs)],
       ["Opens before", moment(open.openBy)],
       ["Ends at the latest", moment(open.expiry)],
     ],

@@ -1,0 +1,83 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+
+import { RefusedError, RelaySocket } from "../../../marketplace/web/static/web/js/channel/socket.js";
+
+globalThis.location = { protocol: "http:", host: "site.example" };
+
+/** The relay's end of a websocket. */
+class FakeSocket {
+  static OPEN = 1;
+  static opened = [];
+  constructor(url) {
+    Object.assign(this, { url, readyState: 1, sent: [] });
+    FakeSocket.opened.push(this);
+  }
+  send(text) {
+    this.sent.push(JSON.parse(text));
+  }
+  say(frame) {
+    this.onmessage({ data: JSON.stringify(frame) });
+  }
+}
+
+function connected() {
+  FakeSocket.opened = [];
+  const socket = new RelaySocket("/ws/channels/", FakeSocket);
+  socket.connect();
+  FakeSocket.opened[0].say({ kind: "hello", domain: {} });
+  socket.waitMs = 0;
+  return socket;
+}
+
+const latest = () => FakeSocket.opened.at(-1);
+
+test("a message waits for its durable answer", async () => {
+  const socket = connected();
+  const answer = socket.send("0xaa", "withdraw", { offer: "0x01" });
+  const [frame] = latest().sent;
+  assert.deepEqual([frame.kind, frame.channel, frame.type], ["send", "0xaa", "withdraw"]);
+  latest().say({ kind: "accepted", id: frame.id, channel: "0xaa", seq: 4, at: 1 });
+  assert.equal((await answer).seq, 4);
+});
+
+test("a refusal says why, and changes nothing", async () => {
+  const socket = connected();
+  const answer = socket.send("0xaa", "withdraw", {});
+  latest().say({ kind: "refused", id: latest().sent[0].id, code: "grid_limit", message: "1.1 kWh would pass." });
+  await assert.rejects(answer, (error) => error instanceof RefusedError && error.code === "grid_limit" && /1\.1 kWh/.test(error.message));
+});
+
+test("after a lost connection the same id is sent again and the log is resumed", async () => {
+  const socket = connected();
+  const seen = [];
+  socket.addEventListener("message", (event) => seen.push(event.detail.seq));
+  socket.follow("0xaa");
+  latest().say({ kind: "message", channel: "0xaa", seq: 1, type: "offer", body: {} });
+  latest().say({ kind: "message", channel: "0xaa", seq: 2, type: "offer", body: {} });
+  const answer = socket.send("0xaa", "withdraw", {});
+  const { id } = latest().sent.at(-1);
+  latest().onclose({ code: 1006 });
+  await new Promise((resolve) => setTimeout(resolve, 30));
+  assert.equal(FakeSocket.opened.length, 2);
+  latest().say({ kind: "hello", domain: {} });
+  assert.deepEqual(latest().sent[0], { kind: "resume", channel: "0xaa", afterSeq: 2, states: true });
+  assert.equal(latest().sent[1].id, id);
+  latest().say({ kind: "message", channel: "0xaa", seq: 2, type: "offer", body: {} });
+  latest().say({ kind: "accepted", id, channel: "0xaa", seq: 3, at: 1 });
+  await answer;
+  assert.deepEqual(seen, [1, 2, 3]);
+});
+
+test("received frames are acknowledged", () => {
+  connected();
+  for (let seq = 1; seq < 40; seq += 1) latest().say({ kind: "message", channel: "0xaa", seq, type: "offer", body: {} });
+  assert.deepEqual(latest().sent, [{ kind: "ack", received: 32 }]);
+});
+
+test("signed out means no reconnecting", async () => {
+  connected();
+  latest().onclose({ code: 4401 });
+  await new Promise((resolve) => setTimeout(resolve, 20));
+  assert.equal(FakeSocket.opened.length, 1);
+});
