@@ -19,7 +19,7 @@ import hashlib
 import sys
 import time
 from collections.abc import Callable
-from typing import NamedTuple, TypeAlias
+from typing import TypeAlias
 
 from coincurve import PrivateKey
 
@@ -51,16 +51,21 @@ DOMAIN = Domain(31337, b"\x5c" * 20)
 GOAL = 0.80
 
 
-class Pair(NamedTuple):
-    """Both sides of one channel."""
+class Pair:
+    """Both sides of one channel, as they are now."""
 
-    seller: Endpoint
-    buyer: Endpoint
-    seller_key: LocalSigner
-    buyer_key: LocalSigner
+    __slots__ = ("buyer", "buyer_key", "seller", "seller_key")
+
+    def __init__(
+        self, seller: Endpoint, buyer: Endpoint, seller_key: LocalSigner, buyer_key: LocalSigner
+    ) -> None:
+        self.seller = seller
+        self.buyer = buyer
+        self.seller_key = seller_key
+        self.buyer_key = buyer_key
 
 
-Update: TypeAlias = Callable[[list[Pair], list[bytes]], list[Pair]]
+Update: TypeAlias = Callable[[list[Pair], list[bytes]], None]
 
 
 def open_pair(number: int) -> Pair:
@@ -93,13 +98,11 @@ def open_pair(number: int) -> Pair:
     return Pair(a, b, keys[0], keys[1])
 
 
-def negotiate(pair: Pair, number: int) -> tuple[Pair, bytes]:
-    """A signed offer of the seller, known to both sides: 1 signature, 1 verification."""
-    seller, buyer, key, _ = pair
-    version = buyer.highest_version
+def negotiate(pair: Pair, number: int) -> bytes:
+    """A signed offer of the seller, known to both sides: 1 signature, 1 verification. Returns its id."""
     offer = Offer(
-        seller.channel,
-        version,
+        pair.seller.channel,
+        pair.buyer.highest_version,
         number.to_bytes(32, "big"),
         offeror_sells=True,
         quantity_wh=1500,
@@ -109,60 +112,55 @@ def negotiate(pair: Pair, number: int) -> tuple[Pair, bytes]:
         slot_end=SLOT + 900,
         valid_until=NOW + 60,
     )
-    signed = sign_value(DOMAIN, offer, key)
-    seller, _ = apply(seller, inputs.ActionOffer(signed), NOW)
-    received = verify(DOMAIN, offer, signed.signature, key.address)
-    buyer, _ = apply(buyer, inputs.ReceiveOffer(received), NOW)
-    return Pair(seller, buyer, key, pair.buyer_key), offer.id
+    signed = sign_value(DOMAIN, offer, pair.seller_key)
+    pair.seller, _ = apply(pair.seller, inputs.ActionOffer(signed), NOW)
+    received = verify(DOMAIN, offer, signed.signature, pair.seller_key.address)
+    pair.buyer, _ = apply(pair.buyer, inputs.ReceiveOffer(received), NOW)
+    return offer.id
 
 
-def accept(pair: Pair, offer: bytes) -> tuple[Pair, Verified[ChannelState]]:
+def accept(pair: Pair, offer: bytes) -> Verified[ChannelState]:
     """The buyer drafts, signs and stages the next state: 1 signature."""
     accepted = sign_value(DOMAIN, negotiation.next_state_for_offer(pair.buyer, offer), pair.buyer_key)
-    buyer, _ = apply(pair.buyer, inputs.ActionAccept(offer, accepted), NOW)
-    return Pair(pair.seller, buyer, pair.seller_key, pair.buyer_key), accepted
+    pair.buyer, _ = apply(pair.buyer, inputs.ActionAccept(offer, accepted), NOW)
+    return accepted
 
 
-def take(pair: Pair, offer: bytes, accepted: Verified[ChannelState]) -> Pair:
+def take(pair: Pair, offer: bytes, accepted: Verified[ChannelState]) -> None:
     """The seller verifies and stages it: 1 verification."""
     request = verify(DOMAIN, accepted.value, accepted.signature, pair.buyer_key.address)
-    seller, _ = apply(pair.seller, inputs.ReceiveUpdateRequest(offer, request), NOW)
-    return Pair(seller, pair.buyer, pair.seller_key, pair.buyer_key)
+    pair.seller, _ = apply(pair.seller, inputs.ReceiveUpdateRequest(offer, request), NOW)
 
 
-def confirm(pair: Pair, state: ChannelState) -> tuple[Pair, Verified[ChannelState]]:
+def confirm(pair: Pair, state: ChannelState) -> Verified[ChannelState]:
     """The seller countersigns: 1 signature."""
     confirmed = sign_value(DOMAIN, state, pair.seller_key)
-    seller, _ = apply(pair.seller, inputs.ActionConfirm(confirmed), NOW)
-    return Pair(seller, pair.buyer, pair.seller_key, pair.buyer_key), confirmed
+    pair.seller, _ = apply(pair.seller, inputs.ActionConfirm(confirmed), NOW)
+    return confirmed
 
 
-def conclude(pair: Pair, confirmed: Verified[ChannelState]) -> Pair:
+def conclude(pair: Pair, confirmed: Verified[ChannelState]) -> None:
     """The buyer verifies the countersignature: 1 verification."""
     answer = verify(DOMAIN, confirmed.value, confirmed.signature, pair.seller_key.address)
-    buyer, _ = apply(pair.buyer, inputs.ReceiveConfirm(answer), NOW)
-    return Pair(pair.seller, buyer, pair.seller_key, pair.buyer_key)
+    pair.buyer, _ = apply(pair.buyer, inputs.ReceiveConfirm(answer), NOW)
 
 
-def update_one(pair: Pair, offer: bytes) -> Pair:
-    """One channel's update, step after step."""
-    pair, accepted = accept(pair, offer)
-    pair = take(pair, offer, accepted)
-    pair, confirmed = confirm(pair, accepted.value)
-    return conclude(pair, confirmed)
-
-
-def update_singly(pairs: list[Pair], offers: list[bytes]) -> list[Pair]:
+def update_singly(pairs: list[Pair], offers: list[bytes]) -> None:
     """Each channel from first to last step."""
-    return [update_one(pair, offer) for pair, offer in zip(pairs, offers, strict=True)]
+    for pair, offer in zip(pairs, offers, strict=True):
+        accepted = accept(pair, offer)
+        take(pair, offer, accepted)
+        conclude(pair, confirm(pair, accepted.value))
 
 
-def update_together(pairs: list[Pair], offers: list[bytes]) -> list[Pair]:
+def update_together(pairs: list[Pair], offers: list[bytes]) -> None:
     """Each step for all channels."""
     accepted = [accept(pair, offer) for pair, offer in zip(pairs, offers, strict=True)]
-    taken = [take(pair, offer, proof) for (pair, proof), offer in zip(accepted, offers, strict=True)]
-    confirmed = [confirm(pair, proof.value) for pair, (_, proof) in zip(taken, accepted, strict=True)]
-    return [conclude(pair, proof) for pair, proof in confirmed]
+    for pair, offer, proof in zip(pairs, offers, accepted, strict=True):
+        take(pair, offer, proof)
+    confirmed = [confirm(pair, proof.value) for pair, proof in zip(pairs, accepted, strict=True)]
+    for pair, proof in zip(pairs, confirmed, strict=True):
+        conclude(pair, proof)
 
 
 def run_core(pairs: list[Pair], update: Update) -> tuple[float, float]:
@@ -170,9 +168,9 @@ def run_core(pairs: list[Pair], update: Update) -> tuple[float, float]:
     updates = trades = 0.0
     for number in range(TRADES):
         begun = time.process_time()
-        negotiated = [negotiate(pair, number) for pair in pairs]
+        offers = [negotiate(pair, number) for pair in pairs]
         accepted = time.process_time()
-        pairs = update([pair for pair, _ in negotiated], [offer for _, offer in negotiated])
+        update(pairs, offers)
         ended = time.process_time()
         updates += ended - accepted
         trades += ended - begun
