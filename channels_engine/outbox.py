@@ -38,6 +38,14 @@ class Outbox:
         """Do what is due in both lanes; returns how many items there were."""
         return self.tell_listeners() + self.feed_ledger()
 
+    def reclaim(self) -> int:
+        """Make all that is open due at once; for the start of a process, after whoever claimed it may have crashed.
+
+        What another process is at work on is done twice, which both receivers bear.
+        """
+        now = self._clock.now()
+        return OutboxItem.objects.filter(done_at__isnull=True, next_at__gt=now).update(next_at=now)
+
     def feed_ledger(self) -> int:
         """Hand the due `Ledger*` effects to the ledger."""
         if self._ledger is None:

@@ -90,6 +90,10 @@ class Stablecoin(_Contract):
         """Names or removes a minter; by the owner."""
         return self._write("name a minter", "setMinter", ["address", "bool"], [account, allowed])
 
+    def is_minter(self, eth_call: EthCall, account: bytes) -> bool:
+        """Whether `set_minter` has named the account."""
+        return bool(self._read(eth_call, "isMinter", ["address"], [account], "bool"))
+
     def transfer(self, to: bytes, amount: int) -> Call:
         """Sends the sender's tokens."""
         return self._write("transfer tokens", "transfer", ["address", "uint256"], [to, amount])

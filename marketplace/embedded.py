@@ -51,21 +51,21 @@ def ledger_answers() -> bool:
 
 
 @contextlib.contextmanager
-def sole_owner(patience_s: float = STOP_PATIENCE_S) -> Iterator[None]:
-    """Be the only marketplace that serves from `VAR_DIR`; one that is just stopping is waited for.
+def sole_owner(
+    patience_s: float = STOP_PATIENCE_S, *, lock_name: str = "serve", doing: str = "marketplace serves"
+) -> Iterator[None]:
+    """Be the only one that is `doing` this from `VAR_DIR`; one that is just stopping is waited for.
 
     Raises:
-        StartError: Another one serves from there.
+        StartError: Another one does.
     """
     folder = Path(settings.VAR_DIR)
     folder.mkdir(parents=True, exist_ok=True)
     deadline = time.monotonic() + patience_s
-    with (folder / "serve.lock").open("w") as lock:
+    with (folder / f"{lock_name}.lock").open("w") as lock:
         while not _locked(lock):
             if time.monotonic() > deadline:
-                raise StartError(
-                    f"Another marketplace serves from {folder}. Stop it, or set VAR_DIR to another folder."
-                )
+                raise StartError(f"Another {doing} from {folder}. Stop it, or set VAR_DIR to another folder.")
             time.sleep(0.2)
         yield
 

@@ -19,6 +19,7 @@ from marketplace.credit.ledger import (
     client,
     deploy_ledger,
     ensure_merchant_contract,
+    read,
     relay,
     the_ledger,
     treasury_of,
@@ -29,6 +30,7 @@ from marketplace.trading.replay.cast import metering_signer
 from marketplace.trading.replay.purse import Contracts
 
 ENGINE_ACCOUNT = 8
+REPLAY_ACCOUNT = 7
 DEV_CHAIN_ID = 31337
 DEMO_TREASURY = 100_000_000_000
 
@@ -69,6 +71,10 @@ class SiteEngine:
         self._outbox = Outbox(self.runtime.clock, ledger, service.listeners())
         self._watchtower = Watchtower(self.runtime, RpcBlockSource(sender.client, [contracts.registry]))
 
+    def reclaim(self) -> None:
+        """Take over what a process that crashed had begun to bring to the ledger."""
+        self._outbox.reclaim()
+
     def pump(self) -> bool:
         """Bring waiting effects to the ledger, its events back, and timers that are due.
 
@@ -79,19 +85,24 @@ class SiteEngine:
         return bool(done) or not self._watchtower.tick().idle
 
 
-def open_engine() -> SiteEngine:
+def open_engine(account: int = ENGINE_ACCOUNT) -> SiteEngine:
     """The engine on the configured ledger, where the contracts are put if they are not there yet.
+
+    Args:
+        account: Of a development chain, to pay the gas; each process that runs beside another needs its own.
 
     Raises:
         AwayError: The ledger can't be reached, or has no account for the engine (`ENGINE_KEY`).
     """
     place = deploy_ledger(metering=metering_signer().address)
-    sender = Sender(client(), _engine_key())
+    sender = Sender(client(), _engine_key(account))
     _allow_minting(sender.address)
-    return SiteEngine(sender, Contracts(_raw(place.token), _raw(place.factory), _raw(place.registry)))
+    engine = SiteEngine(sender, Contracts(_raw(place.token), _raw(place.factory), _raw(place.registry)))
+    engine.reclaim()
+    return engine
 
 
-def _engine_key() -> bytes:
+def _engine_key(account: int) -> bytes:
     """Its own account, since two senders of one key would take each other's nonces."""
     if settings.ENGINE_KEY:
         return _raw(settings.ENGINE_KEY)
@@ -99,13 +110,14 @@ def _engine_key() -> bytes:
         raise AwayError(
             "no_engine_key", "ENGINE_KEY is not set: give the engine an account that can pay for gas."
         )
-    return dev_key(ENGINE_ACCOUNT)
+    return dev_key(account)
 
 
 def _allow_minting(account: bytes) -> None:
     """The replay's households get their stablecoin from the engine's account; on test networks only."""
-    if settings.TEST_MONEY:
-        relay(Stablecoin(_raw(the_ledger().token)).set_minter(account, allowed=True))
+    token = Stablecoin(_raw(the_ledger().token))
+    if settings.TEST_MONEY and not read(token.is_minter, account):
+        relay(token.set_minter(account, allowed=True))
 
 
 def prepare_merchant(engine: SiteEngine, merchant: Merchant) -> None:

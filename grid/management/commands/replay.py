@@ -18,8 +18,9 @@ from grid.network import NetworkFaultError, feeder_map
 from grid.profiles import ProfileFaultError
 from grid.scenario import ScenarioFaultError
 from marketplace.accounts.errors import AwayError
-from marketplace.embedded import StartError, ledger
-from marketplace.trading.engine import open_engine
+from marketplace.embedded import StartError, ledger, sole_owner
+from marketplace.trading.engine import REPLAY_ACCOUNT, open_engine
+from marketplace.trading.replay.patience import patiently
 from marketplace.trading.replay.play import ReplayError
 from marketplace.trading.replay.report import render_report
 from marketplace.trading.replay.run import Replay, open_replay
@@ -56,7 +57,7 @@ class Command(BaseCommand):
         if MigrationExecutor(connection).migration_plan([*_leaves()]):
             raise CommandError("The database is not set up for this version: call manage.py migrate first.")
         try:
-            with ledger() as which:
+            with sole_owner(lock_name="replay", doing="replay runs"), ledger() as which:
                 self.stderr.write(f"Using the {which}.")
                 self._replay(options)
         except FAULTS as fault:
@@ -66,7 +67,7 @@ class Command(BaseCommand):
         with _Bars() as bars:
             replay = open_replay(
                 _path_of(options["scenario"]),
-                open_engine(),
+                patiently(lambda: open_engine(REPLAY_ACCOUNT), bars.show),
                 bars.show,
                 start=options["start"],
                 end=options["end"],

@@ -4,7 +4,8 @@ Everything is a function of the checkpoint and of what the engine has stored, so
 interrupted anywhere is simply played again: what is durable already is found, not done twice.
 """
 
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
@@ -26,6 +27,23 @@ from grid.market.strategies import STRATEGIES
 from grid.metering import SlotSettlement, TradeTerms, settle
 from grid.simulation import Simulation, SimulationState, SlotOutcome, SlotPlan
 from marketplace.trading.replay.cast import Cast
+
+PASSING_CODES = frozenset(
+    {
+        "closing_down",
+        "dispute_pending",
+        "not_now",
+        "not_staged",
+        "stale_base",
+        "staged_expired",
+        "superseded",
+        "unanswered_proposal",
+        "unknown_offer",
+    }
+)
+"""Refusals that a timer or the ledger takes away: a proposal from before a long pause, a dispute that is answered."""
+PATIENCE_S = 120
+LOOK_AGAIN_S = 0.2
 
 
 class ReplayError(RuntimeError):
@@ -72,6 +90,9 @@ class Market:
         domain: Under which deliveries are signed.
         valid_until: Of every offer, epoch seconds; fixed for the run, so that an offer made before a crash is
             the same one after it.
+        pump: Brings timers that are due, and the ledger's events.
+        since: When the run began, epoch seconds: a live market plays the same days again, and what was agreed
+            for them in an earlier run is over.
     """
 
     def __init__(
@@ -83,10 +104,12 @@ class Market:
         channels: Mapping[frozenset[str], bytes],
         domain: Domain,
         valid_until: int,
+        pump: Callable[[], object],
+        since: int = 0,
     ) -> None:
         self.simulation, self.cast = simulation, cast
         self._floor, self._channels, self._domain = floor, channels, domain
-        self._valid_until = valid_until
+        self._valid_until, self._pump, self._since = valid_until, pump, since
         self._households = {household.owner: household.index for household in cast.households}
         self._connection: Mapping[str, int] = self._households
         self._pairs = tuple(Pair(couple.a.index, couple.b.index, 0.0) for couple in cast.couples)
@@ -115,9 +138,13 @@ class Market:
     def agreed(self, slot_start: int) -> tuple[TradeRecord, ...]:
         """Co-signed trades of this run in a slot, in a fixed order."""
         found = TradeRecord.objects.filter(
-            slot_start=slot_start, seller__in=self._connection, buyer__in=self._connection
+            slot_start=slot_start,
+            seller__in=self._connection,
+            buyer__in=self._connection,
+            at__gte=self._since,
         )
-        return tuple(found.order_by("trade"))
+        # Not by id, which differs from run to run: who comes first is owed the remainder of a short delivery.
+        return tuple(found.order_by("seller", "buyer", "version"))
 
     def _is_guest(self, trade: TradeRecord) -> bool:
         return trade.seller not in self._households or trade.buyer not in self._households
@@ -139,11 +166,23 @@ class Market:
         )
 
     def _sign(self, trades: Sequence[TradeTerms]) -> None:
-        deals = [self._deal(trade) for trade in trades]
-        raise_refusals(self._floor.trade_many(self._affordable(deals)), ())
+        deals = self._affordable([self._deal(trade) for trade in trades])
+        self._insist(lambda: self._floor.trade_many(deals))
+
+    def _insist(self, step: Callable[[], list[Outcome]]) -> None:
+        """Take a step, and what of it must wait for a timer or the ledger again; what is done is not done twice."""
+        outcomes, deadline = step(), time.monotonic() + PATIENCE_S
+        while any(map(_is_passing, outcomes)) and time.monotonic() < deadline:
+            if not self._pump():
+                time.sleep(LOOK_AGAIN_S)
+            outcomes = step()
+        raise_refusals(outcomes)
 
     def _affordable(self, deals: Sequence[Deal]) -> list[Deal]:
-        """Without the deals whose buyer's side of the channel is used up: nobody offers what can't be paid."""
+        """Without the deals whose buyer's side of the channel is used up: nobody offers what can't be paid.
+
+        After a crash some are done already; to leave them out then changes nothing.
+        """
         hostings = self._floor.runtime.hostings({deal.channel for deal in deals})
         return [deal for deal in deals if _can_pay(hostings[deal.channel], deal)]
 
@@ -188,7 +227,8 @@ class Market:
         )
         delivered = {item.trade.id: item.delivered_wh for item in settlement.trades}
         own = [trade for trade in agreed if not self._is_guest(trade)]
-        raise_refusals(self._floor.settle_many(self._settlings(plan.slot_start, own, delivered)), ())
+        settlings = self._settlings(plan.slot_start, own, delivered)
+        self._insist(lambda: self._floor.settle_many(settlings))
         return settlement
 
     def _settlings(
@@ -217,20 +257,22 @@ def _can_pay(hosting: Hosting, deal: Deal) -> bool:
     seller = hosting.side_of(deal.offeror)
     if seller is None:
         raise ReplayError(f"{deal.offeror} is no party of channel {to_hex(deal.channel)}.")
-    buyer = hosting.endpoint(seller.other)
-    balance = balance_of(current_of(buyer).state, seller.other)
-    already_done = any(trade.slot_start == deal.slot_start for trade in buyer.open_trades)
-    return already_done or balance >= amount_of(deal.quantity_wh, deal.price_per_kwh)
+    balance = balance_of(current_of(hosting.endpoint(seller.other)).state, seller.other)
+    return balance >= amount_of(deal.quantity_wh, deal.price_per_kwh)
 
 
 def _raw(text: str) -> bytes:
     return bytes.fromhex(text.removeprefix("0x"))
 
 
-def raise_refusals(outcomes: Sequence[Outcome], expected: Sequence[str]) -> None:
+def _is_passing(outcome: Outcome) -> bool:
+    return isinstance(outcome, Refused) and outcome.code in PASSING_CODES
+
+
+def raise_refusals(outcomes: Sequence[Outcome]) -> None:
     """A refusal that no agent could foresee is an error of ours: stop before anything builds on it."""
     for outcome in outcomes:
-        if isinstance(outcome, Refused) and outcome.code not in expected:
+        if isinstance(outcome, Refused):
             raise ReplayError(f"The engine refused ({outcome.code}): {outcome.message}")
 
 

@@ -4,6 +4,7 @@ Every step looks at the ledger first, so that repeating it after a crash adds no
 """
 
 import hashlib
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -13,11 +14,11 @@ from channels_engine.core.typed_data import digest, struct_hash
 from channels_engine.core.types import ZERO_ADDRESS, ZERO_HASH, CreditAgreement, CreditNote, Domain, Side
 from contracts.bindings import MerchantContract, MerchantFactory, Stablecoin
 from contracts.calls import Call, Receipt
-from contracts.connection import LedgerRejectedError
+from contracts.connection import LedgerError
 from contracts.consents import token_permit
 from contracts.deploy import create_merchant
 from contracts.encoding import PermitProof
-from contracts.gateway import Sender
+from contracts.gateway import LedgerTimeoutError, Sender
 from grid.scenario import FundingSection
 from marketplace.trading.replay.cast import Cast, Couple, Household
 
@@ -25,6 +26,8 @@ FOREVER = 2**32 - 1
 CALL_GAS = 400_000
 """More than any call here needs (contracts/gas.json); to ask the ledger for each would run each twice."""
 BATCH = 40
+IN_FLIGHT_S = 60
+LOOK_AGAIN_S = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +52,8 @@ class Purse:
     def __init__(self, sender: Sender, contracts: Contracts, cast: Cast, terms: FundingSection) -> None:
         self._sender, self._cast, self._terms = sender, cast, terms
         self._contracts = contracts
+        self._in_flight: list[bytes] = []
+        self._land()
         self.token = Stablecoin(contracts.token)
         self._token_domain = self.token.domain(sender.client.call)
         factory = MerchantFactory(contracts.factory)
@@ -79,6 +84,7 @@ class Purse:
             unopened: Couples whose channel is not on the ledger yet: the others have had their money.
             spare_channels: For how many channels beside the couples' the treasury shall stand.
         """
+        self._land()
         if self._terms.mode == "notes":
             self._fill_treasury(2 * len(self._cast.couples) + spare_channels)
             self._initialise_agreements()
@@ -176,19 +182,34 @@ class Purse:
         )
         return PermitProof(FOREVER, owner.sign(message))
 
+    def _land(self) -> None:
+        """Wait for what is on its way, sent by this process or by one that crashed: no balance counts it yet."""
+        _raise_rejection(self._sender.wait_many(self._in_flight))
+        self._in_flight = []
+        client, address = self._sender.client, self._sender.address
+        deadline = time.monotonic() + IN_FLIGHT_S
+        while client.nonce(address, pending=True) > client.nonce(address):
+            if time.monotonic() > deadline:
+                raise LedgerTimeoutError(
+                    f"transactions of 0x{address.hex()} stay unmined; is the ledger mining?"
+                )
+            time.sleep(LOOK_AGAIN_S)
+
     def _execute(self, call: Call) -> Receipt:
         return self._sender.wait(self._sender.send(call))
 
     def _execute_all(self, calls: Sequence[Call]) -> None:
         """Send in pieces and wait for each piece; raise on the first that the ledger refused."""
         for start in range(0, len(calls), BATCH):
-            hashes = []
-            for sent in self._sender.send_many(
-                [replace(call, gas=CALL_GAS) for call in calls[start : start + BATCH]]
-            ):
-                if isinstance(sent, LedgerRejectedError):
-                    raise sent
-                hashes.append(sent)
-            for outcome in self._sender.wait_many(hashes):
-                if isinstance(outcome, LedgerRejectedError):
-                    raise outcome
+            limited = [replace(call, gas=CALL_GAS) for call in calls[start : start + BATCH]]
+            sent = self._sender.send_many(limited)
+            self._in_flight = [item for item in sent if isinstance(item, bytes)]
+            _raise_rejection(sent)
+            _raise_rejection(self._sender.wait_many(self._in_flight))
+            self._in_flight = []
+
+
+def _raise_rejection(outcomes: Sequence[object]) -> None:
+    for outcome in outcomes:
+        if isinstance(outcome, LedgerError):
+            raise outcome

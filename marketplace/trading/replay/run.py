@@ -7,7 +7,7 @@ store and on the ledger says how far it came.
 import hashlib
 import json
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -21,14 +21,24 @@ from channels_engine.codec import to_hex
 from channels_engine.drivers import Closing, Floor
 from channels_engine.runtime import Runtime
 from channels_engine.store.models import Endpoint
+from contracts.bindings import EntityContracts
+from contracts.connection import LedgerError
 from contracts.gateway import Sender
+from contracts.records import ChannelStatus
 from grid.market.bilateral import first_beliefs
 from grid.models import ReplayRun, SlotResult
 from grid.scenario import Scenario, load_scenario
 from grid.simulation import open_simulation
 from marketplace.trading.replay.audit import Auditor
-from marketplace.trading.replay.cast import cast_of
+from marketplace.trading.replay.cast import Couple, cast_of
 from marketplace.trading.replay.opening import channel_of_couple, openings, pairings
+from marketplace.trading.replay.patience import (
+    LEDGER_PATIENCE_S,
+    Progress,
+    is_passing,
+    patiently,
+    waiting_for,
+)
 from marketplace.trading.replay.play import (
     Checkpoint,
     Market,
@@ -43,11 +53,7 @@ from marketplace.trading.replay.summary import summarise
 LIVE_NAMESPACE = UUID("6c1c5a0e-33c5-5c7e-9d0b-0d6f6a6f0b11")
 OPEN_WITHIN_S = 7 * 86_400
 EXPIRES_AFTER_S = 400 * 86_400
-LEDGER_PATIENCE_S = 300
 PAUSE_S = 0.05
-
-Progress = Callable[[str, int, int], None]
-"""Told what is being done, how much of it is done, and how much there is."""
 
 
 class Engine(Protocol):
@@ -142,8 +148,10 @@ class Replay:
             channels=self.channels,
             domain=engine.runtime.domain,
             valid_until=self._deadlines["expiry"] - 1,
+            pump=self._pump,
+            since=int(run.created_at.timestamp()),
         )
-        self.names = {household.owner: household.name for household in self.cast.households}
+        self._titles = [h.title if run.live else h.name for h in self.cast.households]
 
     @property
     def checkpoint(self) -> Checkpoint:
@@ -175,31 +183,32 @@ class Replay:
         """Money on the ledger, contracts agreed, channels open; `spare_channels` as in `Purse.fill`."""
         total = len(self.cast.couples)
         self._progress("Funding", 0, total)
-        unopened = [couple for couple in self.cast.couples if not self._is_hosted(self._channel(couple))]
-        self.purse.fill(unopened, spare_channels=spare_channels)
+        patiently(lambda: self.purse.fill(self._unopened(), spare_channels=spare_channels), self._progress)
         self.run.ledger["merchant"] = to_hex(self.purse.merchant.address)
         self.run.save(update_fields=["ledger"])
         self._progress("Agreeing on contracts", 0, total)
-        raise_refusals(self.floor.agree_many(pairings(self.cast)), ())
-        raise_refusals(self.floor.open_many(openings(self.cast, self.purse, self._deadlines)), ())
+        raise_refusals(self.floor.agree_many(pairings(self.cast)))
+        raise_refusals(self.floor.open_many(openings(self.cast, self.purse, self._deadlines)))
         self._wait_for_phase("Opening channels", "open", {"requested", "funding"})
         self._move(ReplayRun.Status.RUNNING)
 
     def play_slot(self, residents: Mapping[str, int] = MappingProxyType({})) -> PlayedSlot:
         """Play the next slot and store it; `residents` as in `Market.play`."""
         played = self.market.play(self.checkpoint, residents)
-        self.keep(played)
-        self._engine.pump()
+        self.keep(played, residents)
+        self._pump()
         return played
 
-    def keep(self, played: PlayedSlot) -> None:
+    def keep(self, played: PlayedSlot, residents: Mapping[str, int] = MappingProxyType({})) -> None:
         """Store a played slot and step to the next, both or neither."""
         index = self.run.next_slot
+        at = {household.owner: household.index for household in self.cast.households} | dict(residents)
+        names = {owner: self._titles[connection] for owner, connection in at.items()}
         with transaction.atomic():
             SlotResult.objects.update_or_create(
                 run=self.run,
                 index=index,
-                defaults={"slot_start": played.plan.slot_start, "data": slot_data(played, self.names)},
+                defaults={"slot_start": played.plan.slot_start, "data": slot_data(played, names)},
             )
             self.run.next_slot, self.run.checkpoint = index + 1, played.after.to_json()
             self.run.save(update_fields=["next_slot", "checkpoint", "updated_at"])
@@ -215,9 +224,9 @@ class Replay:
             for couple in self.cast.couples
             if to_hex(self._channel(couple)) in still_open
         ]
-        raise_refusals(self.floor.close_many(closings), ())
+        raise_refusals(self.floor.close_many(closings))
         self._wait_for_phase("Closing channels", "closed", {"closing", "disputed", "open", "staged"})
-        self.run.summary = self.summary()
+        self.run.summary = patiently(self.summary, self._progress)
         self.run.save(update_fields=["summary"])
         self._move(ReplayRun.Status.FINISHED)
 
@@ -233,18 +242,40 @@ class Replay:
         slots = list(self.run.slots.values_list("data", flat=True))
         return summarise(
             run=self.run,
-            names=[household.name for household in self.cast.households],
+            names=self._titles,
             tariff=self.simulation.scenario.tariff,
             slots=slots,
             money=auditor.audit(),
         )
 
-    def _channel(self, couple: Any) -> bytes:
+    def _channel(self, couple: Couple) -> bytes:
         return self.channels[frozenset((couple.a.owner, couple.b.owner))]
 
-    def _is_hosted(self, channel: bytes) -> bool:
-        rows = Endpoint.objects.filter(channel=to_hex(channel))
-        return rows.exclude(phase__in=("requested", "funding")).exists()
+    def _unopened(self) -> list[Couple]:
+        """Couples whose channel the ledger does not know: the others' money has gone into it."""
+        rows = Endpoint.objects.filter(channel__in=[to_hex(c) for c in self.channels.values()])
+        asked = set(rows.values_list("channel", flat=True))
+        return [
+            couple
+            for couple in self.cast.couples
+            if to_hex(self._channel(couple)) not in asked or not self._is_on_ledger(self._channel(couple))
+        ]
+
+    def _is_on_ledger(self, channel: bytes) -> bool:
+        shown = EntityContracts(self._engine.contracts.registry).channel_of(
+            self._engine.sender.client.call, channel
+        )
+        return shown.status is not ChannelStatus.UNKNOWN
+
+    def _pump(self) -> bool:
+        """Let the engine work, and whether it did; a ledger that is away is waited for, and everything else goes on."""
+        try:
+            return self._engine.pump()
+        except LedgerError as error:
+            if not is_passing(error):
+                raise
+            self._progress(waiting_for(error), 0, 0)
+            return False
 
     def _wait_for_phase(self, label: str, wanted: str, waiting: set[str]) -> None:
         """Pump the ledger until every channel has arrived.
@@ -272,7 +303,7 @@ class Replay:
             if time.monotonic() > deadline:
                 raise ReplayError(f"{label}: nothing moved for {LEDGER_PATIENCE_S} s; is the ledger mining?")
             last = done
-            if not self._engine.pump():
+            if not self._pump():
                 time.sleep(PAUSE_S)
 
     def _move(self, status: str) -> None:
@@ -284,4 +315,4 @@ def open_replay(path: Path, engine: Engine, progress: Progress, **options: Any) 
     """The unfinished replay of a scenario file, or a new one; `options` as in `with_options`."""
     scenario = with_options(load_scenario(path), **options)
     run = find_or_start(scenario, path, engine.contracts.registry)
-    return Replay(run, scenario, engine, progress)
+    return patiently(lambda: Replay(run, scenario, engine, progress), progress)
