@@ -15,6 +15,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -61,13 +62,15 @@ def measure(url: str, channels: int, rounds: int) -> None:
     configure(url)
     from engine_parties import DOMAIN, SettableClock, World  # noqa: PLC0415  after the settings
 
+    from channels_engine.drivers import Floor  # noqa: PLC0415  after the settings
     from channels_engine.runtime import Runtime  # noqa: PLC0415  after the settings
     from channels_engine.submissions import Accepted  # noqa: PLC0415  after the settings
 
     world = World(Runtime(domain=DOMAIN, clock=SettableClock()))
     pairs = [world.pair(funding=10**12) for _ in range(channels)]
     world.open(*pairs)
-    floor, updates, trades, ceilings = world.floor, [], [], []
+    floor = Floor(world.runtime, world.keys.__getitem__, ThreadPoolExecutor(1))
+    updates, trades, ceilings = [], [], []
     for number in range(rounds):
         deals = [world.deal(pair, f"{number}") for pair in pairs]
         ceilings.append(ceiling())
@@ -109,7 +112,7 @@ def run(name: str, url: str, arguments: argparse.Namespace) -> None:
 def main() -> None:
     """Both databases, or the one whose URL is given."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--channels", type=int, default=1000)
+    parser.add_argument("--channels", type=int, default=2000)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--url")
     arguments = parser.parse_args()

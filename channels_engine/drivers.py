@@ -10,8 +10,10 @@ Every method takes a batch and gives one result for each item, in order; a refus
 All may be repeated after a crash: what is durable already is found and not done twice.
 """
 
+from collections import deque
 from collections.abc import Callable, Sequence
-from typing import Any, TypeAlias
+from concurrent.futures import Executor, Future
+from typing import Any, NamedTuple, TypeAlias
 
 import msgspec
 
@@ -99,12 +101,27 @@ Item: TypeAlias = Pairing | Opening | OnChannel
 Step: TypeAlias = Callable[[Any, Hosting | None], _Line]
 
 
-class Floor:
-    """Drives many participants through one runtime; use one a thread."""
+class _Commit(NamedTuple):
+    """A chunk of messages on its way to the disk."""
 
-    def __init__(self, runtime: Runtime, signer_of: SignerOf) -> None:
+    chunk: range
+    indices: list[int]
+    outcomes: "Future[list[Outcome]]"
+
+    def collect(self, results: dict[int, Outcome]) -> None:
+        results.update(zip(self.indices, self.outcomes.result(), strict=True))
+
+
+class Floor:
+    """Drives many participants through one runtime; use one a thread.
+
+    With an `executor` of one thread (its own database connection), drafting and signing run beside the commits.
+    """
+
+    def __init__(self, runtime: Runtime, signer_of: SignerOf, executor: Executor | None = None) -> None:
         self.runtime = runtime
         self._signer_of = signer_of
+        self._executor = executor
 
     def agree_many(self, pairings: Sequence[Pairing]) -> list[Outcome]:
         """Propose, accept and confirm entity contracts. A pairing's scid is the struct hash of its terms."""
@@ -155,20 +172,36 @@ class Floor:
         }
 
     def _run(self, items: Sequence[Item], steps: Sequence[Step]) -> list[Outcome]:
+        """All steps of all items, in chunks; with an executor, one chunk is drafted while another is committed."""
         results: dict[int, Outcome] = {}
+        size = CHUNK if self._executor is None else min(CHUNK, len(items) // 2 + 1)
+        chunks = [range(start, min(start + size, len(items))) for start in range(0, len(items), size)]
+        committing: deque[_Commit] = deque()
         for step in steps:
-            active = [index for index in range(len(items)) if not isinstance(results.get(index), Refused)]
-            for start in range(0, len(active), CHUNK):
-                self._take(step, items, active[start : start + CHUNK], results)
+            for chunk in chunks:
+                while committing and (committing[0].chunk is chunk or len(committing) > 1):
+                    committing.popleft().collect(results)
+                said = self._draft(step, items, chunk, results)
+                committing.append(_Commit(chunk, list(said), self._process(list(said.values()))))
+        for commit in committing:
+            commit.collect(results)
         return [results[index] for index in range(len(items))]
 
-    def _take(
-        self, step: Step, items: Sequence[Item], indices: Sequence[int], results: dict[int, Outcome]
-    ) -> None:
-        """One step of up to a chunk of items, in one commit."""
-        hostings = self.runtime.peek({_channel(items[index]) for index in indices})
+    def _process(self, batch: Sequence[Said]) -> "Future[list[Outcome]]":
+        if self._executor is not None:
+            return self._executor.submit(self.runtime.process, batch)
+        done: Future[list[Outcome]] = Future()
+        done.set_result(self.runtime.process(batch))
+        return done
+
+    def _draft(
+        self, step: Step, items: Sequence[Item], chunk: range, results: dict[int, Outcome]
+    ) -> dict[int, Said]:
+        """The messages of one step, signed, by the item's position."""
+        active = [index for index in chunk if not isinstance(results.get(index), Refused)]
+        hostings = self.runtime.peek({_channel(items[index]) for index in active})
         said: dict[int, Said] = {}
-        for index in indices:
+        for index in active:
             try:
                 line = step(items[index], hostings.get(_channel(items[index])))
             except ProtocolError as error:
@@ -177,7 +210,7 @@ class Floor:
             results.setdefault(index, Accepted(0, 0, repeated=True))
             if line.body is not None:
                 said[index] = Said(line.owner, message_of(line.message_id, line.channel, line.body))
-        results.update(zip(said, self.runtime.process(list(said.values())), strict=True))
+        return said
 
     def _sign(self, signer: bytes, value: Signable) -> bytes:
         return self._signer_of(signer).sign(digest(self.runtime.domain, value))
@@ -211,7 +244,7 @@ class Floor:
         offer = Offer(
             item.channel,
             version,
-            _offer_id(item, version),
+            _offer_id(item, endpoint.highest_version),
             item.offeror_sells,
             item.quantity_wh,
             item.price_per_kwh,
@@ -280,22 +313,27 @@ def _channel(item: Item) -> bytes:
     return struct_hash(item.opening) if isinstance(item, Opening) else item.channel
 
 
-def _offer_id(item: Deal, version: int) -> bytes:
-    """A repeated attempt at the same version is the same offer, at a later version another one."""
-    return keccak256(f"{item.key}:{version}:{item.valid_until}".encode())
+def _offer_id(item: Deal, known: int) -> bytes:
+    """Of the attempt made while `known` is the highest version: one that falls back uses a version up.
+
+    So a repeated attempt is the same offer, and one after a fall-back another.
+    """
+    return keccak256(f"{item.key}:{known}:{item.valid_until}".encode())
 
 
 def _live(endpoint: Endpoint, item: Deal, *, offeror: bool) -> LiveOffer | None:
-    version = endpoint.current.state.version if endpoint.current else 0
-    return find_offer(endpoint, _offer_id(item, version), endpoint.me if offeror else endpoint.peer)
+    identity = _offer_id(item, endpoint.highest_version)
+    return find_offer(endpoint, identity, endpoint.me if offeror else endpoint.peer)
 
 
 def _staged_deal(endpoint: Endpoint, item: Deal) -> bool:
+    """Whether what is staged is this deal: its version is one or, for the parity, two above the then known."""
     staged = endpoint.staged
-    return (
-        staged is not None
-        and staged.offer is not None
-        and staged.offer.offer.id == _offer_id(item, staged.state.base)
+    if staged is None or staged.offer is None:
+        return False
+    return any(
+        staged.offer.offer.id == _offer_id(item, known)
+        for known in (staged.state.version - 1, staged.state.version - 2)
     )
 
 

@@ -37,7 +37,7 @@ class Purpose(enum.Enum):
     CLOSE = "close"
 
 
-class CoSigned(msgspec.Struct, frozen=True, gc=False):
+class CoSigned(msgspec.Struct, frozen=True, gc=False, array_like=True):
     """A state with both signatures: what the ledger will honour.
 
     Version 0 is the opening itself; its signatures are those of `ChannelOpen`.
@@ -48,7 +48,7 @@ class CoSigned(msgspec.Struct, frozen=True, gc=False):
     signature_b: bytes
 
 
-class LiveOffer(msgspec.Struct, frozen=True, gc=False):
+class LiveOffer(msgspec.Struct, frozen=True, gc=False, array_like=True):
     """An offer that may still be accepted."""
 
     offer: Offer
@@ -56,7 +56,7 @@ class LiveOffer(msgspec.Struct, frozen=True, gc=False):
     offeror: Side
 
 
-class Trade(msgspec.Struct, frozen=True, gc=False):
+class Trade(msgspec.Struct, frozen=True, gc=False, array_like=True):
     """A co-signed trade that still awaits its metered settlement.
 
     `id` is the struct hash of its offer, which only one trade of a channel can have; the field `id` of an
@@ -73,14 +73,14 @@ class Trade(msgspec.Struct, frozen=True, gc=False):
     amount: int
 
 
-class TradesTree(msgspec.Struct, frozen=True, gc=False):
+class TradesTree(msgspec.Struct, frozen=True, gc=False, array_like=True):
     """Append-only Merkle tree of trades: its size and the roots of its perfect subtrees, left to right."""
 
     size: int = 0
     peaks: tuple[bytes, ...] = ()
 
 
-class Staged(msgspec.Struct, frozen=True, gc=False):
+class Staged(msgspec.Struct, frozen=True, gc=False, array_like=True):
     """A next state that one side has signed and the other not yet.
 
     It carries all that follows from it (`open_trades`, `tree`), so that it may become current on whatever
@@ -100,7 +100,7 @@ class Staged(msgspec.Struct, frozen=True, gc=False):
     offer: LiveOffer | None = None
 
 
-class Dispute(msgspec.Struct, frozen=True, gc=False):
+class Dispute(msgspec.Struct, frozen=True, gc=False, array_like=True):
     """A dispute on the ledger: `answered` with a newer state, or `claimed` after its deadline."""
 
     version: int
@@ -109,7 +109,7 @@ class Dispute(msgspec.Struct, frozen=True, gc=False):
     claimed: bool = False
 
 
-class Policy(msgspec.Struct, frozen=True, gc=False):
+class Policy(msgspec.Struct, frozen=True, gc=False, array_like=True):
     """What one party's own machine insists on; not agreed with the peer, never signed.
 
     A proposer waits `confirm_grace_s` longer than the peer may confirm, so that honest clocks and delays
@@ -128,7 +128,7 @@ class Policy(msgspec.Struct, frozen=True, gc=False):
     max_refused: int = 4
 
 
-class Endpoint(msgspec.Struct, frozen=True, gc=False):
+class Endpoint(msgspec.Struct, frozen=True, gc=False, array_like=True):
     """One party's view of one channel.
 
     `wake_at` is the time at which the runtime must bring `TimerElapsed`, or None.

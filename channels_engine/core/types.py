@@ -30,14 +30,14 @@ class Side(enum.IntEnum):
 _OTHERS = (Side.B, Side.A)
 
 
-class Domain(msgspec.Struct, frozen=True, gc=False):
+class Domain(msgspec.Struct, frozen=True, gc=False, array_like=True):
     """EIP-712 domain; name `Wattnote` and version `1` are fixed."""
 
     chain_id: int
     verifying_contract: bytes
 
 
-class CreditAgreement(msgspec.Struct, frozen=True, gc=False):
+class CreditAgreement(msgspec.Struct, frozen=True, gc=False, array_like=True):
     """What a merchant grants a participant; its struct hash is the paper's `sid`."""
 
     participant: bytes
@@ -50,7 +50,7 @@ class CreditAgreement(msgspec.Struct, frozen=True, gc=False):
     nonce: bytes
 
 
-class CreditNote(msgspec.Struct, frozen=True, gc=False):
+class CreditNote(msgspec.Struct, frozen=True, gc=False, array_like=True):
     """A merchant's promise to honour up to `amount` for the session key `holder`."""
 
     serial: bytes
@@ -59,7 +59,7 @@ class CreditNote(msgspec.Struct, frozen=True, gc=False):
     valid_until: int
 
 
-class NoteReceipt(msgspec.Struct, frozen=True, gc=False):
+class NoteReceipt(msgspec.Struct, frozen=True, gc=False, array_like=True):
     """A participant's receipt that links a note to the agreement; shown only in a claim."""
 
     sid: bytes
@@ -68,7 +68,7 @@ class NoteReceipt(msgspec.Struct, frozen=True, gc=False):
     amount: int
 
 
-class EntityContract(msgspec.Struct, frozen=True, gc=False):
+class EntityContract(msgspec.Struct, frozen=True, gc=False, array_like=True):
     """Terms between two session keys; its struct hash is the paper's `scid`."""
 
     party_a: bytes
@@ -84,7 +84,7 @@ class EntityContract(msgspec.Struct, frozen=True, gc=False):
         return self.party_a if side is Side.A else self.party_b
 
 
-class ChannelOpen(msgspec.Struct, frozen=True, gc=False):
+class ChannelOpen(msgspec.Struct, frozen=True, gc=False, array_like=True):
     """Opening of a channel, which is version 0; its struct hash is the channel id.
 
     A zero `source` means a locked deposit; else it is the merchant contract that issued `note`.
@@ -102,7 +102,7 @@ class ChannelOpen(msgspec.Struct, frozen=True, gc=False):
     expiry: int
 
 
-class Offer(msgspec.Struct, frozen=True, gc=False):
+class Offer(msgspec.Struct, frozen=True, gc=False, array_like=True):
     """A signed offer to sell or buy `quantity_wh` in one delivery slot."""
 
     channel: bytes
@@ -117,7 +117,7 @@ class Offer(msgspec.Struct, frozen=True, gc=False):
     valid_until: int
 
 
-class ChannelState(msgspec.Struct, frozen=True, gc=False):
+class ChannelState(msgspec.Struct, frozen=True, gc=False, array_like=True):
     """A channel's state; current once both parties signed it.
 
     `base` is the version of the co-signed state that the signers held, which proves what they knew.
@@ -134,7 +134,7 @@ class ChannelState(msgspec.Struct, frozen=True, gc=False):
     is_final: bool
 
 
-class DisputeRequest(msgspec.Struct, frozen=True, gc=False):
+class DisputeRequest(msgspec.Struct, frozen=True, gc=False, array_like=True):
     """A party's word that it disputes with this version.
 
     Both signatures under a state are in both sides' hands and can't tell who disputes.
@@ -144,7 +144,7 @@ class DisputeRequest(msgspec.Struct, frozen=True, gc=False):
     version: int
 
 
-class Delivery(msgspec.Struct, frozen=True, gc=False):
+class Delivery(msgspec.Struct, frozen=True, gc=False, array_like=True):
     """The metering operator's word on how much of one trade was delivered."""
 
     channel: bytes
@@ -152,7 +152,7 @@ class Delivery(msgspec.Struct, frozen=True, gc=False):
     delivered_wh: int
 
 
-class MeterReading(msgspec.Struct, frozen=True, gc=False):
+class MeterReading(msgspec.Struct, frozen=True, gc=False, array_like=True):
     """A signed reading of one meter over one slot; used off the ledger."""
 
     meter: bytes

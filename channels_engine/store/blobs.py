@@ -21,9 +21,22 @@ def pack(value: msgspec.Struct) -> bytes:
     return _ENCODER.encode(value)
 
 
+class StoredFormError(Exception):
+    """A stored value has a form that this version does not know."""
+
+
 def unpack_endpoint(blob: bytes) -> Endpoint:
-    """Endpoint out of its binary form."""
-    return _ENDPOINT.decode(blob)
+    """Endpoint out of its binary form.
+
+    Raises:
+        StoredFormError: It was stored by another version of the engine.
+    """
+    try:
+        return _ENDPOINT.decode(blob)
+    except msgspec.ValidationError as error:
+        raise StoredFormError(
+            f"A channel was stored by an earlier version of the engine ({error}); begin with a fresh database.",
+        ) from error
 
 
 def unpack_effect(kind: str, blob: bytes) -> Effect:

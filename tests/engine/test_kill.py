@@ -114,7 +114,7 @@ def test_kill_9_loses_and_doubles_nothing(environment: dict[str, str]) -> None:
 
 def test_two_processes_share_channels_without_harm(environment: dict[str, str]) -> None:
     """Both trade on the same channels at once: they get in each other's way, and never tear a state."""
-    first, second = start(environment, "one", 15), start(environment, "two", 15)
+    first, second = start(environment, "one", 8), start(environment, "two", 8)
     done = 0
     for process in (first, second):
         assert line_of(process) == "ready"
