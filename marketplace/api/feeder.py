@@ -146,6 +146,7 @@ class FundingQuerySerializer(serializers.Serializer[Any]):
     """Under which entity contract."""
 
     scid = serializers.RegexField(HASH)
+    index = serializers.IntegerField(min_value=0, max_value=2**63 - 1, default=0)
 
 
 class FundingSerializer(serializers.Serializer[Any]):
@@ -229,14 +230,20 @@ class FundingView(APIView):
     """How a household's agent funds its side."""
 
     @extend_schema(
-        parameters=[OpenApiParameter("scid", str, required=True, pattern=HASH)], responses=FundingSerializer
+        parameters=[
+            OpenApiParameter("scid", str, required=True, pattern=HASH),
+            OpenApiParameter("index", int, description="Of the channel under this contract; 0 is the first."),
+        ],
+        responses=FundingSerializer,
     )
     def get(self, request: Request, slug: str) -> Response:
         """Source, note and amount for its side of the opening."""
         query = FundingQuerySerializer(data=request.query_params)
         query.is_valid(raise_exception=True)
         prosumer = one(selectors.prosumers().filter(is_agent=True), slug=slug)
-        funding = guest_funding(prosumer.owner, bytes.fromhex(query.validated_data["scid"][2:]))
+        funding = guest_funding(
+            prosumer.owner, bytes.fromhex(query.validated_data["scid"][2:]), query.validated_data["index"]
+        )
         if funding is None:
             raise MissingError("no_replay", "The market is not running yet; try again in a minute.")
         return Response(FundingSerializer(funding).data)

@@ -3,7 +3,6 @@
 from typing import Any
 
 from django.db.models import Q
-from django.utils import timezone
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers, status
 from rest_framework.request import Request
@@ -14,6 +13,8 @@ from channels_engine.store.models import TradeRecord
 from marketplace.api.fields import MAX_SAFE, MomentField, MoneyField, SafeIntegerField
 from marketplace.api.views import PagedView, asked, checked, one, user_of
 from marketplace.trading import selectors, services
+from marketplace.trading.live.listings import listings_from
+from marketplace.trading.live.view import market_now
 from marketplace.trading.models import GateDecision, Listing, Prosumer
 
 
@@ -152,8 +153,8 @@ class ListingsView(PagedView):
         """Open listings of everybody, or all of mine."""
         wanted = asked(ListingQuerySerializer, request)
         mine = wanted.pop("mine")
-        now = int(timezone.now().timestamp())
-        rows = selectors.own_listings(user_of(request)) if mine else selectors.open_listings(now=now)
+        listings = selectors.open_listings(now=listings_from())
+        rows = selectors.own_listings(user_of(request)) if mine else listings
         return self.listed(rows.filter(**wanted))
 
     @extend_schema(request=NewListingSerializer, responses={201: ListingSerializer})
@@ -161,7 +162,7 @@ class ListingsView(PagedView):
         """List a surplus or a need of mine."""
         wanted = checked(NewListingSerializer, request)
         prosumer = services.ensure_prosumer(user=user_of(request))
-        listing = services.list_energy(prosumer=prosumer, **wanted)
+        listing = services.list_energy(prosumer=prosumer, now=market_now(), **wanted)
         content = ListingSerializer(listing, context={"request": request}).data
         return Response(content, status=status.HTTP_201_CREATED)
 

@@ -16,6 +16,7 @@ from marketplace.accounts.models import User
 from marketplace.accounts.selectors import wallet_of
 from marketplace.credit.selectors import active_agreement
 from marketplace.trading import selectors as trading
+from marketplace.trading.live.listings import listings_from
 from marketplace.trading.models import Listing, Prosumer
 from marketplace.web.ledger_words import spoken
 from marketplace.web.onboarding import progress_of
@@ -113,7 +114,7 @@ def dashboard(request: HttpRequest) -> HttpResponse:
         "sold_wh": sum(t.quantity_wh for t in sold),
         "net": sum(t.amount for t in sold) - sum(t.amount for t in bought),
         "trades": _named(list(trading.own_trades(user)[:RECENT]), user.owner),
-        "listings": trading.open_listings(now=now).exclude(prosumer__owner=user.owner)[:RECENT],
+        "listings": trading.open_listings(now=listings_from()).exclude(prosumer__owner=user.owner)[:RECENT],
     }
     return render(request, "web/dashboard.html", context)
 
@@ -124,9 +125,9 @@ def _found_partners(request: HttpRequest) -> QuerySet[Prosumer]:
     if wanted:
         rows = rows.filter(Q(display_name__icontains=wanted) | Q(slug__icontains=wanted))
     if side in Listing.Side.values:
-        open_now = trading.open_listings(now=_now()).filter(side=side)
+        open_now = trading.open_listings(now=listings_from()).filter(side=side)
         rows = rows.filter(pk__in=open_now.values("prosumer"))
-    listings = trading.open_listings(now=_now())
+    listings = trading.open_listings(now=listings_from())
     active_first = rows.annotate(lists=Exists(listings.filter(prosumer=OuterRef("pk")))).order_by(
         "-lists", "pk"
     )
@@ -154,7 +155,7 @@ def trade(request: HttpRequest, slug: str) -> HttpResponse:
     current = with_partner.exclude(phase__in=("closed", "aborted")).first()
     context = {
         "partner": partner,
-        "listings": trading.open_listings(now=_now()).filter(prosumer=partner)[:LISTINGS_SHOWN],
+        "listings": trading.open_listings(now=listings_from()).filter(prosumer=partner)[:LISTINGS_SHOWN],
         "channel": current.channel if current else "",
         "agreement": active_agreement(user),
         "wallet": wallet_of(user),

@@ -17,7 +17,13 @@ from channels_engine.store.models import Contract
 from grid.market import bilateral
 from grid.market.strategies import STRATEGIES
 from marketplace.credit.ledger import the_ledger
-from marketplace.trading.live.view import MarketView, live_run, market_view, simulation_of, trades_between
+from marketplace.trading.live.view import (
+    MarketView,
+    live_run,
+    lives_somebody,
+    market_view,
+    simulation_of,
+)
 from marketplace.trading.replay.cast import Cast, Household
 from marketplace.trading.replay.purse import Purse
 
@@ -30,18 +36,22 @@ def guest_label(conversation: bytes) -> str:
     return f"guest/{conversation.hex()}"
 
 
-def guest_serial(owner: str, scid: bytes) -> bytes:
-    """Serial of the note by which a household funds its side under a contract with a person."""
-    return hashlib.sha256(f"{owner}/{scid.hex()}/note".encode()).digest()
+def guest_serial(owner: str, scid: bytes, index: int) -> bytes:
+    """Serial of the note by which a household funds its side of one channel under a contract with a person."""
+    return hashlib.sha256(f"{owner}/{scid.hex()}/{index}/note".encode()).digest()
 
 
-def guest_funding(owner: str, scid: bytes) -> dict[str, Any] | None:
-    """Source, note and amount of a household's side under a contract with a person; None before the market runs."""
+def guest_funding(owner: str, scid: bytes, index: int) -> dict[str, Any] | None:
+    """Source, note and amount of a household's side of a channel with a person; None before the market runs."""
     run = live_run()
     if run is None or "merchant" not in run.ledger:
         return None
     amount = simulation_of(run.scenario).scenario.funding.channel_funding
-    return {"source": run.ledger["merchant"], "note": to_hex(guest_serial(owner, scid)), "amount": amount}
+    return {
+        "source": run.ledger["merchant"],
+        "note": to_hex(guest_serial(owner, scid, index)),
+        "amount": amount,
+    }
 
 
 class KeyRing:
@@ -92,7 +102,7 @@ class HouseholdStrategy:
         source, serial, amount = (
             mine if side is Side.A else (opening.source_b, opening.note_b, opening.funding_b)
         )
-        wanted = guest_serial(self.household.owner, opening.scid)
+        wanted = guest_serial(self.household.owner, opening.scid, opening.index)
         if (source, serial) != (self.purse.merchant.address, wanted) or amount > self.purse.channel_funding:
             return None
         holder = self._session(opening.scid, side)
@@ -103,6 +113,8 @@ class HouseholdStrategy:
         market = market_view()
         if market is None or offer.slot_start not in market.open_slots:
             return Decline("This slot can't be traded now.")
+        if lives_somebody(self.household.name):
+            return Decline("Somebody lives here now who trades in person.")
         sells = not offer.offeror_sells
         wanted = self._wanted(market, offer.slot_start, sells=sells)
         if wanted < market.simulation.scenario.market.min_trade_wh:
@@ -145,7 +157,7 @@ class HouseholdStrategy:
     def _wanted(self, market: MarketView, slot_start: int, *, sells: bool) -> int:
         """What is left of the expected surplus or need after the trades that are binding already."""
         position = market.plan(slot_start).positions[self.household.index]
-        trades = trades_between(slot_start, market.connections())
+        trades = market.trades(slot_start)
         if sells:
             sold = sum(t.quantity_wh for t in trades if t.seller == self.household.owner)
             return position.surplus_wh - sold

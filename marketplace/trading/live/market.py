@@ -23,6 +23,8 @@ from contracts.connection import LedgerError
 from grid.models import ReplayRun
 from grid.scenario import load_scenario
 from marketplace.trading.live.desk import agents_for
+from marketplace.trading.live.listings import list_households
+from marketplace.trading.live.view import market_view
 from marketplace.trading.models import Prosumer
 from marketplace.trading.replay.cast import Cast
 from marketplace.trading.replay.play import PlayedSlot
@@ -75,6 +77,7 @@ class LiveMarket:
         if run.status == ReplayRun.Status.PREPARING:
             replay.prepare(spare_channels=SPARE_CHANNELS)
         floor = _Floor(replay, self._people)
+        floor.list_energy()
         pace, due = scenario.replay.seconds_per_slot, time.monotonic()
         while run.status == ReplayRun.Status.RUNNING and not replay.finished_slots:
             due = max(due + pace, time.monotonic())
@@ -101,15 +104,25 @@ class _Floor:
 
     def play(self) -> None:
         """Play the next slot, then settle people's trades as far as they are there to countersign."""
-        self._connect_people()
+        self.welcome()
         played = self.replay.play_slot(residents(self.replay))
         self._remember(played)
         self._settle_people()
+        self.list_energy()
 
-    def _connect_people(self) -> None:
+    def list_energy(self) -> None:
+        """Show what the households have and need in the slots that are open now."""
+        market = market_view()
+        if market is not None:
+            list_households(market)
+
+    def welcome(self) -> None:
+        """Give people a connection; the agent of a household rests where somebody moves in."""
         at = {connection.name: connection for connection in self.replay.simulation.feeder.connections}
         with_pv = {name for name, connection in at.items() if connection.generator is not None}
-        connect_people(connections={name: cn.bus for name, cn in at.items()}, preferred=with_pv)
+        moved_in = connect_people(connections={name: cn.bus for name, cn in at.items()}, preferred=with_pv)
+        if moved_in:
+            rest_agents()
 
     def _remember(self, played: PlayedSlot) -> None:
         delivered = {item.trade.id: item.delivered_wh for item in played.settlement.trades}
@@ -158,6 +171,12 @@ def residents(replay: Replay) -> dict[str, int]:
     return {owner: names[name] for owner, name in rows.values_list("owner", "connection")}
 
 
+def rest_agents() -> None:
+    """Take the households in whose place a person trades off the list of partners."""
+    inhabited = Prosumer.objects.filter(user__isnull=False).exclude(connection="").values("connection")
+    Prosumer.objects.filter(is_agent=True, connection__in=inhabited).update(is_active=False)
+
+
 def settle_in(cast: Cast, replay: Replay) -> None:
     """Give every household of the run its entry among the partners; those of earlier runs rest."""
     connections = replay.simulation.feeder.connections
@@ -168,7 +187,7 @@ def settle_in(cast: Cast, replay: Replay) -> None:
             owner=household.owner,
             defaults={
                 "slug": f"house-{household.index + 1}-{cast.population.hex[:6]}",
-                "display_name": f"House {household.index + 1}",
+                "display_name": household.title,
                 "connection": household.name,
                 "bus": at.bus,
                 "has_pv": at.generator is not None,
@@ -178,6 +197,7 @@ def settle_in(cast: Cast, replay: Replay) -> None:
                 "is_active": True,
             },
         )
+    rest_agents()
 
 
 def _log_progress(label: str, done: int, total: int) -> None:

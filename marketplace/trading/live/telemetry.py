@@ -6,6 +6,7 @@ from typing import Any
 from grid.models import ReplayRun, SlotResult
 from grid.network import feeder_map
 from marketplace.trading.live.view import live_run, simulation_of
+from marketplace.trading.replay.cast import house_title
 
 SERIES_SLOTS = 96
 _SERIES = {
@@ -18,8 +19,10 @@ _SERIES = {
 
 @lru_cache(maxsize=4)
 def feeder_of(scenario: str) -> dict[str, Any]:
-    """The feeder's map, as `grid.network.feeder_map` gives it."""
-    return feeder_map(simulation_of(scenario).feeder)
+    """The feeder's map, as `grid.network.feeder_map` gives it, its connections under their public names."""
+    drawn = feeder_map(simulation_of(scenario).feeder)
+    homes = [home | {"name": house_title(home["index"])} for home in drawn["connections"]]
+    return drawn | {"connections": homes}
 
 
 def mark(run: ReplayRun | None) -> tuple[str, int, str]:

@@ -1,5 +1,6 @@
 """What any process knows of the live market: the run, its feeder, and the slots that are open for trade."""
 
+import time
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
@@ -54,6 +55,11 @@ class MarketView:
             first, min(first + OPEN_SLOTS * SLOT_SECONDS, self.simulation.scenario.end), SLOT_SECONDS
         )
 
+    @property
+    def since(self) -> int:
+        """When the run began, epoch seconds: what was agreed before belongs to an earlier one."""
+        return int(self.run.created_at.timestamp())
+
     def plan(self, slot_start: int) -> SlotPlan:
         """Expectations for a slot; batteries as they are now."""
         state = SimulationState(slot_start, self.checkpoint.simulation.soc_wh)
@@ -61,13 +67,30 @@ class MarketView:
 
     def gate(self, slot_start: int) -> Gate:
         """The slot's gate with every trade that is binding already."""
-        return self.simulation.gate(self.plan(slot_start), nominations(slot_start, self.connections()))
+        return self.simulation.gate(self.plan(slot_start), self.nominations(slot_start))
+
+    def trades(self, slot_start: int) -> list[TradeRecord]:
+        """Co-signed trades of this run in a slot, in a fixed order."""
+        return trades_between(slot_start, self.connections(), self.since)
+
+    def nominations(self, slot_start: int) -> tuple[Nomination, ...]:
+        """Binding trades of a slot as the operator sees them."""
+        at = self.connections()
+        return tuple(
+            Nomination(trade.trade, at[trade.seller], at[trade.buyer], slot_start, trade.quantity_wh)
+            for trade in trades_between(slot_start, at, self.since)
+        )
 
     def connections(self) -> dict[str, int]:
         """Connection of every owner on this feeder: households and people alike."""
         names = {connection.name: i for i, connection in enumerate(self.simulation.feeder.connections)}
         rows = Prosumer.objects.filter(connection__in=names).values_list("owner", "connection")
         return {owner: names[connection] for owner, connection in rows}
+
+
+def lives_somebody(connection: str) -> bool:
+    """Whether a person trades for a connection: its household's agent rests then."""
+    return Prosumer.objects.filter(connection=connection, user__isnull=False).exists()
 
 
 def market_view() -> MarketView | None:
@@ -79,6 +102,12 @@ def market_view() -> MarketView | None:
     return MarketView(run, simulation, checkpoint_of(run, simulation))
 
 
+def market_now() -> int:
+    """Where the market stands: the slot that it plays, epoch seconds of its own time; the clock's where none runs."""
+    market = market_view()
+    return int(time.time()) if market is None else market.playing
+
+
 def checkpoint_of(run: ReplayRun, simulation: Simulation) -> Checkpoint:
     """Where a run stands."""
     if run.checkpoint is not None:
@@ -87,18 +116,8 @@ def checkpoint_of(run: ReplayRun, simulation: Simulation) -> Checkpoint:
     return Checkpoint(simulation.start_state(), beliefs)
 
 
-def nominations(slot_start: int, connections: dict[str, int]) -> tuple[Nomination, ...]:
-    """Binding trades of a slot as the operator sees them."""
-    return tuple(
-        Nomination(
-            trade.trade, connections[trade.seller], connections[trade.buyer], slot_start, trade.quantity_wh
-        )
-        for trade in trades_between(slot_start, connections)
-    )
-
-
-def trades_between(slot_start: int, owners: Iterable[str]) -> list[TradeRecord]:
-    """Co-signed trades of a slot among these owners, in a fixed order."""
+def trades_between(slot_start: int, owners: Iterable[str], since: int) -> list[TradeRecord]:
+    """Co-signed trades of a slot among these owners, agreed since then, in a fixed order."""
     known = set(owners)
-    rows = TradeRecord.objects.filter(slot_start=slot_start).order_by("trade")
+    rows = TradeRecord.objects.filter(slot_start=slot_start, at__gte=since).order_by("trade")
     return [trade for trade in rows if trade.seller in known and trade.buyer in known]

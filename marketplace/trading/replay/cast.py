@@ -34,6 +34,11 @@ class Household:
         """The household's root key."""
         return LocalSigner(self.secret)
 
+    @property
+    def title(self) -> str:
+        """What it is called where everybody looks: no name of the grid's own data."""
+        return house_title(self.index)
+
     def session_secret(self, label: str) -> bytes:
         """Key of the household's side of one entity contract."""
         return derive_session_key(self.secret, label.encode())
@@ -72,6 +77,11 @@ class Cast:
     def by_owner(self) -> dict[str, Household]:
         """Households by the id that the engine knows."""
         return {household.owner: household for household in self.households}
+
+
+def house_title(connection: int) -> str:
+    """Public name of whoever trades at a connection."""
+    return f"House {connection + 1}"
 
 
 def owner_id(population: UUID, connection: int) -> str:
