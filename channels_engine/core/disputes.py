@@ -11,7 +11,7 @@ from channels_engine.core.adoption import adopt, adopt_unknown, answer_dispute, 
 from channels_engine.core.errors import Violation
 from channels_engine.core.evidence import ledger_ready
 from channels_engine.core.messages import DisputeRaise, UpdateAbort, UpdateFallback
-from channels_engine.core.rules import current_of, own_proposals, require_signer
+from channels_engine.core.rules import current_of, disputed_version, own_proposals, require_signer
 from channels_engine.core.state import CoSigned, Dispute, Endpoint, Phase, Staged
 from channels_engine.core.types import ChannelState, DisputeRequest, Side
 
@@ -24,11 +24,11 @@ def raise_dispute(endpoint: Endpoint, change: inputs.ActionDispute, now: int) ->
         raise Violation(
             "dispute_pending", "A dispute is raised already; it goes to the ledger when its time is up."
         )
-    version, consent = current_of(endpoint).state.version, change.consent
+    version, consent = disputed_version(endpoint), change.consent
     if consent is not None:
         require_signer(endpoint, consent, endpoint.me)
         if consent.value != DisputeRequest(endpoint.channel, version):
-            raise Violation("wrong_consent", f"Sign the dispute of this channel's current version {version}.")
+            raise Violation("wrong_consent", f"Sign the dispute of this channel with version {version}.")
     signature = None if consent is None else consent.signature
     raised = replace(
         endpoint,
@@ -39,8 +39,8 @@ def raise_dispute(endpoint: Endpoint, change: inputs.ActionDispute, now: int) ->
 
 
 def asked(endpoint: Endpoint, change: inputs.ReceiveDisputeRaise, _: int) -> Step:
-    """The peer asks for our newest state: it gets it, if it is newer than its own."""
-    if current_of(endpoint).state.version <= change.version:
+    """The peer asks for our newest state: it gets it, unless its own is newer."""
+    if current_of(endpoint).state.version < change.version:
         return endpoint, ()
     return endpoint, answer_with_newest(endpoint)
 
@@ -68,7 +68,7 @@ def _proposal_of(endpoint: Endpoint, state: ChannelState) -> Staged | None:
 
 def elapsed(endpoint: Endpoint, reason: str, consent: bytes) -> Step:
     """Go to the ledger with our newest state."""
-    effect = fx.LedgerDispute(ledger_ready(endpoint), consent)
+    effect = fx.LedgerDispute(ledger_ready(endpoint), consent, disputed_version(endpoint))
     halted, effects = _halted(endpoint)
     return halted, (*effects, effect, fx.NotifyPhase(reason))
 

@@ -36,12 +36,14 @@ class LedgerFinalise(msgspec.Struct, frozen=True, gc=False):
 class LedgerDispute(msgspec.Struct, frozen=True, gc=False):
     """Start the dispute timer with our newest co-signed state (version 0 is the opening).
 
-    `consent` is our user's signature under `DisputeRequest`. It is empty after the channel's expiry, when
+    Disputed is `version`. It is above `newest` where the ledger knows more than we do: then it is disputed
+    with what it knows. `consent` is our user's signature under `DisputeRequest` of that version. It is empty after the channel's expiry, when
     anyone may dispute what the ledger knows, and where the party itself sends the transaction.
     """
 
     newest: CoSigned
     consent: bytes = b""
+    version: int = 0
 
 
 class LedgerResolve(msgspec.Struct, frozen=True, gc=False):

@@ -12,7 +12,7 @@ from typing import ParamSpec, TypeVar
 from channels_engine.core.drafts import draft_final, draft_settlement, draft_trade
 from channels_engine.core.errors import LocalProtocolError, Violation
 from channels_engine.core.offers import live_offer
-from channels_engine.core.rules import own_version
+from channels_engine.core.rules import disputed_version, own_version
 from channels_engine.core.state import Endpoint
 from channels_engine.core.types import ChannelState, Delivery, DisputeRequest
 
@@ -57,10 +57,10 @@ def final_state(endpoint: Endpoint, above: int = 0) -> ChannelState:
     return draft_final(endpoint, endpoint.me, own_version(endpoint, above)).state
 
 
+@_local
 def dispute_request(endpoint: Endpoint) -> DisputeRequest:
     """What our user signs to let a dispute go to the ledger."""
-    version = endpoint.current.state.version if endpoint.current else 0
-    return DisputeRequest(endpoint.channel, version)
+    return DisputeRequest(endpoint.channel, disputed_version(endpoint))
 
 
 def state_of_version(endpoint: Endpoint, version: int) -> ChannelState | None:

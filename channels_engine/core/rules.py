@@ -50,6 +50,11 @@ def current_of(endpoint: Endpoint) -> CoSigned:
     return endpoint.current
 
 
+def disputed_version(endpoint: Endpoint) -> int:
+    """The version that a dispute of ours would be about: the newest that we or the ledger know."""
+    return max(current_of(endpoint).state.version, endpoint.ledger_version)
+
+
 def require_signer(endpoint: Endpoint, signed: Verified[Any], side: Side) -> None:
     """Refuse a value that is signed by anyone but `side`'s session key."""
     if signed.signer != endpoint.terms.party(side):

@@ -95,7 +95,8 @@ class LedgerModel:
     def _dispute(self, effect: fx.LedgerDispute, now: int) -> None:
         self._require(true=self.known is not None and self.payout is None and not self.deadline, why="no")
         assert self.known is not None
-        if effect.newest.state.version > self.known.version and effect.consent:
+        newest = effect.newest.state.version
+        if newest == effect.version > self.known.version and effect.consent:
             state = self._co_signed(effect.newest)
             self._require(true=not state.is_final, why="final")
         else:

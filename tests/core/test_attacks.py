@@ -351,7 +351,7 @@ class Mallory(Trading):
         chosen = states[pick % len(states)]
         request = inputs.DisputeRequest(self.ledger.channel, chosen.state.version)
         consent = signing.sign_value(DOMAIN, request, self.parties[1].key).signature
-        self.on_ledger(fx.LedgerDispute(chosen, consent))
+        self.on_ledger(fx.LedgerDispute(chosen, consent, chosen.state.version))
 
     @precondition(lambda self: self.hoard)
     @rule(pick=INDEX)

@@ -124,6 +124,25 @@ def test_behind_the_ledger_nothing_is_proposed() -> None:
     assert refusal.value.code == "behind_ledger"
 
 
+def test_who_is_behind_the_ledger_can_still_force_the_end() -> None:
+    """A peer that completes our signature in silence and never shows it must not lock us in until expiry."""
+    a, b = staged_without_answer()
+    ledger = LedgerModel(DOMAIN, TERMS, b.opening)
+    ledger.submit(open_effect(b), START)
+    ledger.known = a.state
+    b.feed(inputs.LedgerDisputed(0, DEADLINE))
+    b.feed(inputs.LedgerResolved(2))
+    a.inbox.clear()
+    b.dispute()
+    b.ring(START + 30)
+    (effect,) = b.wanted(fx.LedgerDispute)
+    assert (effect.newest.state.version, effect.version) == (0, 2)
+    ledger.submit(effect, START + 31)
+    b.feed(ledger.events[-1])
+    assert b.phase is Phase.DISPUTED
+    assert b.ring(ledger.deadline) == (fx.LedgerFinaliseDisputed(b.endpoint.channel, ledger.deadline),)
+
+
 def test_a_late_countersignature_answers_the_ledger() -> None:
     a, b = staged_without_answer()
     b.feed(inputs.LedgerDisputed(0, DEADLINE))
