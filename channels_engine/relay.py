@@ -17,7 +17,7 @@ from channels_engine.core import effects as fx
 from channels_engine.core import inputs
 from channels_engine.core.errors import InvariantError, RemoteProtocolError
 from channels_engine.core.messages import Body, OpenRequest
-from channels_engine.core.state import Endpoint, LiveOffer, Policy
+from channels_engine.core.state import Endpoint, Policy
 from channels_engine.core.transition import apply
 from channels_engine.core.types import Domain, EntityContract, Side
 from channels_engine.frames import Entry, Message, body_text, type_of
@@ -251,8 +251,3 @@ LEDGER_INPUTS: Mapping[str, type[LedgerInput]] = MappingProxyType(
     },
 )
 _LEDGER_TYPES: Mapping[type[LedgerInput], str] = {kind: name for name, kind in LEDGER_INPUTS.items()}
-
-
-def named_offer(endpoint: Endpoint, offer: bytes) -> LiveOffer | None:
-    """The live offer that a message names, if there is one."""
-    return next((live for live in endpoint.offers if live.offer.id == offer), None)

@@ -14,13 +14,14 @@ from django.db import DatabaseError, transaction
 
 from channels_engine.agreements import Agreement
 from channels_engine.batch import Batch
-from channels_engine.core.errors import ProtocolError
+from channels_engine.core.errors import ProtocolError, RemoteProtocolError
 from channels_engine.core.messages import UpdateRequest
+from channels_engine.core.offers import find_offer
 from channels_engine.core.types import Domain, Side
 from channels_engine.frames import Entry
 from channels_engine.ports import Clock, Directory, Gate, TradeDraft, Transport
 from channels_engine.recent import Recent
-from channels_engine.relay import Hosting, named_offer
+from channels_engine.relay import Hosting
 from channels_engine.store import conversations, repository
 from channels_engine.store.repository import Known, MessageKey
 from channels_engine.submissions import Due, Outcome, Said, Submission
@@ -130,28 +131,26 @@ class Runtime:
         """Ask the grid gate about the acceptances in a batch, outside the transaction (a power flow takes time)."""
         if self._gate is None:
             return {}
-        barred = {}
+        barred: dict[int, ProtocolError] = {}
         for index, submission in enumerate(batch):
-            try:
-                draft = self._draft(submission)
-                if draft is not None:
-                    self._gate.check(draft)
-            except ProtocolError as error:
-                barred[index] = error
+            if isinstance(submission, Said) and isinstance(submission.message.body, UpdateRequest):
+                try:
+                    self._gate.check(self._draft(submission, submission.message.body))
+                except ProtocolError as error:
+                    barred[index] = error
         return barred
 
-    def _draft(self, submission: Submission) -> TradeDraft | None:
-        """The trade that a message would accept, if it is an acceptance of a live offer by its receiver."""
-        if not isinstance(submission, Said) or not isinstance(submission.message.body, UpdateRequest):
-            return None
-        hosting = self.hosting(submission.channel)
-        side = hosting.side_of(submission.owner) if hosting else None
-        if hosting is None or side is None:
-            return None
-        live = named_offer(hosting.endpoint(side), submission.message.body.offer)
-        if live is None or live.offeror is side:
-            return None
-        seller = live.offeror if live.offer.offeror_sells else side
-        return TradeDraft(
-            submission.channel, live.offer, hosting.owners[seller], hosting.owners[seller.other]
-        )
+    def _draft(self, said: Said, body: UpdateRequest) -> TradeDraft:
+        """The trade that an acceptance makes. Nothing passes that the gate has not seen: no offer, no acceptance."""
+        for look in (self.cache.get, self.hosting):
+            hosting = look(said.channel)
+            side = None if hosting is None else hosting.side_of(said.owner)
+            if hosting is None or side is None:
+                continue
+            live = find_offer(hosting.endpoint(side), body.offer, side.other)
+            if live is not None:
+                seller = side.other if live.offer.offeror_sells else side
+                return TradeDraft(
+                    said.channel, live.offer, hosting.owners[seller], hosting.owners[seller.other]
+                )
+        raise RemoteProtocolError("unknown_offer", "No such offer of the peer is live in a channel of yours.")
