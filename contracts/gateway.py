@@ -295,9 +295,11 @@ class Sender:
     def _poll_or_wait_for_ledger(self, awaited: Sequence[_Awaited], *, final: bool) -> bool:
         try:
             return self._poll(awaited)
-        except LedgerUnavailableError:
+        except LedgerUnavailableError as error:
             if final:
                 raise
+            if any(item.resend_at for item in awaited):  # once for each time that it goes away
+                logger.warning("%d transactions wait: %s", len(awaited), error)
             for item in awaited:  # a node that comes back may have lost its pool
                 item.resend_at, item.attempts = 0.0, 0
             return False

@@ -86,6 +86,11 @@ class Node:
         head = self._head
         return self.reading().state_pending(head, self.next_timestamp(head))
 
+    @property
+    def closing(self) -> bool:
+        """Whether it is shutting down and refuses what comes."""
+        return self._closing
+
     def next_timestamp(self, head: Any) -> int:
         """Timestamp that a block mined now on `head` would have."""
         return self._time.of_next_block(head.timestamp, int(self._now()))

@@ -81,6 +81,10 @@ class _Handler(BaseHTTPRequestHandler):
             return
         body = self.rfile.read(int(self.headers["Content-Length"]))
         response = rpc.answer(self.server.node, body)
+        if self.server.node.closing:  # to a client, a node that goes down is away, and has refused nothing
+            self.close_connection = True
+            self._send(HTTPStatus.SERVICE_UNAVAILABLE, b"the node is shutting down\n", "text/plain")
+            return
         status = HTTPStatus.OK if response else HTTPStatus.NO_CONTENT
         self._send(status, response, "application/json")
 

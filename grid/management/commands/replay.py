@@ -78,6 +78,7 @@ class Command(BaseCommand):
             summary = replay.play_all()
         self._write(replay, summary, options)
         self.stdout.write(_in_words(summary))
+        replay.finish()
         if not summary["money"]["conserved"]:
             raise CommandError(
                 "Money is not conserved; see money.mismatches and money.difference in the JSON."

@@ -168,16 +168,12 @@ class Replay:
         return self.run.next_slot >= len(self.simulation.slots)
 
     def play_all(self) -> dict[str, Any]:
-        """From wherever the run stands to its summary."""
+        """From wherever the run stands to its summary; `finish` is left to whoever has made use of it."""
         if self.run.status == ReplayRun.Status.PREPARING:
             self.prepare()
         while self.run.status == ReplayRun.Status.RUNNING and not self.finished_slots:
             self.play_slot()
-        if self.run.status != ReplayRun.Status.FINISHED:
-            self.close()
-        if self.run.summary is None:
-            raise ReplayError(f"Run {self.run.id} is finished but has no summary; start it again.")
-        return dict(self.run.summary)
+        return self.settle_up()
 
     def prepare(self, *, spare_channels: int = 0) -> None:
         """Money on the ledger, contracts agreed, channels open; `spare_channels` as in `Purse.fill`."""
@@ -215,7 +211,16 @@ class Replay:
         self._progress("Playing slots", index + 1, len(self.simulation.slots))
 
     def close(self) -> None:
-        """Close all channels, wait for the ledger, audit, and write the summary."""
+        """Settle up and finish."""
+        self.settle_up()
+        self.finish()
+
+    def finish(self) -> None:
+        """Nothing is left to do: who asks for this scenario again gets a new run."""
+        self._move(ReplayRun.Status.FINISHED)
+
+    def settle_up(self) -> dict[str, Any]:
+        """Close all channels, wait for the ledger, audit, and store the summary."""
         self._move(ReplayRun.Status.CLOSING)
         hosted = Endpoint.objects.filter(channel__in=[to_hex(c) for c in self.channels.values()])
         still_open = set(hosted.filter(phase__in=("open", "staged")).values_list("channel", flat=True))
@@ -226,9 +231,10 @@ class Replay:
         ]
         raise_refusals(self.floor.close_many(closings))
         self._wait_for_phase("Closing channels", "closed", {"closing", "disputed", "open", "staged"})
-        self.run.summary = patiently(self.summary, self._progress)
+        summary = patiently(self.summary, self._progress)
+        self.run.summary = summary
         self.run.save(update_fields=["summary"])
-        self._move(ReplayRun.Status.FINISHED)
+        return summary
 
     def summary(self) -> dict[str, Any]:
         """The figures as they are now, with the money as the ledger has it now."""
