@@ -8,8 +8,10 @@ import asyncio
 import contextlib
 import logging
 import time
+from collections.abc import Mapping
 from typing import Any
 
+from channels.consumer import get_handler_name
 from channels.db import database_sync_to_async
 from channels.generic.websocket import AsyncWebsocketConsumer
 
@@ -40,9 +42,10 @@ class ChannelsConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # channel
             await super().__call__(*args)
         finally:
             if self.owner:
-                self._sweeper.cancel()
+                service.transport().forget(self.owner, self._hear)
+                self._pusher.cancel()
                 with contextlib.suppress(asyncio.CancelledError):
-                    await self._sweeper
+                    await self._pusher
                 await self.channel_layer.group_discard(group_of(self.owner), self.channel_name)
 
     async def connect(self) -> None:
@@ -52,13 +55,14 @@ class ChannelsConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # channel
         if not owner:
             await self.close(UNAUTHORIZED)
             return
-        service.transport().attach()
         await self.channel_layer.group_add(group_of(owner), self.channel_name)
-        self._lock = asyncio.Lock()  # a sweep must not run in between the frames of an answer
+        self._lock = asyncio.Lock()  # a delivery must not run in between the frames of an answer
+        self._news = asyncio.Event()
         self._swept_at = int(time.time())
         self.mailbox = Mailbox(await _read(views.positions)(owner))
         self.owner = owner
-        self._sweeper = asyncio.create_task(self._sweep())
+        service.transport().listen(owner, self._hear)
+        self._pusher = asyncio.create_task(self._push())
         runtime = service.runtime()
         await self._put(frames.hello_frame(owner, runtime.domain, runtime.clock.now()))
 
@@ -124,20 +128,35 @@ class ChannelsConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # channel
         self.mailbox.rewind(channel, min(frame.after_seq, last), last, states=frame.states)
         await self._deliver()
 
+    async def dispatch(self, message: dict[str, Any]) -> None:
+        """As the base class does, but without a visit to the database's thread for each frame: reads see to that."""
+        await getattr(self, get_handler_name(message))(message)
+
     async def look(self, event: dict[str, Any]) -> None:
-        """A wake-up: some channels have new entries."""
-        async with self._lock:
-            for channel, seq in event["news"].items():
-                self.mailbox.hear(parse_hex(channel, 32), seq)
-            await self._deliver()
+        """A wake-up from another process: some channels have new entries."""
+        self._hear({parse_hex(channel, 32): seq for channel, seq in event["news"].items()})
+
+    def _hear(self, news: Mapping[bytes, int]) -> None:
+        for channel, seq in news.items():
+            self.mailbox.hear(channel, seq)
+        self._news.set()
+
+    async def _push(self) -> None:
+        """Deliver what was heard of; every few seconds look for what was not."""
+        while True:
+            try:
+                await asyncio.wait_for(self._news.wait(), SWEEP_SECONDS)
+            except TimeoutError:
+                await self._sweep()
+            self._news.clear()
+            async with self._lock:
+                await self._deliver()
 
     async def _sweep(self) -> None:
-        while True:
-            await asyncio.sleep(SWEEP_SECONDS)
-            started = int(time.time())
-            news = await _read(views.changed_since)(self.owner, self._swept_at - SWEEP_SECONDS)
-            self._swept_at = started
-            await self.look({"news": news})
+        started = int(time.time())
+        news = await _read(views.changed_since)(self.owner, self._swept_at - SWEEP_SECONDS)
+        self._swept_at = started
+        self._hear({parse_hex(channel, 32): seq for channel, seq in news.items()})
 
     async def _deliver(self) -> None:
         """Deliver what is pending while there is room, then the states that changed."""
