@@ -3,6 +3,7 @@ PYTHON ?= python3
 PY := .venv/bin/python
 NODE := $(shell command -v npm 2>/dev/null)
 PORT ?= 8000
+COMPILE := -q --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url
 
 .PHONY: run test check bench format locks contracts clean
 .DEFAULT_GOAL := run
@@ -36,8 +37,8 @@ format: .make/dev
 	$(PY) -m ruff check --fix .
 
 locks: .make/dev  ## refresh the locked dependencies from pyproject.toml
-	$(PY) -m piptools compile -q --generate-hashes --allow-unsafe --strip-extras --no-header --no-emit-index-url --no-emit-find-links --no-emit-options --upgrade --extra postgres --extra redis -o .ci/locks/run.txt pyproject.toml
-	$(PY) -m piptools compile -q --generate-hashes --allow-unsafe --strip-extras --no-header --no-emit-index-url --no-emit-find-links --no-emit-options --upgrade --extra postgres --extra redis --extra cluster --extra dev -c .ci/locks/run.txt -o .ci/locks/dev.txt pyproject.toml
+	.venv/bin/uv pip compile $(COMPILE) --upgrade --extra postgres --extra redis -o .ci/locks/run.txt pyproject.toml
+	.venv/bin/uv pip compile $(COMPILE) --upgrade --extra postgres --extra redis --extra cluster --extra dev -c .ci/locks/run.txt -o .ci/locks/dev.txt pyproject.toml
 
 clean:
 	rm -rf .venv .make contracts/node_modules marketplace/web/node_modules
