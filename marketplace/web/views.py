@@ -124,10 +124,10 @@ def _found_partners(request: HttpRequest) -> QuerySet[Prosumer]:
     rows = trading.prosumers().exclude(owner=_user(request).owner)
     if wanted:
         rows = rows.filter(Q(display_name__icontains=wanted) | Q(slug__icontains=wanted))
-    if side in Listing.Side.values:
-        open_now = trading.open_listings(now=listings_from()).filter(side=side)
-        rows = rows.filter(pk__in=open_now.values("prosumer"))
     listings = trading.open_listings(now=listings_from())
+    if side in Listing.Side.values:
+        listings = listings.filter(side=side)
+        rows = rows.filter(pk__in=listings.values("prosumer"))
     active_first = rows.annotate(lists=Exists(listings.filter(prosumer=OuterRef("pk")))).order_by(
         "-lists", "pk"
     )

@@ -174,12 +174,18 @@ class Reviewer(Journey):
 class Trader(Journey):
     """At the desk with one household."""
 
-    def find_partner(self, slug: str) -> None:
+    def find_seller(self) -> str:
+        """Pick a household with a surplus; its name."""
         page = self.page
         page.goto("/partners/")
         expect(page.locator("#partner-list")).to_contain_text("House")
+        page.locator("input[name=side][value=sells]").check(force=True)
+        expect(page.locator("#partner-list")).to_contain_text("Surplus")
+        expect(page.locator("#partner-list")).not_to_contain_text("Need")
         self.picture("partners")
-        page.goto(f"/partners/{slug}/")
+        plenty = page.locator("#partner-list tbody tr").filter(has_text=re.compile(r"[1-9]\.\d{3}\s*kWh"))
+        plenty.first.get_by_role("link", name=re.compile("Negotiate")).click()
+        return page.locator("h1").inner_text()
 
     def open_channel(self) -> None:
         page = self.page
@@ -191,13 +197,11 @@ class Trader(Journey):
         expect(page.locator("#composer")).to_be_visible(timeout=DEALS_MS)
         self.picture("channel-open")
 
-    def offer(self, *, sells: bool, kwh: str, cents: str, ahead: int, step: str) -> None:
-        """Offer for a slot that many after the first that is open."""
+    def offer(self, *, cents: str, step: str) -> None:
+        """Ask for half a kilowatt-hour at most."""
         page = self.page
-        page.locator(f"input[name=side][value={'sell' if sells else 'buy'}]").check(force=True)
-        page.locator("#quantity").fill(kwh)
+        page.locator("#quantity").fill("0.2")
         page.locator("#price").fill(cents)
-        page.locator("#slot").select_option(index=ahead)
         self.picture(f"{step}-composed")
         page.locator("#composer-send").click()
         self.sign(f"{step}-question")

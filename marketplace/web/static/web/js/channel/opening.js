@@ -109,11 +109,12 @@ async function takeNote(desk, credit, terms, amount) {
  *
  * @param {Partner} partner
  * @param {string} scid
+ * @param {number} index of the channel under these terms
  * @returns {Promise<{source: string, note: string, amount: string}>}
  */
-async function partnerFunding(partner, scid) {
+async function partnerFunding(partner, scid, index) {
   if (!partner.isAgent) return { source: ZERO_ADDRESS, note: ZERO_HASH, amount: "0" };
-  return api.get(`prosumers/${partner.slug}/funding/?scid=${scid}`);
+  return api.get(`prosumers/${partner.slug}/funding/?scid=${scid}&index=${index}`);
 }
 
 /**
@@ -134,7 +135,7 @@ export async function openByNote(desk, partner, credit, amount, contracts, index
   const { note, merchantSignature } = await takeNote(desk, credit, terms, amount);
   const now = Math.floor(Date.now() / 1000);
   const scid = structId("EntityContract", terms);
-  const theirs = await partnerFunding(partner, scid);
+  const theirs = await partnerFunding(partner, scid, index);
   const open = {
     scid,
     index: String(index),

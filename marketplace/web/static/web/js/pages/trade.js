@@ -8,14 +8,13 @@ import { balanceOf } from "../channel/book.js";
 import { ChannelDesk } from "../channel/desk.js";
 import { openByNote } from "../channel/opening.js";
 import { TalkLog } from "../channel/talk.js";
+import { SLOT_S, SlotChoice } from "../live/slots.js";
 import { Declined } from "../ui/dialogs.js";
 import { chip, facts, h, need, notice, replace } from "../ui/dom.js";
-import { decimal, energy, money, parseDecimal, price, utcOffset, when } from "../ui/format.js";
+import { decimal, energy, money, parseDecimal, price } from "../ui/format.js";
 import { toast, toastError } from "../ui/toast.js";
 import { WalletSigner } from "../wallet/signer.js";
 
-const SLOT_S = 900;
-const SLOTS_AHEAD = 24;
 const FINISHED = ["closed", "aborted"];
 const PHASES = new Map([
   ["requested", ["Waiting for the partner", "warn"]],
@@ -42,6 +41,8 @@ let forecasts = [];
 let known = { contracts: [], channels: [] };
 /** @type {import("../channel/book.js").LiveOffer|null} */
 let answering = null;
+
+const slots = new SlotChoice(/** @type {HTMLSelectElement} */ (need("#slot")), Number(root.dataset.slot ?? 0));
 
 /** @param {string} id */
 const field = (id) => /** @type {HTMLInputElement} */ (need(id));
@@ -84,8 +85,7 @@ function counter(live) {
   field("#quantity").value = (Number(offer.quantityWh) / 1000).toFixed(3);
   field("#price").value = (Number(offer.pricePerKwh) / 10_000).toFixed(2);
   field(`input[name=side][value=${offer.offerorSells ? "buy" : "sell"}]`).checked = true;
-  addSlot(Number(offer.slotStart));
-  field("#slot").value = offer.slotStart;
+  slots.choose(Number(offer.slotStart));
   const line = need("#answering");
   line.hidden = false;
   need("span", line).textContent = `Your answer to ${name}’s offer at ${price(offer.pricePerKwh)}.`;
@@ -103,7 +103,7 @@ function answerNone() {
 /** @returns {Parameters<ChannelDesk["offer"]>[1]} */
 function wish() {
   const now = Math.floor(Date.now() / 1000);
-  const start = Number(field("#slot").value);
+  const start = slots.value;
   return {
     sells: field("input[name=side][value=sell]").checked,
     quantityWh: parseDecimal(field("#quantity").value, 3),
@@ -137,19 +137,9 @@ function onSend(event) {
   });
 }
 
-/** @param {number} start */
-function addSlot(start) {
-  const select = field("#slot");
-  if (select.querySelector(`option[value="${start}"]`)) return;
-  select.append(h("option", { value: start }, `${when(start)} – ${when(start + SLOT_S, "time")} ${utcOffset(new Date(start * 1000))}`));
-}
-
-/** Slots are market time, which a replay takes from its profiles; without a market, the clock's. */
-async function fillSlots() {
-  const market = await get("market/").catch(() => null);
-  const clock = Math.ceil(Date.now() / 1000 / SLOT_S) * SLOT_S;
-  const [first = clock, last = clock + SLOTS_AHEAD * SLOT_S] = market?.open ?? [];
-  for (let start = first; start <= last; start += SLOT_S) addSlot(start);
+/** What the market says: the slots that are open, and the supplier's prices. */
+async function askMarket() {
+  const market = await slots.start();
   if (!market) return;
   field("#imbalance").value = decimal(BigInt(market.tariff.imbalance_per_kwh), 4, 2);
   const { feed_in_per_kwh: low, retail_per_kwh: high } = market.tariff;
@@ -160,7 +150,7 @@ async function fillSlots() {
 
 /** What the own home is expected to have or need in the chosen slot. */
 function showForecast() {
-  const row = forecasts.find((f) => f.slot_start === Number(field("#slot").value));
+  const row = forecasts.find((f) => f.slot_start === slots.value);
   const texts = row ? [row.surplus_wh && `Your surplus then: ${energy(row.surplus_wh)}`, row.deficit_wh && `Your need then: ${energy(row.deficit_wh)}`] : [];
   need("#slot-help").textContent = texts.filter(Boolean).join(" ") || (row ? "You have nothing left then and need nothing." : "");
 }
@@ -278,10 +268,10 @@ function listen() {
 
 function main() {
   desk.names.set(owner, name);
-  void fillSlots().then(showSum);
+  void askMarket().then(showSum);
   need("#composer").addEventListener("submit", /** @type {EventListener} */ (onSend));
   need("#composer").addEventListener("input", showSum);
-  need("#slot").addEventListener("change", showForecast);
+  slots.addEventListener("change", showForecast);
   need("#answer-none").addEventListener("click", answerNone);
   if (!address) return offerOpening();
   listen();
