@@ -45,9 +45,9 @@ from marketplace.trading.replay.play import (
     PlayedSlot,
     ReplayError,
     raise_refusals,
-    slot_data,
 )
 from marketplace.trading.replay.purse import Contracts, Purse
+from marketplace.trading.replay.slot_record import slot_data
 from marketplace.trading.replay.summary import summarise
 
 LIVE_NAMESPACE = UUID("6c1c5a0e-33c5-5c7e-9d0b-0d6f6a6f0b11")
