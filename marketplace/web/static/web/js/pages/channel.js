@@ -10,6 +10,8 @@ import { toast, toastError } from "../ui/toast.js";
 import { read } from "../wallet/database.js";
 import { WalletSigner } from "../wallet/signer.js";
 
+/** Phases whose page has other parts, so that it is fetched anew. */
+const RELOADED = ["open", "closing", "closed", "disputed"];
 const bar = need("#channel-actions");
 const channel = bar.dataset.channel ?? "";
 const address = document.body.dataset.wallet ?? "";
@@ -42,10 +44,10 @@ function onPress(selector, act) {
 
 function main() {
   void showKept();
-  if (!document.querySelector("#close-channel")) return;
+  if (!address || ["closed", "aborted"].includes(bar.dataset.phase ?? "")) return;
   const desk = new ChannelDesk(new WalletSigner(address));
   desk.names.set(bar.dataset.peer ?? "", bar.dataset.partner ?? "");
-  let phase = "";
+  let phase = bar.dataset.phase ?? "";
   desk.addEventListener("channels", () => desk.socket.follow(channel));
   desk.addEventListener("problem", (event) => {
     const { error } = /** @type {CustomEvent} */ (event).detail;
@@ -58,7 +60,7 @@ function main() {
       const { state } = view.current;
       need("#mine").textContent = money(view.side === "a" ? state.balanceA : state.balanceB);
     }
-    if (phase && phase !== view.phase && ["closing", "closed", "disputed"].includes(view.phase)) location.reload();
+    if (phase !== view.phase && RELOADED.includes(view.phase)) location.reload();
     phase = view.phase;
     void showKept();
   });
