@@ -25,6 +25,8 @@ from channels_engine.frames import Entry, Message, body_text, type_of
 LEDGER = 2
 CLOCK = 3
 MAX_MACHINE_MESSAGES = 8
+MACHINE = "machine/"
+"""Ids of what the machines say begin so; a client's id can't hold a slash."""
 
 LedgerInput: TypeAlias = (
     inputs.LedgerOpened | inputs.LedgerDisputed | inputs.LedgerResolved | inputs.LedgerFinalised
@@ -139,7 +141,7 @@ class _Turn:
             if endpoint is None:
                 raise InvariantError("A machine without endpoint can't speak.")
             kind, seq = type_of(body), self._before.seq + len(self._entries) + 1
-            self.log(side, f"machine:{kind}:{seq}", kind, body_text(body))
+            self.log(side, f"{MACHINE}{kind}/{seq}", kind, body_text(body))
             self.run(side.other, wire.verify(body, endpoint).receive)
         if self._outgoing:
             raise InvariantError("Two machines answer each other without end.")
@@ -233,7 +235,7 @@ def wake(side: Side, hosting: Hosting, now: int) -> Change:
         wakes = (wake_at, hosting.wakes[1]) if side is Side.A else (hosting.wakes[0], wake_at)
         return Change(hosting, msgspec.structs.replace(hosting, wakes=wakes), (), (), None)
     turn = _Turn(hosting, now)
-    turn.log(CLOCK, f"clock:{hosting.seq + 1}", "timer.elapsed", f'{{"side":"{"ab"[side]}"}}')
+    turn.log(CLOCK, f"clock/{hosting.seq + 1}", "timer.elapsed", f'{{"side":"{"ab"[side]}"}}')
     turn.run(side, inputs.TimerElapsed())
     turn.deliver_machine_messages()
     change = turn.finish()

@@ -9,6 +9,7 @@ Settings (each a dotted path, so that the engine imports nothing of the site):
 - `CHANNELS_ENGINE_LISTENERS`: a list of `ports.Listener`.
 """
 
+import sys
 import time
 from collections.abc import Sequence
 from functools import cache
@@ -22,6 +23,8 @@ from channels_engine.ports import Listener
 from channels_engine.runtime import Runtime
 from channels_engine.wakeups import LayerTransport
 from channels_engine.writer import Writer
+
+SWITCH_SECONDS = 0.0005
 
 
 class WallClock:
@@ -61,7 +64,12 @@ def runtime() -> Runtime:
 
 @cache
 def writer() -> Writer:
-    """The group commit of this process."""
+    """The group commit of this process.
+
+    Its thread gives the interpreter away at each row that it writes; the default of 5 ms until it gets it
+    back from a busy event loop would make each commit wait for many times its own work.
+    """
+    sys.setswitchinterval(SWITCH_SECONDS)
     return Writer(runtime())
 
 
