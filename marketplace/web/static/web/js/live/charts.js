@@ -6,6 +6,8 @@ import uPlot from "../../vendor/uplot/uPlot.esm.js";
 import { color } from "../ui/colors.js";
 import { when } from "../ui/format.js";
 
+const SLOT_S = 900;
+const SHORTEST_SPAN_S = 4 * 3600;
 const WH_PER_KWH = 1000;
 const MICRO_PER_CENT = 10_000;
 
@@ -49,7 +51,7 @@ export class SeriesChart {
       height: this.height,
       cursor: { points: { size: 7 }, y: false },
       legend: { live: true },
-      scales: { x: { time: true } },
+      scales: { x: { time: true, range: (/** @type {any} */ _, /** @type {number} */ low, /** @type {number} */ high) => [Math.min(low, high - SHORTEST_SPAN_S), high + SLOT_S] } },
       axes: [
         { ...axis, values: (/** @type {any} */ _, /** @type {number[]} */ ticks) => ticks.map((t) => when(t, "time")) },
         { ...axis, size: 52, values: (/** @type {any} */ _, /** @type {number[]} */ ticks) => ticks.map((t) => String(t)) },
