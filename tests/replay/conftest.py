@@ -1,15 +1,33 @@
-"""A stage for replays."""
+"""Stages for replays, and one replay that nothing interrupted."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
-from replays import Stage, free_port
+from replays import MORNING, SMALL, Stage, prepared
+
+from tests.services import postgres_url, redis_url
+
+__all__ = ["postgres_url", "redis_url"]
+
+
+@pytest.fixture(scope="session")
+def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A migrated database without anything in it."""
+    folder = tmp_path_factory.mktemp("template")
+    done = Stage(folder).manage("migrate", "-v0")
+    assert done.returncode == 0, done.stderr
+    return folder / "db.sqlite3"
 
 
 @pytest.fixture
-def stage(tmp_path: Path) -> Stage:
-    """An empty stage with its database set up."""
-    made = Stage(tmp_path, free_port())
-    done = made.manage("migrate", "-v0")
-    assert done.returncode == 0, done.stderr
-    return made
+def stage(tmp_path: Path, template: Path) -> Stage:
+    """An empty stage."""
+    return prepared(tmp_path / "stage", template)
+
+
+@pytest.fixture(scope="session")
+def morning(tmp_path_factory: pytest.TempPathFactory, template: Path) -> tuple[Stage, dict[str, Any]]:
+    """Two hours of the small scenario, replayed from the first slot to the last without a break."""
+    quiet = prepared(tmp_path_factory.mktemp("morning") / "stage", template)
+    return quiet, quiet.replay(SMALL, *MORNING, "--report", str(quiet.folder / "report.html"))

@@ -16,14 +16,14 @@ from tqdm import tqdm
 from contracts.connection import LedgerError
 from grid.network import NetworkFaultError, feeder_map
 from grid.profiles import ProfileFaultError
-from grid.scenario import ScenarioFaultError
+from grid.scenario import Scenario, ScenarioFaultError
 from marketplace.accounts.errors import AwayError
 from marketplace.embedded import StartError, ledger, sole_owner
 from marketplace.trading.engine import REPLAY_ACCOUNT, open_engine
 from marketplace.trading.replay.patience import patiently
 from marketplace.trading.replay.play import ReplayError
 from marketplace.trading.replay.report import render_report
-from marketplace.trading.replay.run import Replay, open_replay
+from marketplace.trading.replay.run import Replay, open_replay, read_scenario
 from marketplace.trading.templatetags.report_format import cents, kwh, money, percent
 
 SCENARIOS = Path("fixtures/scenarios")
@@ -54,25 +54,25 @@ class Command(BaseCommand):
         parser.add_argument("--report", type=Path, metavar="FILE.html", help="write the report")
 
     def handle(self, *_args: Any, **options: Any) -> None:
-        if MigrationExecutor(connection).migration_plan([*_leaves()]):
-            raise CommandError("The database is not set up for this version: call manage.py migrate first.")
+        path = _path_of(options["scenario"])
         try:
-            with sole_owner(lock_name="replay", doing="replay runs"), ledger() as which:
+            scenario = read_scenario(
+                path, start=options["start"], end=options["end"], funding=options["funding"]
+            )
+            if MigrationExecutor(connection).migration_plan([*_leaves()]):
+                raise CommandError(
+                    "The database is not set up for this version: call manage.py migrate first."
+                )
+            with sole_owner(0, lock_name="replay", doing="replay runs"), ledger() as which:
                 self.stderr.write(f"Using the {which}.")
-                self._replay(options)
+                self._replay(scenario, path, options)
         except FAULTS as fault:
             raise CommandError(str(fault)) from fault
 
-    def _replay(self, options: dict[str, Any]) -> None:
+    def _replay(self, scenario: Scenario, path: Path, options: dict[str, Any]) -> None:
         with _Bars() as bars:
-            replay = open_replay(
-                _path_of(options["scenario"]),
-                patiently(lambda: open_engine(REPLAY_ACCOUNT), bars.show),
-                bars.show,
-                start=options["start"],
-                end=options["end"],
-                funding=options["funding"],
-            )
+            engine = patiently(lambda: open_engine(REPLAY_ACCOUNT), bars.show)
+            replay = open_replay(scenario, path, engine, bars.show)
             if replay.run.next_slot:
                 self.stderr.write(f"Going on with run {replay.run.id} at slot {replay.run.next_slot}.")
             summary = replay.play_all()

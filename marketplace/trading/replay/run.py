@@ -317,8 +317,18 @@ class Replay:
         self.run.save(update_fields=["status", "updated_at"])
 
 
-def open_replay(path: Path, engine: Engine, progress: Progress, **options: Any) -> Replay:
-    """The unfinished replay of a scenario file, or a new one; `options` as in `with_options`."""
+def read_scenario(path: Path, **options: Any) -> Scenario:
+    """A scenario file with `options` as in `with_options`, checked together with the files that it names.
+
+    Raises:
+        ScenarioFaultError, NetworkFaultError, ProfileFaultError: What is wrong, and how to mend it.
+    """
     scenario = with_options(load_scenario(path), **options)
+    open_simulation(scenario)
+    return scenario
+
+
+def open_replay(scenario: Scenario, path: Path, engine: Engine, progress: Progress) -> Replay:
+    """The unfinished replay of a scenario (read from `path`) on this ledger, or a new one."""
     run = find_or_start(scenario, path, engine.contracts.registry)
     return patiently(lambda: Replay(run, scenario, engine, progress), progress)
