@@ -19,10 +19,9 @@ def is_operator(request: HttpRequest) -> bool:
 
 
 def waiting_applications(request: HttpRequest) -> str:
-    """Number of applications that wait for a decision, for the navigation; empty for none."""
+    """Number of applications that wait for a decision, for the navigation."""
     rows = reviewable_applications(user_of(request))
-    number = rows.filter(state__in=CreditApplication.REVIEWABLE_STATES).count()
-    return str(number) if number else ""
+    return str(rows.filter(state__in=CreditApplication.REVIEWABLE_STATES).count())
 
 
 def dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:

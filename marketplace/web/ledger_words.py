@@ -6,7 +6,7 @@ from types import MappingProxyType
 from typing import Any
 
 from channels_engine.store.models import LedgerEvent
-from marketplace.web.templatetags.wattnote import money
+from marketplace.web.templatetags.wattnote import money_exact
 
 Arguments = Mapping[str, Any]
 
@@ -23,7 +23,7 @@ class SpokenEvent:
 
 def _opened(said: Arguments) -> str:
     sides = [
-        f"{money(said.get(f'funding_{side}'))} {_source(said.get(f'source_{side}', ''))}"
+        f"{money_exact(said.get(f'funding_{side}'))} {_source(said.get(f'source_{side}', ''))}"
         for side in ("a", "b")
     ]
     return " and ".join(sides)
@@ -35,7 +35,7 @@ def _source(address: object) -> str:
 
 def _balances(said: Arguments) -> str:
     version, first, second = said.get("version", "?"), said.get("balance_a"), said.get("balance_b")
-    return f"Version {version}: {money(first)} and {money(second)}"
+    return f"Version {version}: {money_exact(first)} and {money_exact(second)}"
 
 
 WORDS: Mapping[str, tuple[str, str, Callable[[Arguments], str]]] = MappingProxyType(

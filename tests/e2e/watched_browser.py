@@ -7,7 +7,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Request, WebSocket, sync_playwright
+from playwright.sync_api import (
+    Browser,
+    BrowserContext,
+    ConsoleMessage,
+    Page,
+    Request,
+    WebSocket,
+    sync_playwright,
+)
 
 from tests.system_parts import find_chromium
 
@@ -104,7 +112,9 @@ class Camera:
         self._taken += 1
         modal = page.locator("dialog[open]").count() > 0
         page.evaluate("scrollTo(0, 0)")
-        page.screenshot(path=self.folder / f"{self._taken:02}-{step}.png", full_page=not modal, animations="disabled")
+        page.screenshot(
+            path=self.folder / f"{self._taken:02}-{step}.png", full_page=not modal, animations="disabled"
+        )
 
 
 def overflow(page: Page) -> int:

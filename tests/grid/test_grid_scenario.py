@@ -9,7 +9,7 @@ import pytest
 from grid.scenario import ScenarioFaultError, load_scenario, parse_scenario
 from grid.simulation import open_simulation
 
-SCENARIOS = ("default", "june-day", "january-day", "june-week", "january-week")
+SCENARIOS = ("default", "june-day", "january-day", "june-week", "january-week", "quick")
 
 
 @pytest.mark.parametrize("name", SCENARIOS)

@@ -13,7 +13,11 @@ from marketplace.web.templatetags import wattnote
     ("filter_", "value", "shown"),
     [
         (wattnote.money, 1_234_567_890_123, "1\u202f234\u202f567.89\u00a0€"),
-        (wattnote.money, -5_999, "\u22120.00\u00a0€"),
+        (wattnote.money, -5_999, "\u22120.0059\u00a0€"),
+        (wattnote.money, 1_005_999, "1.00\u00a0€"),
+        (wattnote.money_exact, 19_960_193, "19.960193\u00a0€"),
+        (wattnote.money_exact, -500_000, "\u22120.50\u00a0€"),
+        (wattnote.money_exact, None, "–"),
         (wattnote.money, "420000", "0.42\u00a0€"),
         (wattnote.money, None, "–"),
         (wattnote.price, 234_300, "23.43\u00a0ct/kWh"),

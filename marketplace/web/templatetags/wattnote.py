@@ -12,6 +12,9 @@ register = template.Library()
 NARROW_SPACE = "\u202f"
 NO_BREAK_SPACE = "\u00a0"
 MINUS = "\u2212"
+MICRO = 1_000_000
+CENT = 10_000
+FINE_DECIMALS = 4
 CHIP_BY_WORD = {
     "open": "good",
     "active": "good",
@@ -57,9 +60,22 @@ def _integer(value: object) -> int | None:
 
 @register.filter
 def money(value: object) -> str:
-    """Micro-units as euros; an en dash where there is no number."""
+    """Micro-units as euros with cents, under one euro with what is left of a cent; an en dash without a number."""
     number = _integer(value)
-    return "–" if number is None else f"{scaled(number, 6, 2)}{NO_BREAK_SPACE}€"
+    if number is None:
+        return "–"
+    shown = FINE_DECIMALS if abs(number) < MICRO and number % CENT else 2
+    return f"{scaled(number, 6, shown)}{NO_BREAK_SPACE}€"
+
+
+@register.filter
+def money_exact(value: object) -> str:
+    """Micro-units as euros to the last one: where a figure is proven by a signature."""
+    number = _integer(value)
+    if number is None:
+        return "–"
+    whole, _, fraction = scaled(number, 6, 6).partition(".")
+    return f"{whole}.{fraction.rstrip('0').ljust(2, '0')}{NO_BREAK_SPACE}€"
 
 
 @register.filter

@@ -5,6 +5,8 @@ import { duration, energy, money, parseDecimal, price } from "../../../marketpla
 
 test("money, prices and energy are exact", () => {
   assert.equal(money("1234567890123"), "1\u202f234\u202f567.89\u00a0€");
+  assert.equal(money(-5_999), "\u22120.0059\u00a0€");
+  assert.equal(money(1_005_999), "1.00\u00a0€");
   assert.equal(money(36_000n, { exact: true }), "0.036\u00a0€");
   assert.equal(money(5_000_000n, { exact: true }), "5.00\u00a0€");
   assert.equal(money(-1n, { exact: true }), "\u22120.000001\u00a0€");

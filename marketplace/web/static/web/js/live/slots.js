@@ -5,7 +5,7 @@
 
 import { get } from "../api.js";
 import { h } from "../ui/dom.js";
-import { utcOffset, when } from "../ui/format.js";
+import { when } from "../ui/format.js";
 
 export const SLOT_S = 900;
 const SLOTS_AHEAD = 24;
@@ -64,7 +64,7 @@ export class SlotChoice extends EventTarget {
   /** @param {number} start */
   add(start) {
     if (this.select.querySelector(`option[value="${start}"]`)) return;
-    this.select.append(h("option", { value: start }, `${when(start)} – ${when(start + SLOT_S, "time")} ${utcOffset(new Date(start * 1000))}`));
+    this.select.append(h("option", { value: start }, `${when(start)} – ${when(start + SLOT_S, "time")}`));
   }
 
   /** @param {number} start */

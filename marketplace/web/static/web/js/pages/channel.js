@@ -58,7 +58,7 @@ function main() {
     if (view.channel !== channel) return;
     if (view.current) {
       const { state } = view.current;
-      need("#mine").textContent = money(view.side === "a" ? state.balanceA : state.balanceB);
+      need("#mine").textContent = money(view.side === "a" ? state.balanceA : state.balanceB, { exact: true });
     }
     if (phase !== view.phase && RELOADED.includes(view.phase)) location.reload();
     phase = view.phase;

@@ -219,6 +219,7 @@ function offerOpening() {
       });
       desk.socket.follow(channel);
     });
+    if (!channel) progress.textContent = "";
     go.disabled = false;
     go.removeAttribute("aria-busy");
   }

@@ -3,6 +3,7 @@
  */
 
 const MICRO = 1_000_000n;
+const CENT = 10_000n;
 
 /**
  * A bigint scaled down by a power of ten, with grouping and exactly `shown` decimals (cut, never rounded up).
@@ -20,14 +21,15 @@ export function decimal(value, decimals, shown) {
 }
 
 /**
- * Money with cents; `exact` adds the micro-units where there are any.
+ * Money with cents, under one euro with what is left of a cent; `exact` adds the micro-units where there are any.
  *
  * @param {bigint|string|number} microUnits
  * @param {{signed?: boolean, exact?: boolean}} [options]
  */
 export function money(microUnits, { signed = false, exact = false } = {}) {
   const value = BigInt(microUnits);
-  const text = exact ? decimal(value, 6, 6).replace(/0{1,4}$/, "") : decimal(value, 6, 2);
+  const fine = value > -MICRO && value < MICRO && value % CENT !== 0n;
+  const text = exact ? decimal(value, 6, 6).replace(/0{1,4}$/, "") : decimal(value, 6, fine ? 4 : 2);
   return `${signed && value > 0n ? "+" : ""}${text}\u00a0€`;
 }
 
