@@ -1,20 +1,14 @@
 """The feeder as typed, immutable data: buses, lines, transformers, and who is connected where.
 
 Electrical values are those of pandapower's tables with `parallel`, `df` and switches already worked in, so that
-nothing downstream needs to know pandapower. `load_feeder` reads our own compact JSON and, through
-`grid.powerflow`, pandapower's.
+nothing downstream needs to know pandapower. `grid.network_files` reads and writes feeders.
 """
 
 import heapq
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Literal
-
-import msgspec
-
-FORMAT = "wattnote-feeder-1"
 
 
 class NetworkFaultError(ValueError):
@@ -127,49 +121,6 @@ class Feeder:
     transformers: tuple[Transformer, ...]
     connections: tuple[Connection, ...]
     attribution: str = ""
-
-
-def feeder_to_json(feeder: Feeder) -> bytes:
-    """The feeder in our compact JSON, one text per feeder whatever the machine."""
-    return msgspec.json.format(
-        msgspec.json.encode({"format": FORMAT, **msgspec.to_builtins(feeder)}), indent=0
-    )
-
-
-def load_feeder(path: Path) -> Feeder:
-    """Read a feeder from our JSON or from pandapower's.
-
-    Raises:
-        NetworkFaultError: what is wrong with the file and how to mend it.
-    """
-    try:
-        raw = msgspec.json.decode(path.read_bytes())
-    except OSError as error:
-        raise NetworkFaultError(
-            (f"{path.name}: can't be read ({error.strerror}); check the path",)
-        ) from error
-    except msgspec.DecodeError as error:
-        raise NetworkFaultError((f"{path.name}: is no JSON ({error}); export the network again",)) from error
-    if isinstance(raw, dict) and raw.get("format") == FORMAT:
-        return _from_builtins(path.name, raw)
-    if isinstance(raw, dict) and str(raw.get("_module", "")).startswith("pandapower"):
-        from grid.pandapower_tables import feeder_from_pandapower_json  # noqa: PLC0415  pandapower takes 2 s to import
-
-        return feeder_from_pandapower_json(path)
-    raise NetworkFaultError(
-        (f"{path.name}: is neither {FORMAT} nor a pandapower net; save it with pandapower.to_json",)
-    )
-
-
-def _from_builtins(name: str, raw: Mapping[str, Any]) -> Feeder:
-    try:
-        feeder = msgspec.convert({k: v for k, v in raw.items() if k != "format"}, Feeder)
-    except msgspec.ValidationError as error:
-        raise NetworkFaultError(
-            (f"{name}: {error}; make the file again with fixtures/extract_simbench.py",)
-        ) from error
-    check_feeder(feeder)
-    return feeder
 
 
 def check_feeder(feeder: Feeder) -> None:

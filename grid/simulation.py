@@ -32,7 +32,8 @@ from grid.limits import (
     solve_net,
 )
 from grid.metering import Reading, register_wh, to_wh
-from grid.network import Connection, Feeder, load_feeder
+from grid.network import Connection, Feeder
+from grid.network_files import load_feeder
 from grid.powerflow import FloatArray, Flows, PowerFlow
 from grid.profiles import Profiles, read_profiles
 from grid.scenario import Scenario, Tariff

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from grid.network import Battery, Bus, Connection, Feeder, Generator, Line, Load, Transformer, load_feeder
+from grid.network import Battery, Bus, Connection, Feeder, Generator, Line, Load, Transformer
+from grid.network_files import load_feeder
 from grid.scenario import load_scenario
 from grid.simulation import Simulation, open_simulation
 

@@ -15,10 +15,9 @@ from grid.network import (
     check_feeder,
     electrical_distances,
     feeder_map,
-    feeder_to_json,
-    load_feeder,
     tree_layout,
 )
+from grid.network_files import feeder_to_json, load_feeder
 from grid.pandapower_tables import feeder_from_pandapower
 
 
