@@ -58,7 +58,7 @@ def _copy(cursor: Any, table: Table, rows: Sequence[Sequence[Any]]) -> None:
     if table.conflict:
         columns = ", ".join(table.columns)
         cursor.execute(f"{_insert_into(table)} SELECT {columns} FROM {target}{_on_conflict(table)}")  # noqa: S608  own names only
-        cursor.execute(f"DELETE FROM {target}")  # noqa: S608  own names only
+        cursor.execute(f"TRUNCATE {target}")  # a DELETE would leave dead rows that nobody vacuums
 
 
 def _insert_values(table: Table) -> str:
