@@ -170,7 +170,7 @@ class ChannelsConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # channel
         while box.has_room and (position := box.positions.get(channel, 0)) < last:
             entries = runtime.recent.after(channel, position, last)
             if entries is None:
-                entries = await _read(runtime.entries_after)(channel, position)
+                entries = await _read(runtime.entries_after)(channel, position, last)
             if not entries:
                 return
             for entry in entries:

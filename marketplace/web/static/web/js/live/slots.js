@@ -44,8 +44,10 @@ export class SlotChoice extends EventTarget {
     return market;
   }
 
+  /** A market that can't be reached now has the slots that it had. */
   async look() {
-    if (!document.hidden) this.offer(await get("market/").catch(() => null));
+    const market = document.hidden ? null : await get("market/").catch(() => null);
+    if (market) this.offer(market);
   }
 
   /** @param {Market|null} market */
