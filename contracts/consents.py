@@ -8,7 +8,7 @@ from eth_abi.abi import encode
 from eth_utils.crypto import keccak
 
 from channels_engine.core.types import Domain
-from contracts.records import TokenDomain
+from contracts.records import AuthorizedTransfer, TokenDomain
 
 _DOMAIN_TYPE = "EIP712Domain(string name,string version,uint256 chainId,address verifyingContract)"
 
@@ -19,6 +19,13 @@ def token_permit(
     """Digest of an ERC-2612 permit: `spender` may take `amount` of `owner`'s tokens until `deadline`."""
     members = "address owner,address spender,uint256 value,uint256 nonce,uint256 deadline"
     return _digest(domain, "Permit", members, (owner, spender, amount, nonce, deadline))
+
+
+def transfer_authorization(domain: TokenDomain, transfer: AuthorizedTransfer) -> bytes:
+    """Digest of an ERC-3009 authorization: exactly this amount goes from its owner to the named receiver."""
+    members = "address from,address to,uint256 value,uint256 validAfter,uint256 validBefore,bytes32 nonce"
+    values = (transfer.source, transfer.to, transfer.amount, 0, transfer.valid_before, transfer.nonce)
+    return _digest(domain, "TransferWithAuthorization", members, values)
 
 
 def dispute_request(domain: Domain, *, channel: bytes, version: int) -> bytes:

@@ -26,12 +26,30 @@ class Disputer(enum.IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class TokenDomain:
-    """A token's EIP-712 domain, for signing its permits."""
+    """A token's EIP-712 domain, for signing its permits and authorizations."""
 
     name: str
     version: str
     chain_id: int
     verifying_contract: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class AuthorizedTransfer:
+    """What a token's owner signs to have its tokens moved (ERC-3009); valid from the beginning of time.
+
+    Attributes:
+        source: Who owns the tokens and signs.
+        to: Who gets them; part of what is signed, so that a relay can't divert them.
+        valid_before: Epoch seconds from which the token refuses it.
+        nonce: 32 bytes, random, once for each owner.
+    """
+
+    source: bytes
+    to: bytes
+    amount: int
+    valid_before: int
+    nonce: bytes
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,11 +4,13 @@ pragma solidity 0.8.37;
 import {Ownable} from "@openzeppelin/contracts/access/Ownable.sol";
 import {ERC20} from "@openzeppelin/contracts/token/ERC20/ERC20.sol";
 import {ERC20Permit} from "@openzeppelin/contracts/token/ERC20/extensions/ERC20Permit.sol";
+import {ERC3009} from "@openzeppelin/contracts/token/ERC20/extensions/draft-ERC3009.sol";
 
 /// @title A stablecoin for test and demo networks
-/// @notice Six decimals and ERC-2612 permits, as the coins that it stands for; minted by its owner and by the
-/// minters (faucets) that the owner names.
-contract TestStablecoin is ERC20Permit, Ownable {
+/// @notice Six decimals, ERC-2612 permits and ERC-3009 transfers by authorization, as the coins that it stands
+/// for; minted by its owner and by the minters (faucets) that the owner names.
+/// @dev An authorization names the receiver, so that whoever relays it can't send the tokens elsewhere.
+contract TestStablecoin is ERC20Permit, ERC3009, Ownable {
     /// @notice Keeps every sum of tokens within the 64-bit books of the merchant contracts.
     uint256 public constant MAX_SUPPLY = 1 << 63;
 

@@ -20,12 +20,13 @@ from channels_engine.core.types import (
     EntityContract,
 )
 from contracts import consents
+from contracts.authorizations import AuthorizingToken
 from contracts.bindings import EntityContracts, MerchantContract, MerchantFactory, SignedState, Stablecoin
 from contracts.calls import Call, LogEntry
 from contracts.deploy import Deployment
 from contracts.encoding import artifact, selector
 from contracts.events import TOPICS, decode_log
-from contracts.records import TokenDomain
+from contracts.records import AuthorizedTransfer, TokenDomain
 
 NAMES = ("EntityContracts", "MerchantContract", "MerchantFactory", "TestStablecoin")
 ADDRESS = b"\x11" * 20
@@ -38,8 +39,9 @@ UNBOUND = {
     },
     "MerchantFactory": set(),
     "TestStablecoin": {
-        "DOMAIN_SEPARATOR", "MAX_SUPPLY", "decimals", "isMinter", "name", "owner", "permit",
-        "renounceOwnership", "symbol", "transferFrom", "transferOwnership",
+        "DOMAIN_SEPARATOR", "MAX_SUPPLY", "cancelAuthorization", "decimals", "isMinter", "name", "owner",
+        "permit", "receiveWithAuthorization", "renounceOwnership", "symbol", "transferFrom",
+        "transferOwnership",
     },
 }  # fmt: skip
 
@@ -103,10 +105,14 @@ def calls_of(contract: str) -> list[Call]:
         writes = [
             bound.mint(ADDRESS, 1), bound.set_minter(ADDRESS, allowed=True), bound.transfer(ADDRESS, 1),
             bound.approve(ADDRESS, 1),
+            AuthorizingToken(ADDRESS).transfer(
+                AuthorizedTransfer(ADDRESS, ADDRESS, 1, 1, ZERO_HASH), SIGNATURE
+            ),
         ]  # fmt: skip
         reads = [
             (bound.balance_of, ADDRESS), (bound.allowance, ADDRESS, ADDRESS), (bound.total_supply,),
             (bound.permit_nonce, ADDRESS), (bound.domain,),
+            (AuthorizingToken(ADDRESS).is_used, ADDRESS, ZERO_HASH),
         ]  # fmt: skip
     for read, *arguments in reads:
         with pytest.raises(LookupError):
@@ -205,6 +211,11 @@ def test_consents_are_what_a_wallet_signs() -> None:
     message = {"owner": to, "spender": to, "value": 5, "nonce": 1, "deadline": 9}
     coin = {**wallet, "name": "Coin", "version": "2"}
     assert key.sign(permit) == typed_data(coin, "Permit", members, message)
+    transfer = AuthorizedTransfer(ADDRESS, ADDRESS, 5, 9, serial)
+    members = "address from,address to,uint256 value,uint256 validAfter,uint256 validBefore,bytes32 nonce"
+    message = {"from": to, "to": to, "value": 5, "validAfter": 0, "validBefore": 9, "nonce": serial}
+    authorization = consents.transfer_authorization(token, transfer)
+    assert key.sign(authorization) == typed_data(coin, "TransferWithAuthorization", members, message)
 
 
 def test_a_deployment_survives_its_file() -> None:
