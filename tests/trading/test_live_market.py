@@ -119,7 +119,7 @@ def _everybody_sells(market: MarketView, slot_start: int) -> None:
             slot_end=slot_start + 900,
             amount=20_000_000,
             version=1,
-            at=0,
+            at=market.since,
         )
 
 

@@ -1,0 +1,24 @@
+"""The site's own tests once more, on PostgreSQL and Redis instead of SQLite and memory."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+FOLDERS = ("tests/marketplace", "tests/trading", "tests/web")
+
+
+def test_the_site_runs_on_postgresql_and_redis(postgres_url: str, redis_url: str) -> None:
+    outer = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", *FOLDERS],
+        cwd=ROOT,
+        env=outer | {"DATABASE_URL": postgres_url, "REDIS_URL": redis_url},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=280,
+    )
+    assert done.returncode == 0, done.stdout[-4000:]
+    assert " passed" in done.stdout
