@@ -2,10 +2,11 @@
 
 import re
 from dataclasses import dataclass, field
+from decimal import Decimal
 from pathlib import Path
 
 from papers import identity_card, statement
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Locator, Page, expect
 from watched_browser import PATIENCE_MS, Camera, overflow
 
 PASSWORD = "A password of e2e, long enough"
@@ -13,6 +14,10 @@ PASSPHRASE = "correct horse battery staple e2e"
 DEMO_PASSWORD = "wattnote-demo"
 NAME = "Erika Musterfrau"
 DEALS_MS = 45_000
+METER_MS = 75_000
+PDF_MS = 700
+SLOTS_AHEAD = 4
+"""Of the first slot that is open: time to negotiate, and not long to wait for."""
 
 expect.set_options(timeout=PATIENCE_MS)
 
@@ -28,6 +33,7 @@ class Journey:
 
     def picture(self, step: str) -> None:
         """Keep a picture, and note a page that is wider than its window."""
+        expect(self.page.locator("#wallet-chip[data-lock=unknown]")).to_have_count(0)
         if (by := overflow(self.page)) > 0:
             self.wide.append(f"{step}: {self.page.url} is {by} px too wide")
         self.camera.take(self.page, step)
@@ -161,6 +167,9 @@ class Reviewer(Journey):
         page.get_by_role("link", name=re.compile(self.pseudonym)).first.click()
         expect(page.get_by_text("The name stands in a document.")).to_be_visible()
         self.picture("merchant-checks")
+        page.locator("iframe").scroll_into_view_if_needed()
+        page.wait_for_timeout(PDF_MS)
+        self.camera.take(page, "merchant-documents", whole=False)
         self.press("Take into review")
         page.locator("[name=approve-limit]").fill("150")
         page.locator("[name=approve-collateral]").fill("20")
@@ -174,34 +183,124 @@ class Trader(Journey):
     """At the desk with one household."""
 
     def find_seller(self) -> str:
-        """Pick a household with a surplus; its name."""
+        """Pick a household with plenty of surplus; its name."""
         page = self.page
         page.goto("/partners/")
         expect(page.locator("#partner-list")).to_contain_text("House")
         page.locator("input[name=side][value=sells]").check(force=True)
-        expect(page.locator("#partner-list")).to_contain_text("Surplus")
         expect(page.locator("#partner-list")).not_to_contain_text("Need")
-        self.picture("partners")
         plenty = page.locator("#partner-list tbody tr").filter(has_text=re.compile(r"[1-9]\.\d{3}\s*kWh"))
+        expect(plenty.first).to_be_visible()
+        self.picture("partners")
         plenty.first.get_by_role("link", name=re.compile("Negotiate")).click()
+        expect(page.locator("#link-state")).to_have_text("Connected")
         return page.locator("h1").inner_text()
 
     def open_channel(self) -> None:
-        page = self.page
-        expect(page.locator("#open-amount")).to_be_visible()
+        """Terms, note and opening are signed one after the other; the ledger opens it."""
+        expect(self.page.locator("#open-amount")).to_be_visible()
         self.picture("no-channel")
         self.press("Open channel")
         for step in ("terms-question", "note-question", "opening-question"):
             self.sign(step)
-        expect(page.locator("#composer")).to_be_visible(timeout=DEALS_MS)
+        expect(self.page.locator("#composer")).to_be_visible(timeout=DEALS_MS)
+        expect(self.page.locator("#talk")).to_contain_text("Opened on the ledger")
         self.picture("channel-open")
 
-    def offer(self, *, cents: str, step: str) -> None:
-        """Ask for half a kilowatt-hour at most."""
+    def holdings(self) -> tuple[Decimal, Decimal]:
+        """What the newest signed state gives to me and to the partner, on the trading page."""
+        mine, theirs = self.page.locator("#channel-body dd").all_inner_texts()[:2]
+        return euros(mine), euros(theirs)
+
+    def ask(self, *, kwh: str, cents: str) -> None:
+        """Offer to buy so much at so little that the household counters."""
         page = self.page
-        page.locator("#quantity").fill("0.2")
+        page.locator("#quantity").fill(kwh)
         page.locator("#price").fill(cents)
-        self.picture(f"{step}-composed")
+        page.locator("#slot").select_option(index=SLOTS_AHEAD)
+        self.picture("offer-composed")
         page.locator("#composer-send").click()
-        self.sign(f"{step}-question")
-        expect(page.locator(".bid--mine").last).to_be_visible()
+        self.sign("offer-question")
+        expect(page.locator(".bid--mine").last).to_contain_text("Countered")
+        expect(self._counter()).to_be_visible()
+        self.picture("countered")
+
+    def _counter(self) -> Locator:
+        return self.page.locator(".bid:not(.bid--mine)").last
+
+    def accept_counter(self) -> Decimal:
+        """Take the household's price; the amount that it costs."""
+        amount = euros(self._counter().locator(".bid__meta b").first.inner_text())
+        self.press("Accept")
+        self.sign("acceptance-question")
+        self.see_trade()
+        return amount
+
+    def see_trade(self) -> None:
+        """Both have signed, and the page says so."""
+        expect(self.page.locator("#talk")).to_contain_text(
+            "Traded and signed by both, state 1", timeout=DEALS_MS
+        )
+        expect(self.page.locator("#channel-body")).to_contain_text("state 1, both signatures")
+        self.picture("traded")
+
+    def wait_for_the_meter(self) -> None:
+        """After the slot the household proposes what was metered; this browser countersigns by itself."""
+        expect(self.page.locator("#talk")).to_contain_text("Meter readings settled", timeout=METER_MS)
+        self.picture("settled")
+
+    def look_at_proof(self) -> tuple[Decimal, Decimal, Decimal]:
+        """On the channel's page: kWh received, and what both sides hold."""
+        page = self.page
+        page.get_by_role("link", name="States and signatures").click()
+        expect(page.locator("#kept")).to_contain_text("State 2 with both signatures")
+        self.picture("proof")
+        received = page.locator(".figure", has_text="You received").locator("dd").inner_text()
+        return (number(received), *self._balance())
+
+    def _balance(self) -> tuple[Decimal, Decimal]:
+        figures = self.page.locator(".figure")
+        mine = figures.filter(has_text="You hold").locator("dd").inner_text()
+        theirs = figures.filter(has_text="Partner holds").locator("dd").inner_text()
+        return euros(mine), euros(theirs)
+
+    def close(self) -> tuple[tuple[Decimal, Decimal], str]:
+        """What the ledger paid out to both, and its transaction."""
+        page = self.page
+        self.press("Close")
+        self.sign("closing-question")
+        closed = page.locator(".trade-line", has_text="Channel closed, paid out")
+        expect(closed).to_be_visible(timeout=DEALS_MS)
+        expect(page.locator("#balance-h + span")).to_contain_text("Paid out by the ledger in block")
+        self.picture("closed")
+        return self._balance(), str(closed.locator("button[data-copy]").get_attribute("data-copy"))
+
+    def look_around(self, transaction: str) -> None:
+        """The other pages know of it too."""
+        page = self.page
+        for path, text, step in (
+            ("/today/", "You bought", "today"),
+            ("/trades/", "You bought", "trades"),
+            ("/channels/", "Closed", "channels"),
+            (f"/ledger/?search={transaction}", "Channel closed, paid out", "ledger"),
+            ("/wallet/", "980.00", "wallet-after"),
+        ):
+            page.goto(path)
+            expect(page.locator("main")).to_contain_text(text)
+            self.picture(step)
+        page.goto("/feeder/")
+        expect(page.locator("#live-trades")).to_contain_text("House")
+        expect(page.locator("#feeder-map canvas").first).to_be_visible()
+        self.picture("feeder")
+
+
+def euros(text: str) -> Decimal:
+    """Of money as it is shown."""
+    if not text.endswith("€"):
+        raise ValueError(f"{text!r} is no money")
+    return number(text)
+
+
+def number(text: str) -> Decimal:
+    """Of a figure with its unit as it is shown."""
+    return Decimal(re.sub(r"[^0-9.\u2212]", "", text).replace("\u2212", "-"))

@@ -107,11 +107,12 @@ class Camera:
         for old in folder.glob("*.png"):
             old.unlink()
 
-    def take(self, page: Page, step: str) -> None:
-        """Picture of a page; an open dialog is shown as a reader sees it."""
+    def take(self, page: Page, step: str, *, whole: bool = True) -> None:
+        """Picture of a page; an open dialog, and what is not `whole`, is shown as a reader sees it."""
         self._taken += 1
-        modal = page.locator("dialog[open]").count() > 0
-        page.evaluate("scrollTo(0, 0)")
+        modal = not whole or page.locator("dialog[open]").count() > 0
+        if not modal:
+            page.evaluate("scrollTo(0, 0)")
         page.screenshot(
             path=self.folder / f"{self._taken:02}-{step}.png", full_page=not modal, animations="disabled"
         )

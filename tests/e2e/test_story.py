@@ -1,0 +1,79 @@
+"""A newcomer's whole way: account, wallet, credit, channel, negotiation, trade, meter, payout, in a real browser."""
+
+import json
+import re
+from decimal import Decimal
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+import requests
+from eth_account import Account
+from journey import PASSPHRASE, Newcomer, Reviewer, Trader
+from playwright.sync_api import Browser
+from watched_browser import Camera, Watch, pictures_folder, visitor
+from whole_site import WholeSite
+
+from channels_engine.core.signing import derive_session_key
+
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(240)]
+
+
+@pytest.mark.parametrize("width", [1280, 390])
+def test_from_sign_up_to_payout(site: WholeSite, browser: Browser, width: int, tmp_path: Path) -> None:
+    camera, pseudonym = Camera(pictures_folder() / f"story-{width}"), f"Blue house {width}"
+    with (
+        visitor(browser, site.url, width) as (page, watch),
+        visitor(browser, site.url, width) as (office, office_watch),
+    ):
+        newcomer = Newcomer(page, camera, pseudonym)
+        newcomer.sign_up(f"{uuid4().hex[:12]}@example.org")
+        newcomer.make_wallet()
+        key = bytes(Account.decrypt(json.loads(newcomer.save_backup(tmp_path)), PASSPHRASE))
+        assert newcomer.link_wallet() == Account.from_key(key).address.lower()
+        newcomer.tell_about_myself()
+        newcomer.apply(tmp_path)
+        reviewer = Reviewer(office, camera, pseudonym)
+        reviewer.approve()
+        newcomer.start_agreement()
+
+        trader = Trader(page, camera, pseudonym)
+        trader.find_seller()
+        trader.open_channel()
+        assert trader.holdings() == (Decimal(20), Decimal(5))
+        trader.ask(kwh="0.2", cents="8.50")
+        paid = trader.accept_counter()
+        assert paid > 0
+        assert trader.holdings() == (Decimal(20) - paid, Decimal(5) + paid)
+        trader.wait_for_the_meter()
+        delivered, mine, theirs = trader.look_at_proof()
+        assert Decimal(0) < delivered <= Decimal("0.2")
+        assert mine + theirs == Decimal(25)
+        assert (mine == Decimal(20) - paid) if delivered == Decimal("0.2") else (mine > Decimal(20) - paid)
+        payout, transaction = trader.close()
+        assert payout == (mine, theirs)
+        assert receipt_of(site, transaction)["status"] == "0x1"
+        trader.look_around(transaction)
+
+        assert [*newcomer.wide, *reviewer.wide, *trader.wide] == []
+        assert [*watch.complaints, *office_watch.complaints] == []
+        assert [*watch.elsewhere, *office_watch.elsewhere] == []
+        tells_nothing(watch, key)
+
+
+def receipt_of(site: WholeSite, transaction: str) -> dict[str, str]:
+    """The ledger's own word on a transaction."""
+    question = {"jsonrpc": "2.0", "id": 1, "method": "eth_getTransactionReceipt", "params": [transaction]}
+    answer = requests.post(site.ledger_url, json=question, timeout=10).json()
+    return dict(answer["result"])
+
+
+def tells_nothing(watch: Watch, key: bytes) -> None:
+    """Neither passphrase nor keys went out, though the browser signed and spoke."""
+    nonces = {match for sent in watch.sent for match in re.findall(rb'"nonce":"0x([0-9a-f]{64})"', sent)}
+    sessions = [derive_session_key(key, b"esc/" + bytes.fromhex(nonce.decode())) for nonce in nonces]
+    assert sessions
+    assert watch.tells("esc.propose")
+    assert watch.tells("receipt_signature")
+    secrets = [PASSPHRASE, *(secret.hex() for secret in (key, *sessions))]
+    assert [secret for secret in secrets if watch.tells(secret)] == []
