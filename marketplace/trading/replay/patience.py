@@ -1,9 +1,10 @@
-"""Waiting for a ledger that is away for a moment: a replay outlives it."""
+"""Waiting for what passes: a ledger that is away, a proposal that runs out, a dispute that is answered."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TypeVar
 
+from channels_engine.submissions import Outcome, Refused
 from contracts.connection import LedgerUnavailableError
 from contracts.gateway import LedgerTimeoutError
 from marketplace.accounts.errors import AwayError
@@ -11,7 +12,22 @@ from marketplace.accounts.errors import AwayError
 T = TypeVar("T")
 LEDGER_PATIENCE_S = 300
 LOOK_AGAIN_S = 0.5
-PASSING = frozenset({"ledger_away", "ledger_busy"})
+PASSING_FAULTS = frozenset({"ledger_away", "ledger_busy"})
+PASSING_CODES = frozenset(
+    {
+        "closing_down",
+        "dispute_pending",
+        "not_now",
+        "not_staged",
+        "stale_base",
+        "staged_expired",
+        "superseded",
+        "unanswered_proposal",
+        "unknown_offer",
+    }
+)
+"""Refusals that a timer or the ledger takes away: a proposal from before a long pause, a dispute that is answered."""
+REFUSAL_PATIENCE_S = 120
 
 Progress = Callable[[str, int, int], None]
 """Told what is being done, how much of it is done, and how much there is."""
@@ -20,7 +36,7 @@ Progress = Callable[[str, int, int], None]
 def is_passing(error: Exception) -> bool:
     """Whether the ledger may be back in a moment, so that the same step may be taken again."""
     if isinstance(error, AwayError):
-        return error.code in PASSING
+        return error.code in PASSING_FAULTS
     return isinstance(error, LedgerUnavailableError | LedgerTimeoutError)
 
 
@@ -44,3 +60,25 @@ def patiently(step: Callable[[], T], progress: Progress) -> T:
 def waiting_for(error: Exception) -> str:
     """What the person sees meanwhile: who is away, and the remedy."""
     return f"Waiting: {error}"
+
+
+def insist(step: Callable[[], Sequence[Outcome]], pump: Callable[[], bool]) -> Sequence[Outcome]:
+    """Take a step, and again as long as something of it must wait; what is done is not done twice.
+
+    Args:
+        step: Gives one outcome for each thing to do.
+        pump: Brings timers that are due and the ledger's events; whether there were any.
+
+    Returns:
+        The last outcomes; among them may be refusals that did not pass.
+    """
+    outcomes, deadline = step(), time.monotonic() + REFUSAL_PATIENCE_S
+    while any(map(_passes, outcomes)) and time.monotonic() < deadline:
+        if not pump():
+            time.sleep(LOOK_AGAIN_S)
+        outcomes = step()
+    return outcomes
+
+
+def _passes(outcome: Outcome) -> bool:
+    return isinstance(outcome, Refused) and outcome.code in PASSING_CODES

@@ -4,7 +4,6 @@ Everything is a function of the checkpoint and of what the engine has stored, so
 interrupted anywhere is simply played again: what is durable already is found, not done twice.
 """
 
-import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -27,23 +26,7 @@ from grid.market.strategies import STRATEGIES
 from grid.metering import SlotSettlement, TradeTerms, settle
 from grid.simulation import Simulation, SimulationState, SlotOutcome, SlotPlan
 from marketplace.trading.replay.cast import Cast
-
-PASSING_CODES = frozenset(
-    {
-        "closing_down",
-        "dispute_pending",
-        "not_now",
-        "not_staged",
-        "stale_base",
-        "staged_expired",
-        "superseded",
-        "unanswered_proposal",
-        "unknown_offer",
-    }
-)
-"""Refusals that a timer or the ledger takes away: a proposal from before a long pause, a dispute that is answered."""
-PATIENCE_S = 120
-LOOK_AGAIN_S = 0.2
+from marketplace.trading.replay.patience import insist
 
 
 class ReplayError(RuntimeError):
@@ -104,7 +87,7 @@ class Market:
         channels: Mapping[frozenset[str], bytes],
         domain: Domain,
         valid_until: int,
-        pump: Callable[[], object],
+        pump: Callable[[], bool],
         since: int = 0,
     ) -> None:
         self.simulation, self.cast = simulation, cast
@@ -167,16 +150,7 @@ class Market:
 
     def _sign(self, trades: Sequence[TradeTerms]) -> None:
         deals = self._affordable([self._deal(trade) for trade in trades])
-        self._insist(lambda: self._floor.trade_many(deals))
-
-    def _insist(self, step: Callable[[], list[Outcome]]) -> None:
-        """Take a step, and what of it must wait for a timer or the ledger again; what is done is not done twice."""
-        outcomes, deadline = step(), time.monotonic() + PATIENCE_S
-        while any(map(_is_passing, outcomes)) and time.monotonic() < deadline:
-            if not self._pump():
-                time.sleep(LOOK_AGAIN_S)
-            outcomes = step()
-        raise_refusals(outcomes)
+        raise_refusals(insist(lambda: self._floor.trade_many(deals), self._pump))
 
     def _affordable(self, deals: Sequence[Deal]) -> list[Deal]:
         """Without the deals whose buyer's side of the channel is used up: nobody offers what can't be paid.
@@ -228,7 +202,7 @@ class Market:
         delivered = {item.trade.id: item.delivered_wh for item in settlement.trades}
         own = [trade for trade in agreed if not self._is_guest(trade)]
         settlings = self._settlings(plan.slot_start, own, delivered)
-        self._insist(lambda: self._floor.settle_many(settlings))
+        raise_refusals(insist(lambda: self._floor.settle_many(settlings), self._pump))
         return settlement
 
     def _settlings(
@@ -263,10 +237,6 @@ def _can_pay(hosting: Hosting, deal: Deal) -> bool:
 
 def _raw(text: str) -> bytes:
     return bytes.fromhex(text.removeprefix("0x"))
-
-
-def _is_passing(outcome: Outcome) -> bool:
-    return isinstance(outcome, Refused) and outcome.code in PASSING_CODES
 
 
 def raise_refusals(outcomes: Sequence[Outcome]) -> None:

@@ -35,6 +35,7 @@ from marketplace.trading.replay.opening import channel_of_couple, openings, pair
 from marketplace.trading.replay.patience import (
     LEDGER_PATIENCE_S,
     Progress,
+    insist,
     is_passing,
     patiently,
     waiting_for,
@@ -222,19 +223,23 @@ class Replay:
     def settle_up(self) -> dict[str, Any]:
         """Close all channels, wait for the ledger, audit, and store the summary."""
         self._move(ReplayRun.Status.CLOSING)
-        hosted = Endpoint.objects.filter(channel__in=[to_hex(c) for c in self.channels.values()])
-        still_open = set(hosted.filter(phase__in=("open", "staged")).values_list("channel", flat=True))
-        closings = [
-            Closing(self._channel(couple), couple.a.owner)
-            for couple in self.cast.couples
-            if to_hex(self._channel(couple)) in still_open
-        ]
-        raise_refusals(self.floor.close_many(closings))
+        raise_refusals(insist(lambda: self.floor.close_many(self._closings()), self._pump))
         self._wait_for_phase("Closing channels", "closed", {"closing", "disputed", "open", "staged"})
         summary = patiently(self.summary, self._progress)
         self.run.summary = summary
         self.run.save(update_fields=["summary"])
         return summary
+
+    def _closings(self) -> list[Closing]:
+        rows = Endpoint.objects.filter(channel__in=[to_hex(c) for c in self.channels.values()])
+        still_open = set(
+            rows.filter(phase__in=("open", "staged", "disputed")).values_list("channel", flat=True)
+        )
+        return [
+            Closing(self._channel(couple), couple.a.owner)
+            for couple in self.cast.couples
+            if to_hex(self._channel(couple)) in still_open
+        ]
 
     def summary(self) -> dict[str, Any]:
         """The figures as they are now, with the money as the ledger has it now."""
