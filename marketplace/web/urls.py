@@ -1,8 +1,6 @@
 """Paths of the pages."""
 
-from django.templatetags.static import static
 from django.urls import path, register_converter
-from django.views.generic import RedirectView
 
 from marketplace.web import onboarding, views
 
@@ -41,7 +39,6 @@ urlpatterns = [
     path("onboarding/documents/<uuid:document>/delete/", onboarding.drop_document, name="drop_document"),
     path("onboarding/apply/", onboarding.apply, name="apply"),
     path("onboarding/<uuid:application>/withdraw/", onboarding.withdraw, name="withdraw_application"),
-    # Browsers ask for it wherever a page, such as a document, names no icon.
-    path("favicon.ico", RedirectView.as_view(url=static("web/img/mark.svg"))),
+    path("favicon.ico", views.favicon, name="favicon"),
     path("design/", views.design, name="design"),
 ]

@@ -9,6 +9,7 @@ from django.core.paginator import Page, Paginator
 from django.db.models import Exists, Model, OuterRef, Prefetch, Q, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
+from django.templatetags.static import static
 from django.views.decorators.http import require_GET, require_safe
 
 from channels_engine.store.models import Endpoint, LedgerEvent, TradeRecord
@@ -53,6 +54,12 @@ def landing(request: HttpRequest) -> HttpResponse:
     if request.user.is_authenticated:
         return redirect("web:dashboard")
     return render(request, "web/landing.html")
+
+
+@require_safe
+def favicon(_request: HttpRequest) -> HttpResponse:
+    """Where browsers look for an icon wherever a page, such as a document, names none."""
+    return redirect(static("web/img/mark.svg"))
 
 
 @require_safe
