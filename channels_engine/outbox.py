@@ -55,6 +55,7 @@ class Outbox:
             answers = self._ledger.submit([unpack_effect(item.kind, bytes(item.payload)) for item in items])
             for item, answer in zip(items, answers, strict=True):
                 self._answered(item, answer)
+            _tell_of_absence(answers)
         return len(items)
 
     def _answered(self, item: OutboxItem, answer: Exception | None) -> None:
@@ -63,7 +64,7 @@ class Outbox:
         else:
             item.next_at = self._clock.now() + min(2**item.attempts, MAX_PAUSE_SECONDS)
         item.error = "" if answer is None else str(answer)
-        if item.error:
+        if isinstance(answer, LedgerRejectedError):
             logger.warning("The ledger did not do %s: %s", item.key, item.error)
         item.save(update_fields=["done_at", "next_at", "error"])
 
@@ -110,6 +111,13 @@ class Outbox:
             item.attempts += 1
             item.next_at = now + CLAIM_SECONDS
         return items
+
+
+def _tell_of_absence(answers: Sequence[Exception | None]) -> None:
+    """One line for all that wait: they wait for the same ledger."""
+    waiting = [a for a in answers if a is not None and not isinstance(a, LedgerRejectedError)]
+    if waiting:
+        logger.warning("%d transactions wait for the ledger: %s", len(waiting), waiting[0])
 
 
 def _notices(items: Sequence[OutboxItem]) -> list[Notice]:

@@ -1,10 +1,12 @@
 """The site's side of the ledger: deploying, relaying what participants signed, and reading what is there."""
 
+import fcntl
 import secrets
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import lru_cache
+from pathlib import Path
 from typing import Any
 
 from django.conf import settings
@@ -42,6 +44,8 @@ REFUSALS = {
     "ERC20InsufficientAllowance": "The permit does not cover the amount: sign again.",
     "ERC2612ExpiredSignature": "The permit has run out: sign again.",
     "ERC2612InvalidSigner": "The permit is signed by another key than the wallet's.",
+    "ERC3009InvalidAuthorizationTime": "The authorization has run out: sign again.",
+    "ERC3009UsedAuthorization": "The ledger has taken this authorization before.",
     "AgreementExpired": "The agreement has run out: ask the merchant for a new one.",
 }
 DOMAIN_FIELDS = ("string name", "string version", "uint256 chainId", "address verifyingContract")
@@ -85,19 +89,50 @@ def lease(name: str) -> Iterator[None]:
         AwayError: nobody gave it back in time.
     """
     holder, deadline = secrets.token_hex(8), time.monotonic() + WAIT_SECONDS
-    while not _taken(name, holder):
-        if time.monotonic() > deadline:
-            raise AwayError("ledger_busy", "The ledger relay is busy: try again in a minute.")
-        time.sleep(0.05)
+    with _sign_of_life(holder):
+        while not _taken(name, holder):
+            if time.monotonic() > deadline:
+                raise AwayError("ledger_busy", "The ledger relay is busy: try again in a minute.")
+            time.sleep(0.05)
+        try:
+            yield
+        finally:
+            Lease.objects.filter(name=name, holder=holder).delete()
+
+
+@contextmanager
+def _sign_of_life(holder: str) -> Iterator[None]:
+    """A locked file: the kernel unlocks it when its process dies, so that nobody waits for the dead."""
+    path = _sign_of(holder)
+    with path.open("w") as sign:
+        fcntl.flock(sign, fcntl.LOCK_EX)
+        try:
+            yield
+        finally:
+            path.unlink(missing_ok=True)
+
+
+def _sign_of(holder: str) -> Path:
+    return Path(settings.VAR_DIR) / f"lease-{holder}"
+
+
+def _is_dead(holder: str) -> bool:
+    """Whether the holder crashed; one that does not share our folder counts as alive until its lease expires."""
     try:
-        yield
-    finally:
-        Lease.objects.filter(name=name, holder=holder).delete()
+        with _sign_of(holder).open() as sign:
+            fcntl.flock(sign, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            _sign_of(holder).unlink(missing_ok=True)
+    except (FileNotFoundError, BlockingIOError):
+        return False
+    return True
 
 
 def _taken(name: str, holder: str) -> bool:
     now = time.time()
     Lease.objects.filter(name=name, expires_at__lt=now).delete()
+    for other in Lease.objects.filter(name=name).values_list("holder", flat=True):
+        if _is_dead(other):
+            Lease.objects.filter(name=name, holder=other).delete()
     try:
         with transaction.atomic():
             Lease.objects.create(name=name, holder=holder, expires_at=now + LEASE_SECONDS)
