@@ -149,6 +149,16 @@ class Newcomer(Journey):
         expect(page.get_by_role("link", name="Find a partner")).to_be_visible()
         self.picture("agreement-active")
 
+    def become_a_member(self, email: str, folder: Path, reviewer: "Reviewer") -> None:
+        """All of it, from the first page to an active agreement."""
+        self.sign_up(email)
+        self.make_wallet()
+        self.link_wallet()
+        self.tell_about_myself()
+        self.apply(folder)
+        reviewer.approve()
+        self.start_agreement()
+
 
 class Reviewer(Journey):
     """A merchant's operator in the back office."""
@@ -212,12 +222,12 @@ class Trader(Journey):
         mine, theirs = self.page.locator("#channel-body dd").all_inner_texts()[:2]
         return euros(mine), euros(theirs)
 
-    def ask(self, *, kwh: str, cents: str) -> None:
-        """Offer to buy so much at so little that the household counters."""
+    def ask(self, *, kwh: str, cents: str, ahead: int = SLOTS_AHEAD) -> None:
+        """Offer to buy so much at so little that the household counters, so many slots after the first open one."""
         page = self.page
         page.locator("#quantity").fill(kwh)
         page.locator("#price").fill(cents)
-        page.locator("#slot").select_option(index=SLOTS_AHEAD)
+        page.locator("#slot").select_option(index=ahead)
         self.picture("offer-composed")
         page.locator("#composer-send").click()
         self.sign("offer-question")
@@ -228,12 +238,11 @@ class Trader(Journey):
     def _counter(self) -> Locator:
         return self.page.locator(".bid:not(.bid--mine)").last
 
-    def accept_counter(self) -> Decimal:
-        """Take the household's price; the amount that it costs."""
+    def say_yes(self) -> Decimal:
+        """Take the household's price, and don't wait for what follows; the amount that it costs."""
         amount = euros(self._counter().locator(".bid__meta b").first.inner_text())
         self.press("Accept")
         self.sign("acceptance-question")
-        self.see_trade()
         return amount
 
     def see_trade(self) -> None:

@@ -42,8 +42,9 @@ def test_from_sign_up_to_payout(site: WholeSite, browser: Browser, width: int, t
         trader.open_channel()
         assert trader.holdings() == (Decimal(20), Decimal(5))
         trader.ask(kwh="0.2", cents="8.50")
-        paid = trader.accept_counter()
+        paid = trader.say_yes()
         assert paid > 0
+        trader.see_trade()
         assert trader.holdings() == (Decimal(20) - paid, Decimal(5) + paid)
         trader.wait_for_the_meter()
         delivered, mine, theirs = trader.look_at_proof()

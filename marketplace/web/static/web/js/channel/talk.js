@@ -27,6 +27,8 @@ export class TalkLog {
     this.bids = new Map();
     /** @type {Map<string, HTMLElement>} */
     this.shown = new Map();
+    /** @type {Map<string, {delivery: Record<string, string>}[]>} */
+    this.metered = new Map();
     /** @type {ChannelView|null} */
     this.view = null;
     this.started = false;
@@ -86,7 +88,8 @@ export class TalkLog {
   addEvent(type, body, mine, at) {
     const who = mine ? "You" : this.partner;
     if (type === "update.confirm") this.append(h("p", { class: "outcome" }, `Traded and signed by both, state ${body.version}`));
-    else if (type === "settle.confirm") this.note(`Meter readings settled, state ${body.version}.`);
+    else if (type === "settle.request") this.metered.set(body.state.version, body.deliveries);
+    else if (type === "settle.confirm") this.note(`Meter readings settled, state ${body.version}${this.counted(body.version)}.`);
     else if (type === "update.abort") this.append(h("p", { class: "outcome outcome--bad" }, `${who} refused: ${body.reason}`));
     else if (type === "update.fallback") this.append(h("p", { class: "outcome outcome--bad" }, "No signature came in time. Nothing moved."));
     else if (type === "channel.open_request") this.note(`${who} asked to open the channel, ${when(at)}.`);
@@ -94,6 +97,17 @@ export class TalkLog {
     else if (type === "close.request") this.note(`${who} asked to close the channel.`);
     else if (type === "ledger.finalised") this.note(`Closed and paid out by the ledger, ${when(at)}.`);
     else if (type === "ledger.disputed") this.append(h("p", { class: "outcome outcome--bad" }, `In dispute on the ledger until ${when(Number(body.deadline))}.`));
+  }
+
+  /**
+   * @param {string} version of a settlement
+   * @returns {string} what its meter readings say
+   */
+  counted(version) {
+    const deliveries = this.metered.get(version);
+    if (!deliveries) return "";
+    const wh = deliveries.reduce((sum, { delivery }) => sum + BigInt(delivery.deliveredWh ?? 0), 0n);
+    return `: ${energy(wh)} delivered`;
   }
 
   /**

@@ -3,7 +3,14 @@
  */
 
 import { tradeAmount } from "../protocol/amounts.js";
-import { duration, energy, money, price, slot, utcOffset, when } from "../ui/format.js";
+import { duration, energy, money as shownMoney, price, slot, utcOffset, when } from "../ui/format.js";
+
+/**
+ * What is signed is said to the micro-unit.
+ *
+ * @param {string|bigint|number} microUnits
+ */
+const money = (microUnits) => shownMoney(microUnits, { exact: true });
 
 /** @typedef {import("../ui/dialogs.js").SigningQuestion} SigningQuestion */
 /** @typedef {Record<string, any>} Message */
@@ -19,14 +26,14 @@ const moment = (seconds) => `${when(Number(seconds))} ${utcOffset(new Date(Numbe
 export function offerInWords(offer, partner) {
   const amount = tradeAmount(BigInt(offer.quantityWh), BigInt(offer.pricePerKwh));
   const verb = offer.offerorSells ? "sell" : "buy";
-  const gain = offer.offerorSells ? `you receive ${money(amount, { exact: true })}` : `you pay ${money(amount, { exact: true })}`;
+  const gain = offer.offerorSells ? `you receive ${money(amount)}` : `you pay ${money(amount)}`;
   return {
     title: `Offer to ${verb} ${energy(offer.quantityWh)}`,
     sentence: `If ${partner} accepts before ${moment(offer.validUntil)}, ${gain}. Until then nothing moves, and you can withdraw it.`,
     facts: [
       ["Quantity", energy(offer.quantityWh)],
       ["Price", price(offer.pricePerKwh)],
-      [offer.offerorSells ? "You receive" : "You pay", money(amount, { exact: true })],
+      [offer.offerorSells ? "You receive" : "You pay", money(amount)],
       ["Delivered in", slot(Number(offer.slotStart), Number(offer.slotEnd))],
       ["If not delivered", `${price(offer.imbalancePerKwh)} on the missing energy`],
     ],
@@ -51,7 +58,7 @@ export function acceptanceInWords(offer, next, { side, partner, before }) {
     facts: [
       ["Quantity", energy(offer.quantityWh)],
       ["Price", price(offer.pricePerKwh)],
-      [change < 0n ? "You pay" : "You receive", money(change < 0n ? -change : change, { exact: true })],
+      [change < 0n ? "You pay" : "You receive", money(change < 0n ? -change : change)],
       ["Delivered in", slot(Number(offer.slotStart), Number(offer.slotEnd))],
     ],
     action: "Accept and sign",
@@ -68,10 +75,10 @@ export function closingInWords(state, { side, partner }) {
   const [mine, theirs] = side === "a" ? [state.balanceA, state.balanceB] : [state.balanceB, state.balanceA];
   return {
     title: `Close the channel with ${partner}`,
-    sentence: `The ledger pays out ${money(mine, { exact: true })} to you and ${money(theirs, { exact: true })} to ${partner}, as soon as both have signed. No more trades in this channel after that.`,
+    sentence: `The ledger pays out ${money(mine)} to you and ${money(theirs)} to ${partner}, as soon as both have signed. No more trades in this channel after that.`,
     facts: [
-      ["You get", money(mine, { exact: true })],
-      [`${partner} gets`, money(theirs, { exact: true })],
+      ["You get", money(mine)],
+      [`${partner} gets`, money(theirs)],
       ["State", `version ${state.version}, final`],
     ],
     action: "Sign and close",
