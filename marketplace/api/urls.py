@@ -5,7 +5,7 @@ from django.urls.converters import StringConverter
 from drf_spectacular.views import SpectacularAPIView
 from rest_framework.permissions import AllowAny
 
-from marketplace.api import channels, credit, documents, feeder, me, trading, wallet
+from marketplace.api import channels, credit, documents, feeder, me, money, trading, wallet
 from marketplace.api.views import NowhereView
 
 
@@ -42,6 +42,9 @@ urlpatterns = [
     path("wallet/", wallet.WalletView.as_view(), name="wallet"),
     path("wallet/challenge/", wallet.ChallengeView.as_view(), name="challenge"),
     path("wallet/test-money/", wallet.TestMoneyView.as_view(), name="test-money"),
+    path("wallet/transfer/", money.TransferView.as_view(), name="transfer"),
+    path("wallet/session-keys/", money.SessionKeysView.as_view(), name="session-keys"),
+    path("wallet/session-keys/<hash:nonce>/", money.SessionKeyView.as_view(), name="session-key"),
     path("merchants/", credit.MerchantsView.as_view(), name="merchants"),
     path("documents/", documents.DocumentsView.as_view(), name="documents"),
     path("documents/<uuid:pk>/", documents.DocumentView.as_view(), name="document"),
@@ -56,6 +59,7 @@ urlpatterns = [
     path("agreements/<uuid:pk>/initialise/", credit.InitialiseView.as_view(), name="agreement-initialise"),
     path("notes/", credit.NotesView.as_view(), name="notes"),
     path("notes/<hash:serial>/", credit.NoteView.as_view(), name="note"),
+    path("notes/<hash:serial>/withdraw/", money.WithdrawEarningsView.as_view(), name="note-withdraw"),
     path("prosumers/", trading.ProsumersView.as_view(), name="prosumers"),
     path("prosumers/<slug:slug>/funding/", feeder.FundingView.as_view(), name="prosumer-funding"),
     path("feeder/", feeder.FeederView.as_view(), name="feeder"),

@@ -18,6 +18,7 @@ from marketplace.accounts.services import issue_challenge, prove_wallet
 from marketplace.api.fields import AddressField, MomentField, MoneyField, SignatureField, StrictCharField
 from marketplace.api.views import checked, site_of, user_of
 from marketplace.credit.ledger import balance_of, mint_test_money, the_ledger
+from marketplace.credit.transfers import takes_authorizations
 from marketplace.trading.models import SLOT_SECONDS
 from marketplace.trading.services import ensure_prosumer
 
@@ -120,6 +121,9 @@ class TokenSerializer(serializers.Serializer[Any]):
     version = serializers.CharField()
     symbol = serializers.CharField()
     decimals = serializers.IntegerField()
+    takes_authorizations = serializers.BooleanField(
+        allow_null=True, help_text="Whether it has ERC-3009; null while the ledger can't be reached."
+    )
 
 
 class LedgerSerializer(serializers.Serializer[Any]):
@@ -145,7 +149,12 @@ class LedgerView(APIView):
         """What a browser needs to build typed data."""
         del request
         ledger = the_ledger()
-        token = {"address": ledger.token, "name": ledger.token_name, "version": ledger.token_version}
+        token = {
+            "address": ledger.token,
+            "name": ledger.token_name,
+            "version": ledger.token_version,
+            "takes_authorizations": takes_authorizations(),
+        }
         content = {
             "chain_id": ledger.chain_id,
             "registry": ledger.registry,

@@ -35,6 +35,29 @@ class Ledger(models.Model):
         return f"chain {self.chain_id}"
 
 
+class RelayedTransfer(models.Model):
+    """Stablecoin that its owner sent by a signed authorization (ERC-3009), brought to the ledger by this site.
+
+    Written before the transaction is sent, so that a repeated request finds what the first one did.
+    """
+
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+")
+    source = models.CharField(max_length=42)
+    nonce = models.CharField(max_length=66)
+    digest = models.CharField(max_length=66, help_text=_("What was signed."))
+    transaction_hash = models.CharField(max_length=66, blank=True)
+    block_number = models.BigIntegerField(null=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        """The ledger takes a nonce of an owner once."""
+
+        constraints = (models.UniqueConstraint(fields=("source", "nonce"), name="one_transfer_a_nonce"),)
+
+    def __str__(self) -> str:
+        return f"Transfer {self.digest[:10]}"
+
+
 class Lease(models.Model):
     """Work that only one process may do at a time; free again when it is given back or runs out."""
 
