@@ -31,3 +31,10 @@ def morning(tmp_path_factory: pytest.TempPathFactory, template: Path) -> tuple[S
     """Two hours of the small scenario, replayed from the first slot to the last without a break."""
     quiet = prepared(tmp_path_factory.mktemp("morning") / "stage", template)
     return quiet, quiet.replay(SMALL, *MORNING, "--report", str(quiet.folder / "report.html"))
+
+
+@pytest.fixture(scope="session")
+def whole_day(tmp_path_factory: pytest.TempPathFactory, template: Path) -> tuple[Stage, dict[str, Any]]:
+    """The small scenario's whole day, replayed without a break."""
+    quiet = prepared(tmp_path_factory.mktemp("day") / "stage", template)
+    return quiet, quiet.replay(SMALL)

@@ -97,15 +97,6 @@ class Ordeal:
         return self.stage.content()
 
 
-@pytest.fixture(scope="session")
-def whole_day(tmp_path_factory: pytest.TempPathFactory, template: Path) -> tuple[Stage, dict[str, Any]]:
-    """The small scenario's whole day without a break."""
-    from replays import prepared  # noqa: PLC0415  beside the fixtures that it serves
-
-    quiet = prepared(tmp_path_factory.mktemp("day") / "stage", template)
-    return quiet, quiet.replay(SMALL)
-
-
 @pytest.mark.kill
 def test_kill_9_at_twelve_random_moments_changes_nothing(
     stage: Stage, whole_day: tuple[Stage, dict[str, Any]]
