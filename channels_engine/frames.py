@@ -75,7 +75,7 @@ class _Named(msgspec.Struct):
     id: str
 
 
-class Message(msgspec.Struct, frozen=True):
+class Message(msgspec.Struct, frozen=True, gc=False):
     """A decoded message: what somebody claims, in canonical JSON too."""
 
     id: str
@@ -85,7 +85,7 @@ class Message(msgspec.Struct, frozen=True):
     text: str
 
 
-class Entry(msgspec.Struct, frozen=True):
+class Entry(msgspec.Struct, frozen=True, gc=False):
     """One entry of a log; `sender` indexes `SENDER_NAMES`, `body` is JSON."""
 
     channel: bytes

@@ -35,7 +35,7 @@ Endpoints: TypeAlias = tuple[Endpoint | None, Endpoint | None]
 Wakes: TypeAlias = tuple[int | None, int | None]
 
 
-class Hosting(msgspec.Struct, frozen=True):
+class Hosting(msgspec.Struct, frozen=True, gc=False):
     """A channel as hosted here. An owner is "" and its endpoint None where the peer is on another relay.
 
     `wakes` is when to look at each side's timer. It may be early, never late: a timer that moves away with

@@ -9,7 +9,7 @@ from channels_engine.frames import Message
 from channels_engine.relay import LedgerInput
 
 
-class Said(msgspec.Struct, frozen=True):
+class Said(msgspec.Struct, frozen=True, gc=False):
     """A message of a hosted owner."""
 
     owner: str
@@ -21,7 +21,7 @@ class Said(msgspec.Struct, frozen=True):
         return self.message.channel
 
 
-class Fact(msgspec.Struct, frozen=True):
+class Fact(msgspec.Struct, frozen=True, gc=False):
     """A confirmed event of the ledger; `key` makes its repetition harmless (transaction hash and log index)."""
 
     channel: bytes
@@ -29,14 +29,14 @@ class Fact(msgspec.Struct, frozen=True):
     key: str
 
 
-class Due(msgspec.Struct, frozen=True):
+class Due(msgspec.Struct, frozen=True, gc=False):
     """A side whose time to wake has come."""
 
     channel: bytes
     side: Side
 
 
-class Accepted(msgspec.Struct, frozen=True):
+class Accepted(msgspec.Struct, frozen=True, gc=False):
     """It is durable, as entry `seq`; `repeated` where it had been before."""
 
     seq: int
@@ -44,7 +44,7 @@ class Accepted(msgspec.Struct, frozen=True):
     repeated: bool = False
 
 
-class Refused(msgspec.Struct, frozen=True):
+class Refused(msgspec.Struct, frozen=True, gc=False):
     """Nothing changed; why, and what to do."""
 
     code: str
