@@ -234,28 +234,36 @@ class _ClosingSlot:
         for nomination in accepted:
             self._sold[nomination.seller] += nomination.quantity_wh
             self._bought[nomination.buyer] += nomination.quantity_wh
+        # Who trades nothing does the same whatever share of the nominations passes.
+        self._idle = [
+            None if sold or bought else self._exchange(i, 0, sim.homes[i].firm_export_wh)
+            for i, (sold, bought) in enumerate(zip(self._sold, self._bought, strict=True))
+        ]
         base = solve_net(sim.power_flow, np.atleast_2d(_net(self._exchanges(0))), self._q_kvar)
         self._envelope = Envelope(sim.feeder, sim.scenario.limits, base)
 
     def close(self) -> tuple[tuple[Exchange, ...], int, int]:
         """(exchanges, nominated per mille, surplus per mille)."""
-        nominated = self._nominated_share()
-        certain = self._exchanges(nominated)
+        nominated, certain = self._certain()
         if nominated < WHOLE:
             return certain, nominated, 0
         spare = np.array([ex.curtailed_wh for ex in certain], dtype=np.int64)
         granted = self._granted(_net(certain), spare)
-        caps = [ex.export_wh + more for ex, more in zip(certain, granted.tolist(), strict=True)]
-        final = tuple(self._exchange(i, WHOLE, cap) for i, cap in enumerate(caps))
+        final = tuple(
+            self._exchange(i, WHOLE, ex.export_wh + more) if more else ex
+            for i, (ex, more) in enumerate(zip(certain, granted.tolist(), strict=True))
+        )
         return final, WHOLE, int(granted.sum() * WHOLE // spare.sum()) if spare.any() else WHOLE
 
-    def _nominated_share(self) -> int:
-        """All of the nominations, or the largest share that fits: what was expected is not what came."""
-        if self._fits(_net(self._exchanges(WHOLE)))[0]:
-            return WHOLE
-        return largest_passing(
+    def _certain(self) -> tuple[int, tuple[Exchange, ...]]:
+        """All of the nominations, or the largest share that fits (what was expected is not what came); per mille."""
+        everything = self._exchanges(WHOLE)
+        if self._fits(_net(everything))[0]:
+            return WHOLE, everything
+        share = largest_passing(
             lambda shares: self._fits(np.vstack([_net(self._exchanges(s)) for s in shares])), WHOLE
         )
+        return share, self._exchanges(share)
 
     def _granted(self, net: IntArray, spare: IntArray) -> IntArray:
         """Wh of each home's spare energy that still find room; (connections,)."""
@@ -271,12 +279,13 @@ class _ClosingSlot:
         return fitting(self._envelope, self._sim.power_flow, np.atleast_2d(net), self._q_kvar)
 
     def _exchanges(self, nominated: int) -> tuple[Exchange, ...]:
-        caps = [self._sim.homes[i].firm_export_wh for i in range(len(self._needs))]
-        caps = [
-            firm + max(0, sold - firm) * nominated // WHOLE
-            for firm, sold in zip(caps, self._sold, strict=True)
-        ]
-        return tuple(self._exchange(i, nominated, cap) for i, cap in enumerate(caps))
+        return tuple(
+            self._trading(i, nominated) if idle is None else idle for i, idle in enumerate(self._idle)
+        )
+
+    def _trading(self, i: int, nominated: int) -> Exchange:
+        firm = self._sim.homes[i].firm_export_wh
+        return self._exchange(i, nominated, firm + max(0, self._sold[i] - firm) * nominated // WHOLE)
 
     def _exchange(self, i: int, nominated: int, cap: int) -> Exchange:
         buys = self._bought[i] * nominated // WHOLE

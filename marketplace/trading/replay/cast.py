@@ -86,7 +86,12 @@ def house_title(connection: int) -> str:
 
 def owner_id(population: UUID, connection: int) -> str:
     """The engine's id of a household."""
-    return f"h-{population.hex}-{connection:04d}"
+    return f"{owner_prefix(population)}{connection:04d}"
+
+
+def owner_prefix(population: UUID) -> str:
+    """What the ids of all households of a population begin with."""
+    return f"h-{population.hex}-"
 
 
 def metering_signer() -> LocalSigner:

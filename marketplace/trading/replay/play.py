@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 
+from django.db.models import Q
+
 from channels_engine.codec import to_hex
 from channels_engine.core.amounts import amount_of
 from channels_engine.core.messages import SignedDelivery
@@ -25,7 +27,7 @@ from grid.market.matching import Pair
 from grid.market.strategies import STRATEGIES
 from grid.metering import SlotSettlement, TradeTerms, settle
 from grid.simulation import Simulation, SimulationState, SlotOutcome, SlotPlan
-from marketplace.trading.replay.cast import Cast
+from marketplace.trading.replay.cast import Cast, owner_prefix
 from marketplace.trading.replay.patience import insist
 
 
@@ -120,12 +122,11 @@ class Market:
 
     def agreed(self, slot_start: int) -> tuple[TradeRecord, ...]:
         """Co-signed trades of this run in a slot, in a fixed order."""
-        found = TradeRecord.objects.filter(
-            slot_start=slot_start,
-            seller__in=self._connection,
-            buyer__in=self._connection,
-            at__gte=self._since,
-        )
+        prefix = owner_prefix(self.cast.population)
+        residents = [owner for owner in self._connection if owner not in self._households]
+        sold = Q(seller__startswith=prefix) | Q(seller__in=residents)
+        bought = Q(buyer__startswith=prefix) | Q(buyer__in=residents)
+        found = TradeRecord.objects.filter(sold & bought, slot_start=slot_start)
         # Not by id, which differs from run to run: who comes first is owed the remainder of a short delivery.
         return tuple(found.order_by("seller", "buyer", "version"))
 
