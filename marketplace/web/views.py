@@ -12,6 +12,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.templatetags.static import static
 from django.views.decorators.http import require_GET, require_safe
 
+from channels_engine.codec import to_hex
 from channels_engine.store.models import Endpoint, LedgerEvent, TradeRecord
 from marketplace.accounts.models import User
 from marketplace.accounts.selectors import wallet_of
@@ -212,6 +213,7 @@ def channel(request: HttpRequest, channel: str) -> HttpResponse:
         "events": [spoken(event) for event in events],
         "opening": row["view"].state.opening,
         "terms": row["view"].state.terms,
+        "terms_nonce": to_hex(row["view"].state.terms.nonce),
     }
     return render(request, "web/channel.html", context)
 

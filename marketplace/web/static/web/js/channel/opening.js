@@ -1,18 +1,21 @@
 /**
- * From two strangers to an open channel: terms, credit note, opening (docs/messages.md).
+ * From two strangers to an open channel: terms, funding, opening (docs/messages.md).
  */
 
 import * as api from "../api.js";
-import { randomId, sameHex, ZERO_ADDRESS, ZERO_HASH } from "../protocol/bytes.js";
+import { randomId, ZERO_ADDRESS } from "../protocol/bytes.js";
 import { addressOf, requireSignature } from "../protocol/signing.js";
-import { protocolDomain, structId } from "../protocol/typed_data.js";
-import { openingInWords, receiptInWords, termsInWords } from "../wallet/words.js";
+import { structId } from "../protocol/typed_data.js";
+import { openingInWords, termsInWords } from "../wallet/words.js";
 import { confirmSigning } from "../ui/dialogs.js";
 import { BookError } from "./book.js";
+import { fund, isDeposit, promise } from "./funding.js";
 
 /** @typedef {import("./desk.js").ChannelDesk} ChannelDesk */
+/** @typedef {import("./funding.js").Choice} Choice */
+/** @typedef {import("./funding.js").Credit} Credit */
+/** @typedef {import("./funding.js").Promised} Promised */
 /** @typedef {{owner: string, name: string, slug: string, isAgent: boolean}} Partner */
-/** @typedef {{agreement: string, sid: string, msc: string, merchant: string}} Credit */
 
 const ANSWER_MS = 30_000;
 const OPEN_WITHIN_S = 600;
@@ -26,7 +29,7 @@ const LIFETIME_S = 30 * 24 * 3600;
  * @param {string[]} types
  * @returns {Promise<any>}
  */
-function entry(desk, channel, types) {
+export function entry(desk, channel, types) {
   return new Promise((resolve, reject) => {
     const timer = setTimeout(() => done(() => reject(new BookError("Your partner doesn’t answer. It may be offline; try again later."))), ANSWER_MS);
     const listener = (/** @type {Event} */ event) => {
@@ -44,7 +47,27 @@ function entry(desk, channel, types) {
 }
 
 /**
- * Terms that both signed: an agreed contract with this partner, or a new one.
+ * The terms that this site proposes to everybody, with a fresh key of this wallet.
+ *
+ * @param {ChannelDesk} desk
+ * @returns {Promise<Record<string, string>>}
+ */
+export async function usualTerms(desk) {
+  const ledger = await api.get("ledger/");
+  const nonce = randomId();
+  return {
+    partyA: addressOf(await desk.signer.session(nonce)),
+    partyB: ZERO_ADDRESS,
+    metering: ledger.metering,
+    challengePeriod: String(ledger.challenge_period),
+    disputeLimit: String(ledger.dispute_limit),
+    stalePenalty: String(ledger.stale_penalty),
+    nonce,
+  };
+}
+
+/**
+ * Terms that both signed: an agreed contract with this agent, or a new one.
  *
  * @param {ChannelDesk} desk
  * @param {Partner} partner
@@ -55,18 +78,8 @@ function entry(desk, channel, types) {
 export async function agreeTerms(desk, partner, contracts, say) {
   const agreed = contracts.find((c) => c.peer === partner.owner && c.phase === "agreed" && c.side === "a");
   if (agreed) return agreed.terms;
-  const ledger = await api.get("ledger/");
-  const nonce = randomId();
-  const key = await desk.signer.session(nonce);
-  const terms = {
-    partyA: addressOf(key),
-    partyB: ZERO_ADDRESS,
-    metering: ledger.metering,
-    challengePeriod: String(ledger.challenge_period),
-    disputeLimit: String(ledger.dispute_limit),
-    stalePenalty: String(ledger.stale_penalty),
-    nonce,
-  };
+  const terms = await usualTerms(desk);
+  const nonce = /** @type {string} */ (terms.nonce);
   await confirmSigning(termsInWords(terms, partner.name));
   say("Proposing terms");
   const answer = entry(desk, nonce, ["esc.accept", "esc.abort"]);
@@ -78,82 +91,58 @@ export async function agreeTerms(desk, partner, contracts, say) {
 }
 
 /**
- * A credit note for the session key of these terms.
+ * The opening as side a signs it.
  *
- * @param {ChannelDesk} desk
- * @param {Credit} credit
- * @param {Record<string, string>} terms
- * @param {bigint} amount
- */
-async function takeNote(desk, credit, terms, amount) {
-  const holder = addressOf(await desk.signer.session(/** @type {string} */ (terms.nonce)));
-  const receipt = { sid: credit.sid, serial: randomId(), holder, amount: String(amount) };
-  const domain = protocolDomain(desk.domain.chainId, credit.msc);
-  const receiptSignature = await desk.signer.signAsRoot(domain, "NoteReceipt", receipt, receiptInWords(receipt, credit.merchant));
-  const issued = await api.post("notes/", {
-    agreement: credit.agreement,
-    serial: receipt.serial,
-    holder,
-    amount: receipt.amount,
-    receipt_signature: receiptSignature,
-  });
-  const note = { serial: issued.serial, holder: issued.holder, amount: String(issued.amount), validUntil: String(issued.valid_until) };
-  if (!sameHex(note.serial, receipt.serial) || !sameHex(note.holder, holder) || note.amount !== receipt.amount) {
-    throw new BookError("The merchant issued another note than asked for. Nothing was opened.");
-  }
-  return { note, merchantSignature: issued.merchant_signature };
-}
-
-/**
- * How the partner's agent funds its side: an opening names both notes, so it must be known before it is signed.
- *
- * @param {Partner} partner
  * @param {string} scid
- * @param {number} index of the channel under these terms
- * @returns {Promise<{source: string, note: string, amount: string}>}
+ * @param {number} index
+ * @param {Promised} mine
+ * @param {Promised} theirs
+ * @param {{openBy: number, until: number}} times
+ * @returns {Record<string, string>}
  */
-async function partnerFunding(partner, scid, index) {
-  if (!partner.isAgent) return { source: ZERO_ADDRESS, note: ZERO_HASH, amount: "0" };
-  return api.get(`prosumers/${partner.slug}/funding/?scid=${scid}&index=${index}`);
+export function openingOf(scid, index, mine, theirs, { openBy, until }) {
+  return {
+    scid,
+    index: String(index),
+    fundingA: String(mine.amount),
+    fundingB: String(theirs.amount),
+    sourceA: mine.source,
+    noteA: mine.note,
+    sourceB: theirs.source,
+    noteB: theirs.note,
+    openBy: String(openBy),
+    expiry: String(Math.min(openBy + LIFETIME_S, until)),
+  };
 }
 
 /**
- * Opens a channel whose sides are funded by credit notes.
+ * Opens a channel with an agent, funded by a credit note or a deposit.
  *
  * @param {ChannelDesk} desk
  * @param {Partner} partner
+ * @param {Choice} choice
  * @param {Credit} credit
- * @param {bigint} amount of the own note
  * @param {any[]} contracts
- * @param {number} index number of earlier channels under the same terms
  * @param {(text: string) => void} say
  * @returns {Promise<string>} the channel's id, both signatures on their way to the ledger
  */
-export async function openByNote(desk, partner, credit, amount, contracts, index, say) {
+export async function openWithAgent(desk, partner, choice, credit, contracts, say) {
   const terms = await agreeTerms(desk, partner, contracts, say);
-  say("Asking your merchant for a note");
-  const { note, merchantSignature } = await takeNote(desk, credit, terms, amount);
-  const now = Math.floor(Date.now() / 1000);
+  const nonce = /** @type {string} */ (terms.nonce);
   const scid = structId("EntityContract", terms);
-  const theirs = await partnerFunding(partner, scid, index);
-  const open = {
-    scid,
-    index: String(index),
-    fundingA: String(amount),
-    fundingB: String(theirs.amount),
-    sourceA: credit.msc,
-    noteA: note.serial,
-    sourceB: theirs.source,
-    noteB: theirs.note,
-    openBy: String(now + OPEN_WITHIN_S),
-    expiry: String(Math.min(now + LIFETIME_S, Number(note.validUntil))),
-  };
-  const words = openingInWords(open, { side: "a", partner: partner.name, byNote: true });
-  const signature = await desk.signer.signInSession(/** @type {string} */ (terms.nonce), desk.domain, "ChannelOpen", open, words);
+  say(choice.kind === "note" ? "Asking your merchant for a note" : "Bringing your deposit to the channel’s key");
+  const funded = await fund(desk, nonce, promise(choice, credit), credit, partner.name);
+  const index = (await api.list("channels/")).filter((c) => c.scid === scid).length;
+  const theirs = await api.get(`prosumers/${partner.slug}/funding/?scid=${scid}&index=${index}`);
+  const openBy = Math.floor(Date.now() / 1000) + OPEN_WITHIN_S;
+  const open = openingOf(scid, index, funded.side, theirs, { openBy, until: funded.until });
+  const words = openingInWords(open, { side: "a", partner: partner.name, byNote: !isDeposit(funded.side) });
+  const signature = await desk.signer.signInSession(nonce, desk.domain, "ChannelOpen", open, words);
   const channel = structId("ChannelOpen", open);
   say(`Waiting for ${partner.name}`);
+  const funding = await funded.proof(openBy);
   const answer = entry(desk, channel, ["channel.open_confirm", "channel.open_abort"]);
-  await desk.socket.send(channel, "channel.open_request", { open, signature, funding: { type: "note", note, merchantSignature } });
+  await desk.socket.send(channel, "channel.open_request", { open, signature, funding });
   const { type, body } = await answer;
   if (type === "channel.open_abort") throw new BookError(`${partner.name} declines: ${body.reason}`);
   requireSignature(desk.domain, "ChannelOpen", open, body.signature, /** @type {string} */ (terms.partyB));

@@ -6,7 +6,7 @@ import { get } from "../api.js";
 import { tradeAmount } from "../protocol/amounts.js";
 import { balanceOf } from "../channel/book.js";
 import { ChannelDesk } from "../channel/desk.js";
-import { openByNote } from "../channel/opening.js";
+import { getStarted, offerStart } from "../channel/start.js";
 import { TalkLog } from "../channel/talk.js";
 import { SLOT_S, SlotChoice } from "../live/slots.js";
 import { Declined } from "../ui/dialogs.js";
@@ -184,45 +184,17 @@ function offerOpening() {
   need("#composer").hidden = true;
   replace(need("#phase"), chip("No channel yet", "plain"));
   talk.invite(`You have no open channel with ${name}. Open one, then make an offer.`);
-  const { agreement } = root.dataset;
-  if (!address || !agreement) {
-    replace(
-      need("#channel-body"),
-      h("p", { class: "muted" }, address ? "With a credit agreement you open channels without locking money." : "First make a wallet; then a merchant can vouch for you."),
-      h("a", { class: "button button--primary", href: root.dataset.onboarding }, "Get started"),
-    );
-    return;
-  }
-  const amount = h("input", { id: "open-amount", inputmode: "decimal", value: "20.00", autocomplete: "off" });
-  const go = h("button", { class: "button button--primary", type: "submit" }, "Open channel");
-  const progress = h("p", { class: "small muted", role: "status" });
-  const form = h(
-    "form",
-    { class: "stack", onsubmit: (/** @type {SubmitEvent} */ event) => void open(event) },
-    h("div", { class: "field" }, h("label", { for: "open-amount" }, "Credit note for this channel"), h("div", { class: "with-unit" }, amount, h("span", { "aria-hidden": "true" }, "€")), h("span", { class: "field__help" }, `${root.dataset.merchant} vouches for this much. Nothing is locked.`)),
-    go,
-    progress,
-  );
-  replace(need("#channel-body"), form);
+  const { agreement = "", sid = "", msc = "", merchant = "", onboarding = "" } = root.dataset;
+  const place = need("#channel-body");
+  if (!address) return replace(place, ...getStarted(onboarding, false));
+  const asked = { credit: { agreement, sid, msc, merchant }, contracts: known.contracts, onboarding };
+  void attempt(() => offerStart(place, desk, partner, asked, follow));
+}
 
-  /** @param {SubmitEvent} event */
-  async function open(event) {
-    event.preventDefault();
-    go.disabled = true;
-    go.setAttribute("aria-busy", "true");
-    const { sid = "", msc = "", merchant = "" } = root.dataset;
-    const index = known.channels.filter((c) => c.peer === owner).length;
-    await attempt(async () => {
-      const credit = { agreement: agreement ?? "", sid, msc, merchant };
-      channel = await openByNote(desk, partner, credit, parseDecimal(amount.value, 6), known.contracts, index, (text) => {
-        progress.textContent = `${text}…`;
-      });
-      desk.socket.follow(channel);
-    });
-    if (!channel) progress.textContent = "";
-    go.disabled = false;
-    go.removeAttribute("aria-busy");
-  }
+/** @param {string} opened */
+function follow(opened) {
+  channel = opened;
+  desk.socket.follow(channel);
 }
 
 /** @param {{contracts: any[], channels: any[]}} list */

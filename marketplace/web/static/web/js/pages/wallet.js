@@ -199,4 +199,5 @@ onPress("#wallet-lock", async () => {
 onPress("#wallet-backup", onBackup);
 onPress("#wallet-link", onLink);
 onPress("#wallet-test-money", onTestMoney);
+addEventListener("wattnote:money", () => void refresh());
 void refresh();
