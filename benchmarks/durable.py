@@ -66,7 +66,7 @@ def measure(url: str, channels: int, rounds: int) -> None:
     from channels_engine.runtime import Runtime  # noqa: PLC0415  after the settings
     from channels_engine.submissions import Accepted  # noqa: PLC0415  after the settings
 
-    world = World(Runtime(domain=DOMAIN, clock=SettableClock()))
+    world = World(Runtime(domain=DOMAIN, clock=SettableClock(), notices=False))
     pairs = [world.pair(funding=10**12) for _ in range(channels)]
     world.open(*pairs)
     floor = Floor(world.runtime, world.keys.__getitem__, ThreadPoolExecutor(1))

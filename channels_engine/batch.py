@@ -19,12 +19,12 @@ from channels_engine.store import conversations, repository
 from channels_engine.store.repository import Known, MessageKey
 from channels_engine.submissions import Accepted, Due, Fact, Outcome, Refused, Said, Submission
 
-_ESC_BODIES = get_args(EscBody)
+_ESC_BODIES = frozenset(get_args(EscBody))
 logger = logging.getLogger(__name__)
 
 
 def _is_conversation(submission: Submission) -> bool:
-    return isinstance(submission, Said) and isinstance(submission.message.body, _ESC_BODIES)
+    return isinstance(submission, Said) and type(submission.message.body) in _ESC_BODIES
 
 
 class Batch:
@@ -37,6 +37,8 @@ class Batch:
         cache: repository.Cache,
         knows: Callable[[str], bool],
         barred: Mapping[int, ProtocolError],
+        *,
+        notices: bool,
     ) -> None:
         self.hostings: dict[bytes, Hosting] = {}
         self.entries: list[Entry] = []
@@ -45,6 +47,8 @@ class Batch:
         self._cache = cache
         self._knows = knows
         self._barred = barred
+        self._notices = notices
+        self._keys: list[MessageKey | None] = []
         self._known: dict[MessageKey, Known] = {}
         self._agreements: dict[bytes, Agreement] = {}
         self._by_scid: dict[bytes, Agreement] = {}
@@ -55,7 +59,7 @@ class Batch:
         """Do all of it; the caller holds the transaction."""
         self._load(batch)
         outcomes = [self._outcome(index, submission) for index, submission in enumerate(batch)]
-        repository.save(self._changes, self.entries, self.hostings, self._now)
+        repository.save(self._changes, self.entries, self.hostings, self._now, notices=self._notices)
         conversations.save(self._talked.values(), self._now)
         return outcomes
 
@@ -77,7 +81,8 @@ class Batch:
             lock=True,
         )
         self._by_scid = conversations.load_by_scid(_wanted_contracts(batch))
-        self._known = repository.find_known([key for key in map(self._key, batch) if key is not None])
+        self._keys = [self._key(submission) for submission in batch]
+        self._known = repository.find_known([key for key in self._keys if key is not None])
 
     def _key(self, submission: Submission) -> MessageKey | None:
         """What makes a submission's repetition recognisable."""
@@ -105,7 +110,7 @@ class Batch:
 
     def _outcome(self, index: int, submission: Submission) -> Outcome:
         try:
-            known = self._repeated(submission)
+            known = self._repeated(submission, self._keys[index] or self._key(submission))
             if known is not None:
                 return known
             barred = self._barred.get(index)
@@ -118,9 +123,8 @@ class Batch:
                 "internal", "The relay could not process this; nothing changed. It has been logged."
             )
 
-    def _repeated(self, submission: Submission) -> Outcome | None:
+    def _repeated(self, submission: Submission, key: MessageKey | None) -> Outcome | None:
         """The first answer to a message that came before."""
-        key = self._key(submission)
         known = None if key is None else self._known.get(key)
         if known is None:
             return None

@@ -52,7 +52,9 @@ class Hosting(msgspec.Struct, frozen=True, gc=False):
 
     def side_of(self, owner: str) -> Side | None:
         """The side that this owner holds, if any."""
-        return Side(self.owners.index(owner)) if owner in self.owners else None
+        if owner == self.owners[0]:
+            return Side.A
+        return Side.B if owner == self.owners[1] else None
 
     def endpoint(self, side: Side) -> Endpoint:
         """The endpoint of a hosted side.
@@ -173,7 +175,9 @@ def _sooner(known: int | None, endpoint: Endpoint | None) -> int | None:
 def _staged_seq(before: Hosting, after: Endpoints, entries: list[Entry]) -> int:
     """Number of the entry that proposed what is staged now (or was last)."""
     for old, new in zip(before.endpoints, after, strict=True):
-        if new is not None and new.staged is not None and (old is None or old.staged != new.staged):
+        if new is None or new.staged is None or (old is not None and old.staged is new.staged):
+            continue
+        if old is None or old.staged != new.staged:
             return entries[0].seq
     return before.staged_seq
 

@@ -31,7 +31,11 @@ MAX_ATTEMPTS = 3
 
 
 class Runtime:
-    """The engine of one process. Thread-safe: all that is shared is in the database, or replaced at once."""
+    """The engine of one process. Thread-safe: all that is shared is in the database, or replaced at once.
+
+    With `notices`, what listeners are to be told is kept for them (`outbox.Outbox`): leave it out only where
+    no process has any.
+    """
 
     def __init__(
         self,
@@ -41,6 +45,7 @@ class Runtime:
         transport: Transport | None = None,
         gate: Gate | None = None,
         directory: Directory | None = None,
+        notices: bool = True,
     ) -> None:
         self.domain = domain
         self.clock = clock
@@ -49,6 +54,7 @@ class Runtime:
         self._transport = transport
         self._gate = gate
         self._directory = directory
+        self._notices = notices
 
     def process(self, batch: Sequence[Submission]) -> list[Outcome]:
         """Apply and commit a batch; one outcome for each submission, in order.
@@ -69,7 +75,7 @@ class Runtime:
         return self._commit(batch, barred)
 
     def _commit(self, batch: Sequence[Submission], barred: dict[int, ProtocolError]) -> list[Outcome]:
-        work = Batch(self.domain, self.clock.now(), self.cache, self.knows, barred)
+        work = Batch(self.domain, self.clock.now(), self.cache, self.knows, barred, notices=self._notices)
         with transaction.atomic():
             outcomes = work.run(batch)
         self._committed(work)

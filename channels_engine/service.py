@@ -59,6 +59,7 @@ def runtime() -> Runtime:
         transport=transport(),
         gate=_made("CHANNELS_ENGINE_GATE"),
         directory=_made("CHANNELS_ENGINE_DIRECTORY"),
+        notices=bool(listeners()),
     )
 
 

@@ -125,10 +125,14 @@ def abort(endpoint: Endpoint, change: inputs.ActionAbortOpen | inputs.ReceiveOpe
 
 
 def opened(endpoint: Endpoint, _: inputs.LedgerOpened, __: int) -> Step:
-    """The ledger holds the funds: version 0 is current. Also if we gave up, or never saw the confirmation."""
+    """The ledger holds the funds: version 0 is current. Also if we gave up, or never saw the confirmation.
+
+    What proved the funding has done its work, and would be stored with each update.
+    """
     state = opening_state(endpoint.channel, endpoint.opening)
     current = CoSigned(state, *endpoint.opening_signatures)
-    return replace(endpoint, phase=Phase.OPEN, current=current), (fx.NotifyPhase("opened on the ledger"),)
+    after = replace(endpoint, phase=Phase.OPEN, current=current, fundings=(None, None))
+    return after, (fx.NotifyPhase("opened on the ledger"),)
 
 
 def elapsed(endpoint: Endpoint, _: int) -> Step:

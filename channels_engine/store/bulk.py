@@ -3,10 +3,10 @@
 Table and column names come from this package only, never from a message.
 """
 
-import json
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
+import msgspec
 from django.db import connection
 
 FEW = 8
@@ -31,6 +31,11 @@ class Table(NamedTuple):
 def is_postgres() -> bool:
     """Whether the default database is PostgreSQL."""
     return connection.vendor == "postgresql"
+
+
+def json_text(values: Sequence[Any]) -> str:
+    """A list as SQLite's `json_each` takes it: one parameter, however long it is."""
+    return msgspec.json.encode(values).decode()
 
 
 def write(table: Table, rows: Sequence[Sequence[Any]]) -> None:
@@ -93,7 +98,7 @@ def select_in(
         else:
             cursor.execute(
                 f"SELECT {columns} FROM {table} WHERE {key} IN (SELECT value FROM json_each(%s))",  # noqa: S608  own names only
-                [json.dumps(list(values))],
+                [json_text(list(values))],
             )
         rows: list[tuple[Any, ...]] = cursor.fetchall()
     return rows

@@ -1,7 +1,7 @@
 """Loading and saving of whole batches, inside the caller's transaction."""
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
 from typing import NamedTuple
 
 from django.db import connection
@@ -101,13 +101,12 @@ def find_known(keys: Sequence[MessageKey]) -> dict[MessageKey, Known]:
     if not keys:
         return {}
     texts = [(to_hex(channel), sender, message_id) for channel, sender, message_id in keys]
-    by_text = dict(zip(texts, keys, strict=True))
     with connection.cursor() as cursor:
         if bulk.is_postgres():
             cursor.execute(_KNOWN_POSTGRES, [list(column) for column in zip(*texts, strict=True)])
         else:
-            cursor.execute(_KNOWN_SQLITE, [json.dumps(texts)])
-        return {by_text[row[:3]]: Known(*row[3:]) for row in cursor.fetchall()}
+            cursor.execute(_KNOWN_SQLITE, [bulk.json_text(texts)])
+        return {(parse_hex(row[0], 32), *row[1:3]): Known(*row[3:]) for row in cursor.fetchall()}
 
 
 _KNOWN_POSTGRES = (
@@ -127,6 +126,8 @@ def save(
     entries: Sequence[Entry],
     hostings: Mapping[bytes, Hosting],
     now: int,
+    *,
+    notices: bool,
 ) -> None:
     """Write a batch: each touched endpoint once, all entries, states, trades and effects."""
     touched = {change.after.channel for change in changes}
@@ -136,7 +137,7 @@ def save(
     bulk.write(rows.ENTRIES, [rows.entry_row(entry) for entry in entries])
     bulk.write(rows.COSIGNED, rows.chained(changes, rows.cosigned_rows))
     bulk.write(rows.TRADES, rows.chained(changes, rows.trade_rows))
-    bulk.write(rows.OUTBOX, rows.chained(changes, rows.outbox_rows))
+    bulk.write(rows.OUTBOX, rows.chained(changes, partial(rows.outbox_rows, notices=notices)))
     _claim(rows.chained(changes, rows.delivery_claims))
     _settle(rows.chained(changes, rows.settled_rows))
 
@@ -171,7 +172,7 @@ def due(now: int, limit: int = 500) -> list[tuple[bytes, int]]:
 
 def changed_since(owners: Sequence[str], then: int) -> dict[bytes, int]:
     """Channels and conversations of these owners that were written since `then`, with their last numbers."""
-    texts = json.dumps(list(owners)) if not bulk.is_postgres() else list(owners)
+    texts = bulk.json_text(list(owners)) if not bulk.is_postgres() else list(owners)
     among = "= ANY(%s)" if bulk.is_postgres() else "IN (SELECT value FROM json_each(%s))"
     with connection.cursor() as cursor:
         cursor.execute(

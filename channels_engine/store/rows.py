@@ -146,7 +146,9 @@ def entry_row(entry: Entry) -> Row:
 def cosigned_rows(change: Change) -> Iterator[Row]:
     """The state that became current by this change; the second side's is the same, and stays out."""
     for old, new in zip(change.before.endpoints, change.after.endpoints, strict=True):
-        if new is None or new.current is None or (old is not None and old.current == new.current):
+        if new is None or new.current is None or (old is not None and old.current is new.current):
+            continue
+        if old is not None and old.current == new.current:
             continue
         yield _cosigned_row(change, new.current)
         return
@@ -226,10 +228,12 @@ def settled_rows(change: Change) -> Iterator[Row]:
             return
 
 
-def outbox_rows(change: Change) -> Iterator[Row]:
-    """Effects to be done after the commit: for the ledger, and for listeners."""
+def outbox_rows(change: Change, *, notices: bool) -> Iterator[Row]:
+    """Effects to be done after the commit: for the ledger, and with `notices` for listeners."""
     keys: set[str] = set()
     for _, effect in change.effects:
+        if isinstance(effect, _TOLD) and not notices:
+            continue
         row = _outbox_row(change, effect)
         if row is not None and row[1] not in keys:
             keys.add(row[1])

@@ -65,6 +65,7 @@ class SiteEngine:
             domain=Domain(settings.LEDGER_CHAIN_ID, contracts.registry),
             clock=service.WallClock(),
             transport=service.transport(),
+            notices=bool(service.listeners()),
         )
         registry = EntityContracts(contracts.registry)
         ledger = RegistryLedger(self.runtime, registry, sender)
