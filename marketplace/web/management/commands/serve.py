@@ -3,6 +3,7 @@
 import argparse
 import logging
 import threading
+from pathlib import Path
 from typing import Any
 
 from daphne.endpoints import build_endpoint_description_strings
@@ -14,6 +15,7 @@ from twisted.internet import reactor
 
 from channels_engine import service
 from contracts.connection import LedgerError
+from grid.scenario import ScenarioFaultError, load_scenario
 from marketplace.accounts.errors import AwayError
 from marketplace.embedded import StartError, ledger, require_free_port, sole_owner
 from marketplace.trading.demo import ACCOUNTS, PASSWORD, seed_demo
@@ -37,6 +39,7 @@ class Command(BaseCommand):
     def handle(self, *_args: Any, **options: Any) -> None:
         host, port = options["host"], options["port"]
         try:
+            _check_scenario(options["scenario"])
             require_free_port(host, port, "the site")
             call_command("migrate", verbosity=0)
             call_command("collectstatic", verbosity=0, interactive=False)
@@ -63,6 +66,24 @@ class Command(BaseCommand):
             lines += [f"  {account.email:<28}{account.role} ({account.where})" for account in ACCOUNTS]
         self.stdout.write("\n".join([*lines, ""]))
         self.stdout.flush()
+
+
+def _check_scenario(name: str) -> None:
+    """Find faults before anything starts.
+
+    Raises:
+        StartError: There is no scenario of that name, or it has faults.
+    """
+    folder = Path(settings.BASE_DIR) / "fixtures" / "scenarios"
+    known = sorted(path.stem for path in folder.glob("*.toml"))
+    if name not in known:
+        raise StartError(
+            f"There is no scenario {name!r} in fixtures/scenarios; there are {', '.join(known)}."
+        )
+    try:
+        load_scenario(folder / f"{name}.toml")
+    except ScenarioFaultError as error:
+        raise StartError(str(error)) from error
 
 
 def _serve(host: str, port: int, market: LiveMarket) -> None:
