@@ -109,7 +109,8 @@ class Market:
         """
         self._connection = {**self._households, **residents}
         plan = self.simulation.plan(checkpoint.simulation)
-        binding = [self._nomination(trade) for trade in self.agreed(plan.slot_start) if self._is_guest(trade)]
+        before = self.agreed(plan.slot_start) if residents else ()
+        binding = [self._nomination(trade) for trade in before if self._is_guest(trade)]
         gate = self.simulation.gate(plan, binding)
         deals = self._negotiate(plan, gate, checkpoint, frozenset(residents.values()))
         self._sign(deals.trades)

@@ -55,6 +55,8 @@ LIVE_NAMESPACE = UUID("6c1c5a0e-33c5-5c7e-9d0b-0d6f6a6f0b11")
 OPEN_WITHIN_S = 7 * 86_400
 EXPIRES_AFTER_S = 400 * 86_400
 PAUSE_S = 0.05
+PUMP_EVERY_S = 0.5
+"""Between slots: a stale close is answered within its challenge period, an hour."""
 
 
 class Engine(Protocol):
@@ -130,7 +132,7 @@ class Replay:
 
     def __init__(self, run: ReplayRun, scenario: Scenario, engine: Engine, progress: Progress) -> None:
         self.run, self.simulation, self._engine = run, open_simulation(scenario), engine
-        self._progress = progress
+        self._progress, self._pump_at = progress, 0.0
         self.cast = cast_of(run.id, UUID(run.ledger["population"]), self.simulation)
         self.purse = Purse(engine.sender, engine.contracts, self.cast, scenario.funding)
         self._deadlines = {"open_by": run.ledger["open_by"], "expiry": run.ledger["expiry"]}
@@ -193,7 +195,9 @@ class Replay:
         """Play the next slot and store it; `residents` as in `Market.play`."""
         played = self.market.play(self.checkpoint, residents)
         self.keep(played, residents)
-        self._pump()
+        if time.monotonic() >= self._pump_at:
+            self._pump()
+            self._pump_at = time.monotonic() + PUMP_EVERY_S
         return played
 
     def keep(self, played: PlayedSlot, residents: Mapping[str, int] = MappingProxyType({})) -> None:
