@@ -44,6 +44,10 @@ class LayerTransport:
         if not sockets:
             self._sockets.pop(owner, None)
 
+    def hears(self, owner: str) -> bool:
+        """Whether an owner has a socket in this process."""
+        return owner in self._sockets
+
     def wake(self, news: News) -> None:
         """Tell the owners' sockets, in this process and others."""
         loop, elsewhere = self._loop, not isinstance(get_channel_layer(), InMemoryChannelLayer)

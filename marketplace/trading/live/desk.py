@@ -2,21 +2,25 @@
 
 import hashlib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from channels_engine.agent import Accept, Agent, Agents, Answer, CounterWith, Decline
 from channels_engine.codec import to_hex
 from channels_engine.core import messages as m
+from channels_engine.core.errors import ProtocolError
+from channels_engine.core.rules import balance_of, current_of
 from channels_engine.core.signing import LocalSigner
 from channels_engine.core.state import Endpoint
 from channels_engine.core.types import ChannelOpen, EntityContract, Offer, Side
-from channels_engine.ports import Signer
+from channels_engine.ports import Signer, TradeDraft
 from channels_engine.runtime import Runtime
 from channels_engine.store.models import Contract
+from grid.limits import Verdict
 from grid.market import bilateral
 from grid.market.strategies import STRATEGIES
 from marketplace.credit.ledger import the_ledger
+from marketplace.trading.live.gate import ask_grid, keep_decision
 from marketplace.trading.live.view import (
     MarketView,
     live_run,
@@ -108,20 +112,55 @@ class HouseholdStrategy:
         holder = self._session(opening.scid, side)
         return self.purse.note(serial, holder) if holder else None
 
-    def answer(self, offer: Offer, _endpoint: Endpoint, _peer: str) -> Answer:
-        """Accepts what is as good as its own target, counters what is not, declines what it can't use."""
-        market = market_view()
+    def answer(self, offer: Offer, endpoint: Endpoint, peer: str) -> Answer:
+        """Accepts what is as good as its own target, counters what is not, declines what nobody can use."""
+        market, sells = market_view(), not offer.offeror_sells
         if market is None or offer.slot_start not in market.open_slots:
             return Decline("This slot can't be traded now.")
         if lives_somebody(self.household.name):
             return Decline("Somebody lives here now who trades in person.")
-        sells = not offer.offeror_sells
         wanted = self._wanted(market, offer.slot_start, sells=sells)
         if wanted < market.simulation.scenario.market.min_trade_wh:
             return Decline(f"I have nothing to {'sell' if sells else 'buy'} in this slot.")
-        return self._respond(market, offer, wanted, sells=sells)
+        wish = self._respond(market, offer, wanted, sells=sells)
+        if isinstance(wish, bilateral.Reject):
+            return Decline(wish.reason)
+        if isinstance(wish, bilateral.Counter):
+            return self._within_limits(market, offer, wish.proposal, endpoint, peer)
+        return self._within_limits(
+            market, offer, bilateral.Proposal(offer.quantity_wh, offer.price_per_kwh), endpoint, peer
+        )
 
-    def _respond(self, market: MarketView, offer: Offer, wanted: int, *, sells: bool) -> Answer:
+    def _within_limits(
+        self, market: MarketView, offer: Offer, wish: bilateral.Proposal, endpoint: Endpoint, peer: str
+    ) -> Answer:
+        """What money and grid let through of a wish: nobody is asked to sign what is refused afterwards."""
+        least = market.simulation.scenario.market.min_trade_wh
+        buyer = endpoint.me if offer.offeror_sells else endpoint.peer
+        payable = _payable_wh(endpoint, wish.price_per_kwh, buyer)
+        wish = replace(wish, quantity_wh=min(wish.quantity_wh, payable))
+        if wish.quantity_wh < least:
+            return Decline("The buyer's side of this channel can't pay for that; open another one.")
+        try:
+            verdict = self._ask_grid(market, self._counter(offer, wish), peer)
+        except ProtocolError as error:
+            return Decline(error.message)
+        if verdict.max_passing_wh < least:
+            return Decline(verdict.words)
+        wish = replace(wish, quantity_wh=min(wish.quantity_wh, verdict.max_passing_wh))
+        same = (wish.quantity_wh, wish.price_per_kwh) == (offer.quantity_wh, offer.price_per_kwh)
+        return Accept() if same else CounterWith(self._counter(offer, wish))
+
+    def _ask_grid(self, market: MarketView, offer: Offer, peer: str) -> Verdict:
+        """The grid's word on an offer of this household; a refusal is kept."""
+        seller, buyer = (self.household.owner, peer)[:: 1 if offer.offeror_sells else -1]
+        draft = TradeDraft(offer.channel, offer, seller, buyer)
+        verdict = ask_grid(market, draft)
+        if not verdict.accepted:
+            keep_decision(draft, verdict)
+        return verdict
+
+    def _respond(self, market: MarketView, offer: Offer, wanted: int, *, sells: bool) -> bilateral.Answer:
         rules, index = market.simulation.scenario.market, self.household.index
         mine = bilateral.situation_of(
             market.simulation.scenario.tariff,
@@ -133,19 +172,14 @@ class HouseholdStrategy:
         )
         offered = bilateral.Proposal(offer.quantity_wh, offer.price_per_kwh)
         chance = bilateral.draw(market.simulation.scenario.seed, offer.slot_start, index)
-        answer = bilateral.respond(STRATEGIES[rules.strategy], mine, offered, wanted, chance)
-        if isinstance(answer, bilateral.Accept):
-            return Accept()
-        if isinstance(answer, bilateral.Reject):
-            return Decline(answer.reason)
-        return CounterWith(self._counter(offer, answer.proposal, sells=sells))
+        return bilateral.respond(STRATEGIES[rules.strategy], mine, offered, wanted, chance)
 
-    def _counter(self, offer: Offer, proposal: bilateral.Proposal, *, sells: bool) -> Offer:
+    def _counter(self, offer: Offer, proposal: bilateral.Proposal) -> Offer:
         return Offer(
             channel=offer.channel,
             base_version=offer.base_version,
             id=hashlib.sha256(b"counter" + offer.id).digest(),
-            offeror_sells=sells,
+            offeror_sells=not offer.offeror_sells,
             quantity_wh=proposal.quantity_wh,
             price_per_kwh=proposal.price_per_kwh,
             imbalance_per_kwh=offer.imbalance_per_kwh,
@@ -174,6 +208,11 @@ class HouseholdStrategy:
         if row is None or row[1 + side] != self.household.owner:
             return None
         return self.keys.make(self.household, bytes.fromhex(row[0][2:])).address
+
+
+def _payable_wh(endpoint: Endpoint, price_per_kwh: int, buyer: Side) -> int:
+    """The most that a side's balance buys at a price: the amount of a trade is rounded up."""
+    return balance_of(current_of(endpoint).state, buyer) * 1000 // max(1, price_per_kwh)
 
 
 def agents_for(runtime: Runtime, cast: Cast, purse: Purse) -> tuple[Agents, Mapping[str, Agent], KeyRing]:

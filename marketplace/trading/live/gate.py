@@ -22,18 +22,8 @@ class MarketGate:
         if market is None:
             raise RemoteProtocolError("market_closed", "The market is not running; try again in a minute.")
         _require_open(market, draft)
-        verdict = _ask(market, draft)
-        breach = verdict.breach
-        record_gate_decision(
-            slot_start=draft.offer.slot_start,
-            seller=draft.seller,
-            buyer=draft.buyer,
-            quantity_wh=draft.offer.quantity_wh,
-            passes_wh=draft.offer.quantity_wh if verdict.accepted else verdict.max_passing_wh,
-            limit=breach.kind if breach else "",
-            element=breach.place if breach else "",
-            trade=to_hex(draft.offer.id),
-        )
+        verdict = ask_grid(market, draft)
+        keep_decision(draft, verdict)
         if not verdict.accepted:
             raise RemoteProtocolError("grid_limit", verdict.words)
 
@@ -46,7 +36,27 @@ def _require_open(market: MarketView, draft: TradeDraft) -> None:
         raise RemoteProtocolError("slot_length", f"A trade covers one slot of {SLOT_SECONDS} s.")
 
 
-def _ask(market: MarketView, draft: TradeDraft) -> Verdict:
+def keep_decision(draft: TradeDraft, verdict: Verdict) -> None:
+    """Keep what the grid said to a trade."""
+    breach = verdict.breach
+    record_gate_decision(
+        slot_start=draft.offer.slot_start,
+        seller=draft.seller,
+        buyer=draft.buyer,
+        quantity_wh=draft.offer.quantity_wh,
+        passes_wh=draft.offer.quantity_wh if verdict.accepted else verdict.max_passing_wh,
+        limit=breach.kind if breach else "",
+        element=breach.place if breach else "",
+        trade=to_hex(draft.offer.id),
+    )
+
+
+def ask_grid(market: MarketView, draft: TradeDraft) -> Verdict:
+    """What the power flow says to a trade beside all that is binding in its slot.
+
+    Raises:
+        RemoteProtocolError: `not_connected`, or `grid_limit` where it makes no sense at all.
+    """
     connections = market.connections()
     missing = [owner for owner in (draft.seller, draft.buyer) if owner not in connections]
     if missing:

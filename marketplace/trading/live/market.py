@@ -8,6 +8,7 @@ from pathlib import Path
 from django.conf import settings
 from django.db import connection
 
+from channels_engine import service
 from channels_engine.codec import to_hex
 from channels_engine.core import messages as m
 from channels_engine.core.errors import ProtocolError
@@ -35,7 +36,8 @@ logger = logging.getLogger(__name__)
 SPARE_CHANNELS = 200
 LOOK_EVERY_S = 0.25
 AFTER_A_FAULT_S = 5.0
-SETTLEMENT_CODES = ("unanswered_proposal", "wrong_phase", "dispute_pending")
+LONGEST_PAUSE = 7
+"""Between proposals to somebody who is away: 2 to the power of it, in slots."""
 
 
 class LiveMarket:
@@ -100,7 +102,7 @@ class _Floor:
         self.replay, self._people = replay, people
         self.agents, _, self._keys = agents_for(people, replay.cast, replay.purse)
         self._households = replay.cast.by_owner()
-        self._unsettled: dict[str, tuple[TradeRecord, int]] = {}
+        self._proposed: dict[str, int] = {}
 
     def play(self) -> None:
         """Play the next slot, then settle people's trades as far as they are there to countersign."""
@@ -131,16 +133,26 @@ class _Floor:
                 TradeRecord.objects.filter(pk=trade.pk).update(delivered_wh=delivered[trade.trade])
 
     def _settle_people(self) -> None:
-        """Propose what is metered and not settled; who is away is asked again after the next slot."""
+        """Propose what is metered and not settled; who is away is asked again more and more seldom."""
         rows = TradeRecord.objects.filter(delivered_wh__isnull=False, settled_version__isnull=True)
         ours = [row for row in rows if (row.seller in self._households) != (row.buyer in self._households)]
         by_channel: dict[str, list[TradeRecord]] = {}
         for row in ours:
             by_channel.setdefault(row.channel, []).append(row)
-        said = [line for channel, trades in by_channel.items() for line in self._proposal(channel, trades)]
+        self._proposed = {channel: n for channel, n in self._proposed.items() if channel in by_channel}
+        due = {channel: trades for channel, trades in by_channel.items() if self._may_ask(channel, trades[0])}
+        said = [line for channel, trades in due.items() for line in self._proposal(channel, trades)]
         for one, outcome in zip(said, self._people.process(said), strict=True):
             if isinstance(outcome, Refused):
                 logger.info("Settlement in %s waits: %s", to_hex(one.channel), outcome.message)
+            else:
+                self._proposed[to_hex(one.channel)] = self._proposed.get(to_hex(one.channel), 0) + 1
+
+    def _may_ask(self, channel: str, trade: TradeRecord) -> bool:
+        """Each proposal that nobody answers fills the log: at once for who is here, else after more and more slots."""
+        person = trade.buyer if trade.seller in self._households else trade.seller
+        pause = 2 ** min(self._proposed.get(channel, 0), LONGEST_PAUSE)
+        return service.transport().hears(person) or self.replay.run.next_slot % pause == 0
 
     def _proposal(self, channel: str, trades: list[TradeRecord]) -> list[Said]:
         owner = trades[0].seller if trades[0].seller in self._households else trades[0].buyer

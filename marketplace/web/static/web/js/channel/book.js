@@ -207,7 +207,7 @@ function refund(state, trade, shortfallWh) {
  */
 export function closingState(view, version) {
   if (view.openTrades.length) {
-    throw new BookError(`${view.openTrades.length} trades still wait for their meter readings. Close after they are settled.`);
+    throw new BookError("Not every trade has its meter reading yet. Close the channel once all are settled.");
   }
   return nextState(view, { from: "a", amount: 0n }, { isFinal: true, version });
 }

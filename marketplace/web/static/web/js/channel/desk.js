@@ -20,6 +20,7 @@ import { RelaySocket } from "./socket.js";
 
 /**
  * @fires ChannelDesk#view ChannelDesk#entry ChannelDesk#link ChannelDesk#problem ChannelDesk#list
+ * @fires ChannelDesk#locked a countersignature waits until the wallet is unlocked
  */
 export class ChannelDesk extends EventTarget {
   /**
@@ -43,6 +44,7 @@ export class ChannelDesk extends EventTarget {
     socket.addEventListener("hello", (e) => this.greet(/** @type {CustomEvent} */ (e).detail));
     socket.addEventListener("state", (e) => void this.takeView(/** @type {CustomEvent} */ (e).detail));
     socket.addEventListener("message", (e) => this.takeEntry(/** @type {CustomEvent} */ (e).detail));
+    addEventListener("wattnote:lock", () => this.answerAll());
     for (const name of ["link", "channels"]) socket.addEventListener(name, (e) => this.tell(name, /** @type {CustomEvent} */ (e).detail));
   }
 
@@ -151,6 +153,7 @@ export class ChannelDesk extends EventTarget {
     if (!staged || staged.proposer === side) return;
     const task = `${view.channel}/${staged.state.version}`;
     if (this.answering.has(task)) return;
+    if (!(await this.signer.isOpen())) return this.tell("locked", view);
     this.answering.add(task);
     try {
       if (staged.purpose === "settle") return await this.answerSettlement(view, task);
@@ -161,6 +164,13 @@ export class ChannelDesk extends EventTarget {
       this.answering.delete(task);
       if (error instanceof BookError) await this.refuse(view, error.message);
       throw error;
+    }
+  }
+
+  /** After the wallet was unlocked: what waited for it. */
+  answerAll() {
+    for (const view of this.views.values()) {
+      void this.answer(view).catch((error) => this.tell("problem", { channel: view.channel, error }));
     }
   }
 

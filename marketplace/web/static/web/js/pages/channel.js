@@ -3,11 +3,13 @@
  */
 
 import { ChannelDesk } from "../channel/desk.js";
+import { Settler } from "../channel/settling.js";
 import { Declined } from "../ui/dialogs.js";
 import { need, notice, replace } from "../ui/dom.js";
 import { money, when } from "../ui/format.js";
 import { toast, toastError } from "../ui/toast.js";
 import { read } from "../wallet/database.js";
+import { askToUnlock } from "../ui/unlocking.js";
 import { WalletSigner } from "../wallet/signer.js";
 
 /** Phases whose page has other parts, so that it is fetched anew. */
@@ -64,6 +66,9 @@ function main() {
     phase = view.phase;
     void showKept();
   });
+  desk.addEventListener("locked", (event) => {
+    if (/** @type {CustomEvent} */ (event).detail.channel === channel) askToUnlock(need("#channel-locked"), desk.signer);
+  });
   desk.addEventListener("closing", () => {
     replace(need("#channel-problem"), notice("warn", `${bar.dataset.partner} wants to close this channel at the balances above. Press “Close” to agree.`));
   });
@@ -77,6 +82,7 @@ function main() {
     await desk.dispute(channel, "asked by the user");
     toast("Your partner was asked. If nothing comes, the ledger decides.");
   });
+  if (bar.dataset.agent !== "true") new Settler(desk).start(() => channel);
   desk.start();
 }
 

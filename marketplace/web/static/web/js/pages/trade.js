@@ -6,6 +6,8 @@ import { get } from "../api.js";
 import { tradeAmount } from "../protocol/amounts.js";
 import { balanceOf } from "../channel/book.js";
 import { ChannelDesk } from "../channel/desk.js";
+import { PeoplePanel } from "../channel/people_panel.js";
+import { Settler } from "../channel/settling.js";
 import { getStarted, offerStart } from "../channel/start.js";
 import { TalkLog } from "../channel/talk.js";
 import { SLOT_S, SlotChoice } from "../live/slots.js";
@@ -13,7 +15,9 @@ import { Declined } from "../ui/dialogs.js";
 import { chip, facts, h, need, notice, replace } from "../ui/dom.js";
 import { decimal, energy, money, parseDecimal, price } from "../ui/format.js";
 import { toast, toastError } from "../ui/toast.js";
+import { askToUnlock } from "../ui/unlocking.js";
 import { WalletSigner } from "../wallet/signer.js";
+import { showWaiting } from "./waiting.js";
 
 const FINISHED = ["closed", "aborted"];
 const PHASES = new Map([
@@ -43,6 +47,10 @@ let known = { contracts: [], channels: [] };
 let answering = null;
 
 const slots = new SlotChoice(/** @type {HTMLSelectElement} */ (need("#slot")), Number(root.dataset.slot ?? 0));
+
+const { agreement = "", sid = "", msc = "", merchant = "", onboarding = "" } = root.dataset;
+const own = { credit: { agreement, sid, msc, merchant }, onboarding };
+const people = new PeoplePanel(need("#channel-body"), desk, partner, own, follow);
 
 /** @param {string} id */
 const field = (id) => /** @type {HTMLInputElement} */ (need(id));
@@ -161,6 +169,8 @@ function showChannel(view) {
   replace(need("#phase"), chip(word, kind));
   need("#composer").hidden = view.phase !== "open";
   const link = h("a", { class: "button button--small", href: `${root.dataset.channelBase}${view.channel}/` }, "States and signatures");
+  if (!partner.isAgent && view.phase === "requested") return void people.request(view);
+  people.shown = "";
   if (!view.current) {
     replace(need("#channel-body"), h("p", { class: "muted" }, view.phase === "funding" ? "Both have signed. The ledger is mining the opening." : "Waiting for the partner’s signature."), link);
     return;
@@ -175,6 +185,7 @@ function showChannel(view) {
       [`${name} holds`, money(theirs, { exact: true })],
       ["Proven by", `state ${state.version}, both signatures`],
     ]),
+    partner.isAgent || !view.openTrades.length ? null : h("p", { class: "small muted" }, `After the slot the meter’s word is settled as soon as ${name} and you both have a page of this channel open, with unlocked wallets.`),
     link,
   );
 }
@@ -184,11 +195,10 @@ function offerOpening() {
   need("#composer").hidden = true;
   replace(need("#phase"), chip("No channel yet", "plain"));
   talk.invite(`You have no open channel with ${name}. Open one, then make an offer.`);
-  const { agreement = "", sid = "", msc = "", merchant = "", onboarding = "" } = root.dataset;
   const place = need("#channel-body");
-  if (!address) return replace(place, ...getStarted(onboarding, false));
-  const asked = { credit: { agreement, sid, msc, merchant }, contracts: known.contracts, onboarding };
-  void attempt(() => offerStart(place, desk, partner, asked, follow));
+  if (!address) return replace(place, ...getStarted(own.onboarding, false));
+  if (!partner.isAgent) return void attempt(() => people.show(known.contracts));
+  void attempt(() => offerStart(place, desk, partner, { ...own, contracts: known.contracts }, follow));
 }
 
 /** @param {string} opened */
@@ -206,6 +216,28 @@ function takeList(list) {
   else offerOpening();
 }
 
+/**
+ * Between people: what was said on the way to a channel, so that the next step is shown.
+ *
+ * @param {any} frame
+ */
+function hearPeople(frame) {
+  if (!/^(esc|channel)\./.test(frame.type)) return;
+  void showWaiting(need("#waiting"), owner).catch(toastError);
+  if (!partner.isAgent) desk.socket.list();
+}
+
+/**
+ * An opening that came to nothing makes room for another one.
+ *
+ * @param {import("../channel/book.js").ChannelView} view
+ */
+function startAnew(view) {
+  if (partner.isAgent || view.phase !== "aborted") return;
+  channel = "";
+  desk.socket.list();
+}
+
 /** @param {{up: boolean, code?: number}} link */
 function showLink({ up, code }) {
   const state = need("#link-state");
@@ -221,6 +253,7 @@ function listen() {
   /** @type {any[]} entries that came before the channel's view: only the view tells whose they are */
   let early = [];
   on("entry", (frame) => {
+    hearPeople(frame);
     if (frame.channel !== channel) return;
     const view = desk.views.get(channel);
     if (view) talk.add(frame, view.side);
@@ -232,9 +265,13 @@ function listen() {
     early = [];
     showChannel(view);
     talk.update(view);
+    startAnew(view);
   });
   on("problem", ({ error }) => {
     if (!(error instanceof Declined)) talk.problem(notice("bad", error.message));
+  });
+  on("locked", (view) => {
+    if (view.channel === channel) askToUnlock(need("#channel-locked"), desk.signer);
   });
   on("closing", () => talk.note(`${name} wants to close the channel. Look at it under “States and signatures”.`));
 }
@@ -248,6 +285,8 @@ function main() {
   need("#answer-none").addEventListener("click", answerNone);
   if (!address) return offerOpening();
   listen();
+  if (!partner.isAgent) new Settler(desk).start(() => channel);
+  void showWaiting(need("#waiting"), owner).catch(toastError);
   desk.start();
 }
 

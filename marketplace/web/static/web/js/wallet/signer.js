@@ -4,7 +4,7 @@
 
 import { signStruct, signText } from "../protocol/signing.js";
 import { askPassphrase, confirmSigning } from "../ui/dialogs.js";
-import { LockedError, rootKey, sessionKey } from "./vault.js";
+import { LockedError, rootKey, sessionKey, unlockedAddress } from "./vault.js";
 
 /** @typedef {import("../protocol/typed_data.js").Domain} Domain */
 /** @typedef {import("../protocol/typed_data.js").TypeName} TypeName */
@@ -32,6 +32,11 @@ export class WalletSigner {
   /** @param {string} address root address */
   constructor(address) {
     this.address = address.toLowerCase();
+  }
+
+  /** @returns {Promise<boolean>} whether it signs without asking for the passphrase */
+  async isOpen() {
+    return (await unlockedAddress()) === this.address;
   }
 
   /** @returns {Promise<Bytes>} the root key, after the passphrase where it is needed */
