@@ -129,12 +129,13 @@ def prices(slots: Sequence[SlotData], feed_in: int, retail: int) -> str:
         return _finish(figure, axes, "cents per kWh", legend=False)
 
 
-def feeder(view: dict[str, Any], vm_pu: Sequence[float]) -> str:
+def feeder(view: dict[str, Any], vm_pu: Sequence[float], low_pu: float, high_pu: float) -> str:
     """Map of the feeder, each bus coloured by its voltage in the slot with the largest deviation from 1 pu.
 
     Args:
         view: `nodes` (id, x, y) and `edges` (source, target), as the feeder API gives them.
         vm_pu: One voltage a node, in the order of `nodes`.
+        low_pu, high_pu: The limits, where the colours end.
     """
     with mpl.rc_context(_STYLE | {"axes.grid": False}):
         figure, axes = _axes(5.5)
@@ -143,7 +144,7 @@ def feeder(view: dict[str, Any], vm_pu: Sequence[float]) -> str:
             ends = (place[edge["source"]], place[edge["target"]])
             axes.plot(*zip(*ends, strict=True), color="#c3ced3", lw=1, zorder=1)
         x, y = zip(*(place[node["id"]] for node in view["nodes"]), strict=True)
-        norm = TwoSlopeNorm(1.0, vmin=min(0.99, *vm_pu), vmax=max(1.01, *vm_pu))
+        norm = TwoSlopeNorm(1.0, vmin=low_pu, vmax=high_pu)
         dots = axes.scatter(
             x,
             y,

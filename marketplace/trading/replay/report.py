@@ -39,7 +39,7 @@ def render_report(
         "voltages": plots.voltages(slots, limits.vm_min_pu, limits.vm_max_pu),
         "loadings": plots.loadings(slots),
         "prices": plots.prices(slots, summary["prices"]["feed_in"], summary["prices"]["retail"]),
-        "feeder": plots.feeder(view, strained["vm_pu"]),
+        "feeder": plots.feeder(view, strained["vm_pu"], limits.vm_min_pu, limits.vm_max_pu),
     }
     rows = [(name, summary["energy"][key]) for key, name in _ENERGY_NAMES.items()]
     context = {
