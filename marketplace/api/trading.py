@@ -161,8 +161,7 @@ class ListingsView(PagedView):
     def post(self, request: Request) -> Response:
         """List a surplus or a need of mine."""
         wanted = checked(NewListingSerializer, request)
-        prosumer = services.ensure_prosumer(user=user_of(request))
-        listing = services.list_energy(prosumer=prosumer, now=market_now(), **wanted)
+        listing = services.list_energy_of(user=user_of(request), now=market_now(), **wanted)
         content = ListingSerializer(listing, context={"request": request}).data
         return Response(content, status=status.HTTP_201_CREATED)
 

@@ -1,6 +1,7 @@
 """Writes around listings and connections. Every verb owns its transaction."""
 
 from collections.abc import Collection, Mapping
+from typing import Any
 
 from django.db import transaction
 from django.utils import timezone
@@ -55,6 +56,20 @@ def list_energy(
         defaults={"quantity_wh": quantity_wh, "price_per_kwh": price_per_kwh},
     )
     return listing
+
+
+@transaction.atomic
+def list_energy_of(*, user: User, **wanted: Any) -> Listing:
+    """List a surplus or a need of a person; where that is refused, nobody is made a prosumer by it.
+
+    Args:
+        user: Whose energy it is.
+        wanted: As in `list_energy`.
+
+    Raises:
+        RefusedError: As `list_energy`.
+    """
+    return list_energy(prosumer=ensure_prosumer(user=user), **wanted)
 
 
 def _faults(slot_start: int, quantity_wh: int, price_per_kwh: int, now: int) -> dict[str, list[str]]:
