@@ -5,7 +5,7 @@ from django.urls.converters import StringConverter
 from drf_spectacular.views import SpectacularAPIView
 from rest_framework.permissions import AllowAny
 
-from marketplace.api import channels, credit, documents, feeder, me, money, trading, wallet
+from marketplace.api import channels, contracts, credit, documents, feeder, me, money, trading, wallet
 from marketplace.api.views import NowhereView
 
 
@@ -73,6 +73,13 @@ urlpatterns = [
     path("trades/", trading.TradesView.as_view(), name="trades"),
     path("gate-decisions/", trading.GateDecisionsView.as_view(), name="gate-decisions"),
     path("channels/", channels.ChannelsView.as_view(), name="channels"),
+    path("channels/waiting/", contracts.WaitingView.as_view(), name="channels-waiting"),
+    path("contracts/<hash:nonce>/funding/", contracts.PromiseView.as_view(), name="contract-funding"),
+    path(
+        "channels/<hash:channel_id>/deliveries/",
+        contracts.DeliveriesView.as_view(),
+        name="channel-deliveries",
+    ),
     path("channels/<hash:channel_id>/", channels.ChannelDetailView.as_view(), name="channel"),
     re_path(r"^.*$", NowhereView.as_view(), name="nowhere"),
 ]

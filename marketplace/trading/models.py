@@ -118,3 +118,24 @@ class GateDecision(models.Model):
 
     def __str__(self) -> str:
         return f"{self.quantity_wh} Wh: {'allowed' if self.allowed else 'refused'}"
+
+
+class PromisedFunding(models.Model):
+    """How a person will fund its side of the channel under a contract: what the partner's opening must name.
+
+    Binds nobody: who signs the opening checks and agrees to it once more.
+    """
+
+    conversation = models.CharField(max_length=66, help_text=_("The terms' nonce."))
+    owner = models.CharField(max_length=64)
+    source = models.CharField(max_length=42, help_text=_("Merchant contract; zero for a deposit."))
+    note = models.CharField(max_length=66, help_text=_("Serial of a note to be issued; zero for a deposit."))
+    amount = models.BigIntegerField()
+
+    class Meta:
+        """One a side."""
+
+        constraints = (models.UniqueConstraint(fields=("conversation", "owner"), name="one_promise_a_side"),)
+
+    def __str__(self) -> str:
+        return f"{self.amount} for {self.conversation[:10]}"

@@ -6,6 +6,7 @@ import { get } from "../api.js";
 import { tradeAmount } from "../protocol/amounts.js";
 import { balanceOf } from "../channel/book.js";
 import { ChannelDesk } from "../channel/desk.js";
+import { awaitsMe } from "../channel/people.js";
 import { PeoplePanel } from "../channel/people_panel.js";
 import { Settler } from "../channel/settling.js";
 import { getStarted, offerStart } from "../channel/start.js";
@@ -39,6 +40,8 @@ const desk = new ChannelDesk(new WalletSigner(address));
 const talk = new TalkLog(need("#talk"), name, { accept, counter, reject, withdraw });
 /** @type {string} */
 let channel = root.dataset.channel ?? "";
+/** The socket resumes it by itself after a reconnect; from the beginning it is told once. */
+let followed = "";
 /** @type {{slot_start: number, surplus_wh: number, deficit_wh: number}[]} */
 let forecasts = [];
 /** @type {{contracts: any[], channels: any[]}} */
@@ -169,7 +172,10 @@ function showChannel(view) {
   replace(need("#phase"), chip(word, kind));
   need("#composer").hidden = view.phase !== "open";
   const link = h("a", { class: "button button--small", href: `${root.dataset.channelBase}${view.channel}/` }, "States and signatures");
-  if (!partner.isAgent && view.phase === "requested") return void people.request(view);
+  if (!partner.isAgent && view.phase === "requested") {
+    if (awaitsMe(view)) replace(need("#phase"), chip("Your signature is missing", "warn"));
+    return void people.request(view);
+  }
   people.shown = "";
   if (!view.current) {
     replace(need("#channel-body"), h("p", { class: "muted" }, view.phase === "funding" ? "Both have signed. The ledger is mining the opening." : "Waiting for the partner’s signature."), link);
@@ -204,6 +210,7 @@ function offerOpening() {
 /** @param {string} opened */
 function follow(opened) {
   channel = opened;
+  followed = opened;
   desk.socket.follow(channel);
 }
 
@@ -212,8 +219,8 @@ function takeList(list) {
   known = list;
   const live = list.channels.find((c) => c.peer === owner && !FINISHED.includes(c.phase));
   channel = live?.channel ?? channel;
-  if (channel) desk.socket.follow(channel);
-  else offerOpening();
+  if (!channel) offerOpening();
+  else if (channel !== followed) follow(channel);
 }
 
 /**
