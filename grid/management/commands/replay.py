@@ -9,7 +9,7 @@ from typing import Any, Self
 
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
-from django.db import connection
+from django.db import OperationalError, connection
 from django.db.migrations.executor import MigrationExecutor
 from tqdm import tqdm
 
@@ -68,6 +68,10 @@ class Command(BaseCommand):
                 self._replay(scenario, path, options)
         except FAULTS as fault:
             raise CommandError(str(fault)) from fault
+        except OperationalError as fault:
+            raise CommandError(
+                f"The database is away: {str(fault).strip()}. Nothing is lost; call the same replay again to go on."
+            ) from fault
 
     def _replay(self, scenario: Scenario, path: Path, options: dict[str, Any]) -> None:
         with _Bars() as bars:
