@@ -88,7 +88,8 @@ class Outbox:
 
     def _drop_unheard(self) -> int:
         """All listeners have heard what nobody listens to; deleted in one statement."""
-        return OutboxItem.objects.filter(lane=OutboxItem.Lane.NOTICE, done_at__isnull=True).delete()[0]
+        unheard = OutboxItem.objects.filter(lane=OutboxItem.Lane.NOTICE, done_at__isnull=True)
+        return unheard.delete()[0] if unheard.exists() else 0
 
     def _postpone(self, items: Sequence[OutboxItem]) -> None:
         pause = min(2 ** items[0].attempts, MAX_PAUSE_SECONDS)
@@ -97,10 +98,12 @@ class Outbox:
         )
 
     def _claim(self, lane: OutboxItem.Lane, limit: int) -> list[OutboxItem]:
-        """Due items of a lane, ours for a minute."""
+        """Due items of a lane, ours for a minute. An idle tick reads only: SQLite has one writer at a time."""
         now = self._clock.now()
+        due = OutboxItem.objects.filter(lane=lane, done_at__isnull=True, next_at__lte=now).order_by("id")
+        if not due.exists():
+            return []
         with transaction.atomic():
-            due = OutboxItem.objects.filter(lane=lane, done_at__isnull=True, next_at__lte=now).order_by("id")
             items = list(due.select_for_update(skip_locked=True)[:limit])
             for start in range(0, len(items), IDS_PER_QUERY):
                 claimed = [item.id for item in items[start : start + IDS_PER_QUERY]]
