@@ -16,6 +16,8 @@ NAME = "Erika Musterfrau"
 DEALS_MS = 45_000
 METER_MS = 75_000
 PDF_MS = 700
+PLENTY = re.compile(r"[1-9]\.\d{3}\s*kWh")
+NEED = re.compile(r"0\.(0[5-9]|[1-9]\d)\d\s*kWh")
 SLOTS_AHEAD = 4
 """Of the first slot that is open: time to negotiate, and not long to wait for."""
 
@@ -189,20 +191,24 @@ class Reviewer(Journey):
         self.picture("merchant-approved")
 
 
+@dataclass
 class Trader(Journey):
-    """At the desk with one household."""
+    """At the desk with one household, to buy from it or to sell to it."""
 
-    def find_seller(self) -> str:
-        """Pick a household with plenty of surplus; its name."""
+    sells: bool = False
+
+    def find_partner(self) -> str:
+        """Pick a household with plenty of surplus, or with a need; its name."""
         page = self.page
+        wanted, other, plenty = ("buys", "Surplus", NEED) if self.sells else ("sells", "Need", PLENTY)
         page.goto("/partners/")
         expect(page.locator("#partner-list")).to_contain_text("House")
-        page.locator("input[name=side][value=sells]").check(force=True)
-        expect(page.locator("#partner-list")).not_to_contain_text("Need")
-        plenty = page.locator("#partner-list tbody tr").filter(has_text=re.compile(r"[1-9]\.\d{3}\s*kWh"))
-        expect(plenty.first).to_be_visible()
+        page.locator(f"input[name=side][value={wanted}]").check(force=True)
+        expect(page.locator("#partner-list")).not_to_contain_text(other)
+        fitting = page.locator("#partner-list tbody tr").filter(has_text=plenty)
+        expect(fitting.first).to_be_visible()
         self.picture("partners")
-        plenty.first.get_by_role("link", name=re.compile("Negotiate")).click()
+        fitting.first.get_by_role("link", name=re.compile("Negotiate")).click()
         expect(page.locator("#link-state")).to_have_text("Connected")
         return page.locator("h1").inner_text()
 
@@ -222,12 +228,14 @@ class Trader(Journey):
         mine, theirs = self.page.locator("#channel-body dd").all_inner_texts()[:2]
         return euros(mine), euros(theirs)
 
-    def ask(self, *, kwh: str, cents: str, ahead: int = SLOTS_AHEAD) -> None:
-        """Offer to buy so much at so little that the household counters, so many slots after the first open one."""
+    def ask(self, *, kwh: str, cents: str, ahead: int | None = SLOTS_AHEAD) -> None:
+        """Offer at a price that the household counters, so many slots after the first open one, or for the listed one."""
         page = self.page
+        page.locator(f"input[name=side][value={'sell' if self.sells else 'buy'}]").check(force=True)
         page.locator("#quantity").fill(kwh)
         page.locator("#price").fill(cents)
-        page.locator("#slot").select_option(index=ahead)
+        if ahead is not None:
+            page.locator("#slot").select_option(index=ahead)
         self.picture("offer-composed")
         page.locator("#composer-send").click()
         self.sign("offer-question")
@@ -253,19 +261,31 @@ class Trader(Journey):
         expect(self.page.locator("#channel-body")).to_contain_text("state 1, both signatures")
         self.picture("traded")
 
+    def unlock_for_the_meter(self) -> None:
+        """A locked wallet asks once, when the meter's settlement waits for it."""
+        page = self.page
+        page.evaluate("sessionStorage.clear()")  # as ten idle minutes do
+        expect(page.locator("#channel-locked")).to_contain_text("waits for your signature", timeout=METER_MS)
+        self.picture("locked")
+        page.locator("#channel-locked button").click()
+        page.locator("#unlock-passphrase").fill(PASSPHRASE)
+        self.picture("unlock-question")
+        page.locator("dialog[open] button[type=submit]").click()
+        expect(page.locator("#channel-locked")).to_be_empty()
+
     def wait_for_the_meter(self) -> None:
         """After the slot the household proposes what was metered; this browser countersigns by itself."""
         expect(self.page.locator("#talk")).to_contain_text("Meter readings settled", timeout=METER_MS)
         self.picture("settled")
 
     def look_at_proof(self) -> tuple[Decimal, Decimal, Decimal]:
-        """On the channel's page: kWh received, and what both sides hold."""
+        """On the channel's page: kWh received or delivered, and what both sides hold."""
         page = self.page
         page.get_by_role("link", name="States and signatures").click()
         expect(page.locator("#kept")).to_contain_text("State 2 with both signatures")
         self.picture("proof")
-        received = page.locator(".figure", has_text="You received").locator("dd").inner_text()
-        return (number(received), *self._balance())
+        moved = page.locator(".figure", has_text="You delivered" if self.sells else "You received")
+        return (number(moved.locator("dd").inner_text()), *self._balance())
 
     def _balance(self) -> tuple[Decimal, Decimal]:
         figures = self.page.locator(".figure")
@@ -286,10 +306,10 @@ class Trader(Journey):
 
     def look_around(self, transaction: str) -> None:
         """The other pages know of it too."""
-        page = self.page
+        page, did = self.page, "You sold" if self.sells else "You bought"
         for path, text, step in (
-            ("/today/", "You bought", "today"),
-            ("/trades/", "You bought", "trades"),
+            ("/today/", did, "today"),
+            ("/trades/", did, "trades"),
             ("/channels/", "Closed", "channels"),
             (f"/ledger/?search={transaction}", "Channel closed, paid out", "ledger"),
             ("/wallet/", "980.00", "wallet-after"),

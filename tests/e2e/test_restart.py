@@ -33,7 +33,7 @@ def test_killed_while_an_acceptance_is_on_its_way(site: WholeSite, browser: Brow
             )
             newcomer.become_a_member(f"{uuid4().hex[:12]}@example.org", tmp_path, reviewer)
         trader = Trader(page, camera, pseudonym)
-        trader.find_seller()
+        trader.find_partner()
         trader.open_channel()
         trader.ask(kwh="0.2", cents="8.50", ahead=LATE)
         played = site.live()["slot_index"]

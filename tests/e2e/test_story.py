@@ -9,7 +9,7 @@ from uuid import uuid4
 import pytest
 import requests
 from eth_account import Account
-from journey import PASSPHRASE, Newcomer, Reviewer, Trader
+from journey import PASSPHRASE, SLOTS_AHEAD, Newcomer, Reviewer, Trader
 from playwright.sync_api import Browser
 from watched_browser import Camera, Watch, pictures_folder, visitor
 from whole_site import WholeSite
@@ -19,8 +19,10 @@ from channels_engine.core.signing import derive_session_key
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(240)]
 
 
-@pytest.mark.parametrize("width", [1280, 390])
-def test_from_sign_up_to_payout(site: WholeSite, browser: Browser, width: int, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("width", "sells"), [(1280, False), (390, True)], ids=["wide-buys", "narrow-sells"])
+def test_from_sign_up_to_payout(
+    site: WholeSite, browser: Browser, tmp_path: Path, width: int, *, sells: bool
+) -> None:
     camera, pseudonym = Camera(pictures_folder() / f"story-{width}"), f"Blue house {width}"
     with (
         visitor(browser, site.url, width) as (page, watch),
@@ -37,20 +39,26 @@ def test_from_sign_up_to_payout(site: WholeSite, browser: Browser, width: int, t
         reviewer.approve()
         newcomer.start_agreement()
 
-        trader = Trader(page, camera, pseudonym)
-        trader.find_seller()
+        trader = Trader(page, camera, pseudonym, sells=sells)
+        trader.find_partner()
         trader.open_channel()
         assert trader.holdings() == (Decimal(20), Decimal(5))
-        trader.ask(kwh="0.2", cents="8.50")
-        paid = trader.say_yes()
-        assert paid > 0
+        quantity = Decimal("0.05") if sells else Decimal("0.2")
+        trader.ask(
+            kwh=str(quantity), cents="31.50" if sells else "8.50", ahead=None if sells else SLOTS_AHEAD
+        )
+        amount = trader.say_yes() * (1 if sells else -1)
+        assert amount != 0
         trader.see_trade()
-        assert trader.holdings() == (Decimal(20) - paid, Decimal(5) + paid)
+        assert trader.holdings() == (Decimal(20) + amount, Decimal(5) - amount)
+        if not sells:
+            trader.unlock_for_the_meter()
         trader.wait_for_the_meter()
         delivered, mine, theirs = trader.look_at_proof()
-        assert Decimal(0) < delivered <= Decimal("0.2")
+        assert Decimal(0) < delivered <= quantity
         assert mine + theirs == Decimal(25)
-        assert (mine == Decimal(20) - paid) if delivered == Decimal("0.2") else (mine > Decimal(20) - paid)
+        refund = (Decimal(20) + amount - mine) * (1 if sells else -1)
+        assert refund == 0 if delivered == quantity else refund > 0
         payout, transaction = trader.close()
         assert payout == (mine, theirs)
         assert receipt_of(site, transaction)["status"] == "0x1"

@@ -60,11 +60,15 @@ class Watch:
     sent: list[bytes] = field(default_factory=list)
     elsewhere: list[str] = field(default_factory=list)
     complaints: list[str] = field(default_factory=list)
+    failures: list[str] = field(default_factory=list)
+    pending: set[Request] = field(default_factory=set)
     expected: tuple[str, ...] = ()
 
     def over(self, context: BrowserContext) -> None:
         """Watch every page of a context."""
         context.on("request", self._request)
+        context.on("requestfinished", self._finished)
+        context.on("requestfailed", self._failed)
         context.on("console", self._console)
         context.on("weberror", lambda fault: self.complaints.append(f"uncaught: {fault.error}"))
         context.on("page", self._page)
@@ -72,7 +76,15 @@ class Watch:
     def _page(self, page: Page) -> None:
         page.on("websocket", self._socket)
 
+    def _finished(self, request: Request) -> None:
+        self.pending.discard(request)
+
+    def _failed(self, request: Request) -> None:
+        self.pending.discard(request)
+        self.failures.append(f"{request.failure}: {request.url}")
+
     def _request(self, request: Request) -> None:
+        self.pending.add(request)
         where = urlsplit(request.url)
         if where.scheme in NETWORK and where.netloc != self.host:
             self.elsewhere.append(request.url)
@@ -87,6 +99,11 @@ class Watch:
         text = f"{message.type}: {message.text} ({message.location.get('url', '')})"
         if message.type == "error" and not any(word in text for word in self.expected):
             self.complaints.append(text)
+
+    def report(self) -> list[str]:
+        """What helps to understand a failure."""
+        waiting = [f"no answer yet: {request.url}" for request in self.pending]
+        return [*self.complaints, *self.failures, *waiting]
 
     def tells(self, secret: str) -> bool:
         """Whether a secret went out, whatever the case of its letters."""
@@ -138,5 +155,8 @@ def visitor(browser: Browser, url: str, width: int) -> Iterator[tuple[Page, Watc
     watch.over(context)
     try:
         yield context.new_page(), watch
+    except BaseException:
+        print("\n".join(watch.report()))  # noqa: T201  pytest shows it with the failure
+        raise
     finally:
         context.close()
