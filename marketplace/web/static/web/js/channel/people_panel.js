@@ -6,7 +6,7 @@ import * as api from "../api.js";
 import { Declined } from "../ui/dialogs.js";
 import { facts, h, replace } from "../ui/dom.js";
 import { duration, money, when } from "../ui/format.js";
-import { toastError } from "../ui/toast.js";
+import { toast, toastError } from "../ui/toast.js";
 import { isDeposit } from "./funding.js";
 import { acceptTerms, askedOf, awaitsMe, confirmOpening, nextStep, propose, requestOpening } from "./people.js";
 import { fundingForm, getStarted } from "./start.js";
@@ -49,8 +49,13 @@ export class PeoplePanel {
   async draw(key, make) {
     if (this.shown === key) return;
     this.shown = key;
-    const parts = await make();
-    if (this.shown === key) replace(this.place, ...parts);
+    try {
+      const parts = await make();
+      if (this.shown === key) replace(this.place, ...parts);
+    } catch (error) {
+      this.shown = "";
+      throw error;
+    }
   }
 
   /** @param {Contract[]} contracts */
@@ -169,7 +174,10 @@ export class PeoplePanel {
   async request(view) {
     const { name } = this.partner;
     const { channel, opening } = view;
-    const decline = () => this.desk.socket.send(channel, "channel.open_abort", { reason: "declined" });
+    const decline = async () => {
+      await this.desk.socket.send(channel, "channel.open_abort", { reason: "declined" });
+      toast("Nothing was opened. What you had put in lies on your wallet’s page, ready to be brought back.");
+    };
     if (!awaitsMe(view)) {
       return this.draw(`requested/${channel}`, async () => [
         h("p", {}, `You signed the opening. ${name} has to sign it too, until ${when(Number(opening.openBy))}.`),
