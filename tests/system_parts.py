@@ -6,7 +6,10 @@ from pathlib import Path
 
 import pytest
 
+ROOT = Path(__file__).resolve().parent.parent
 POSTGRES_BIN = Path("/usr/lib/postgresql")
+CONTRACT_TOOLS = ROOT / "contracts" / "node_modules" / ".bin"
+SCRIPT_TOOLS = ROOT / "marketplace" / "web" / "node_modules" / ".bin"
 
 
 def find_chromium() -> str | None:
@@ -27,6 +30,9 @@ _FINDERS = {
     "PostgreSQL": find_postgres_bin,
     "Redis": lambda: shutil.which("redis-server"),
     "Node": lambda: shutil.which("node") and shutil.which("npm"),
+    "forge": lambda: (CONTRACT_TOOLS / "forge").exists(),
+    "anvil": lambda: (CONTRACT_TOOLS / "anvil").exists(),
+    "tsc": lambda: (SCRIPT_TOOLS / "tsc").exists(),
 }
 
 
@@ -34,7 +40,7 @@ def require(part: str) -> None:
     """Skip the test with a line that names the missing part; fail it where `CI=true`."""
     if _FINDERS[part]():
         return
-    message = f"{part} is not installed; install it to run this test"
+    message = f"{part} is not installed; install it (what comes from npm: by `make test`) to run this test"
     if os.environ.get("CI") == "true":
         pytest.fail(message)
     pytest.skip(message)
