@@ -30,9 +30,9 @@ _FINDERS = {
     "PostgreSQL": find_postgres_bin,
     "Redis": lambda: shutil.which("redis-server"),
     "Node": lambda: shutil.which("node") and shutil.which("npm"),
-    "forge": lambda: (CONTRACT_TOOLS / "forge").exists(),
-    "anvil": lambda: (CONTRACT_TOOLS / "anvil").exists(),
-    "tsc": lambda: (SCRIPT_TOOLS / "tsc").exists(),
+    "forge": (CONTRACT_TOOLS / "forge").exists,
+    "anvil": (CONTRACT_TOOLS / "anvil").exists,
+    "tsc": (SCRIPT_TOOLS / "tsc").exists,
 }
 
 
