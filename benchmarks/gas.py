@@ -1,6 +1,6 @@
 """Gas of whole transactions, pinned by tests in `contracts/gas.json`, against the cheapest published system.
 
-References (sources in docs/protocol.md): Raiden 0.50, go-nitro, perun-eth-contracts and cChannel-eth with an ERC-20,
+References (sources in docs/benchmarks.md): Raiden 0.50, go-nitro, perun-eth-contracts and cChannel-eth with an ERC-20,
 approvals included, as an opening with deposits needs them.
 """
 
