@@ -124,7 +124,7 @@ class _Bars:
     """One progress bar a stage, on standard error."""
 
     def __init__(self) -> None:
-        self._label = ""
+        self._label = self._notice = ""
         self._bar: tqdm[Any] | None = None
 
     def __enter__(self) -> Self:
@@ -135,10 +135,17 @@ class _Bars:
             self._bar.close()
 
     def show(self, label: str, done: int, total: int) -> None:
-        """Progress of a replay."""
+        """Progress of a replay; without a total it is a notice, told once until the work goes on."""
+        if not total:
+            if label != self._notice:
+                tqdm.write(label, file=sys.stderr)
+            self._notice = label
+            return
         if self._bar is None or label != self._label:
             self.__exit__()
             self._label, self._bar = label, tqdm(total=total, desc=label, file=sys.stderr, unit="")
+        if done != self._bar.n:
+            self._notice = ""
         self._bar.update(done - self._bar.n)
 
 
