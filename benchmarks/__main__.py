@@ -19,6 +19,7 @@ def main(wanted: list[str]) -> None:
     unknown = [area for area in wanted if area not in AREAS]
     if unknown:
         sys.exit(f"No such area: {', '.join(unknown)}. There are {', '.join(AREAS)}.")
+    del sys.argv[1:]  # the areas' own parsers read it too
     for area in wanted or AREAS:
         importlib.import_module(AREAS[area]).main()
 
