@@ -1,4 +1,4 @@
-"""The whole site in a process, and a browser, once for the tests of this folder."""
+"""The whole site in a process, and a browser, for each module of this folder."""
 
 from collections.abc import Iterator
 
@@ -11,9 +11,12 @@ from tests.services import free_port
 from tests.system_parts import require
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WholeSite]:
-    """The real site with its market open; stopped by Ctrl-C at the end, which must end it cleanly."""
+    """The real site with its market open; stopped by Ctrl-C at the end, which must end it cleanly.
+
+    Of a module only: its market plays a quarter-hour every few seconds, and there is nothing to sell after dark.
+    """
     require("Chromium")
     started = WholeSite(tmp_path_factory.mktemp("site"), free_port(), free_port())
     try:
