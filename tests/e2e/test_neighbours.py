@@ -6,7 +6,7 @@ from pathlib import Path
 from uuid import uuid4
 
 import pytest
-from journey import DEALS_MS, METER_MS, Journey, Newcomer, Reviewer, euros
+from journey import DEALS_MS, METER_MS, Journey, Newcomer, Reviewer, Trader, euros
 from playwright.sync_api import Browser, expect
 from watched_browser import Camera, pictures_folder, visitor
 from whole_site import WholeSite
@@ -126,6 +126,28 @@ def test_two_people_trade_with_each_other(site: WholeSite, browser: Browser, tmp
         assert [*alice.wide, *bob.wide] == []
         assert [*watch.complaints, *phone_watch.complaints] == []
         assert [*watch.elsewhere, *phone_watch.elsewhere] == []
+
+
+def test_without_credit_a_deposit_opens_a_channel_with_a_household(
+    site: WholeSite, browser: Browser, tmp_path: Path
+) -> None:
+    with visitor(browser, site.url, 390) as (page, watch):
+        camera, name = Camera(pictures_folder() / "deposit-390"), "Cedar house"
+        person, trader = Neighbour(page, camera, name), Trader(page, camera, name)
+        person.get_ready(tmp_path, None)
+        trader.find_partner()
+        person.bring("deposit", "12.5")
+        person.picture("no-channel")
+        person.press("Open channel")
+        for step in ("terms-question", "deposit-question", "opening-question"):
+            person.sign(step)
+        expect(page.locator("#composer")).to_be_visible(timeout=DEALS_MS)
+        assert trader.holdings()[0] == Decimal("12.5")
+        page.get_by_role("link", name="States and signatures").click()
+        (mine, _), _ = trader.close()
+        assert person.money_back("deposit") == mine == Decimal("12.5")
+        assert person.wallet() == 1000
+        assert [*person.wide, *trader.wide, *watch.complaints, *watch.elsewhere] == []
 
 
 def agree(alice: Neighbour, bob: Neighbour) -> None:

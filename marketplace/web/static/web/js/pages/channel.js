@@ -44,6 +44,12 @@ function onPress(selector, act) {
   });
 }
 
+/** @param {Element} button that waited for the channel's view */
+function enable(button) {
+  button.removeAttribute("disabled");
+  button.removeAttribute("data-early");
+}
+
 function main() {
   void showKept();
   if (!address || ["closed", "aborted"].includes(bar.dataset.phase ?? "")) return;
@@ -58,6 +64,8 @@ function main() {
   desk.addEventListener("view", (event) => {
     const view = /** @type {CustomEvent} */ (event).detail;
     if (view.channel !== channel) return;
+    // Until now there was nothing that they could have signed.
+    for (const early of bar.querySelectorAll("button[data-early]")) enable(early);
     if (view.current) {
       const { state } = view.current;
       need("#mine").textContent = money(view.side === "a" ? state.balanceA : state.balanceB, { exact: true });
