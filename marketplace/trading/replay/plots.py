@@ -135,7 +135,8 @@ def feeder(view: dict[str, Any], vm_pu: Sequence[float], low_pu: float, high_pu:
     Args:
         view: `nodes` (id, x, y) and `edges` (source, target), as the feeder API gives them.
         vm_pu: One voltage a node, in the order of `nodes`.
-        low_pu, high_pu: The limits, where the colours end.
+        low_pu: The lower limit, where the colours end.
+        high_pu: The upper limit.
     """
     with mpl.rc_context(_STYLE | {"axes.grid": False}):
         figure, axes = _axes(5.5)
