@@ -45,7 +45,20 @@ def test_import_rules() -> None:
 def test_no_leftovers() -> None:
     leftover = "|".join(("TO" + "DO", "FIX" + "ME", "X" * 3, "HA" + "CK"))
     found = subprocess.run(
-        ["git", "grep", "-nwE", leftover, "--", "*.py", "*.js", "*.sol", "*.html", "*.css", "*.md", ":!*/vendor/*"],
+        [
+            "git",
+            "grep",
+            "-nwE",
+            leftover,
+            "--",
+            "*.py",
+            "*.js",
+            "*.sol",
+            "*.html",
+            "*.css",
+            "*.md",
+            ":!*/vendor/*",
+        ],
         cwd=ROOT,
         capture_output=True,
         text=True,
