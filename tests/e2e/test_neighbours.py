@@ -35,6 +35,11 @@ class Neighbour(Journey):
         self.press("Get test money")
         expect(self.page.locator("#wallet-balance")).to_contain_text("000.00")
 
+    def move_in(self, site: WholeSite) -> None:
+        """The market gives a newcomer a connection with its next slot."""
+        path = f"{site.url}/api/v1/market/forecast/"
+        site.wait_for("a connection", lambda: self.page.request.get(path).ok)
+
     def visit(self, neighbour: str) -> None:
         self.page.goto(f"/partners/?search={neighbour.replace(' ', '+')}")
         self.page.get_by_role("link", name=f"Negotiate with {neighbour}").click()
@@ -112,6 +117,8 @@ def test_two_people_trade_with_each_other(site: WholeSite, browser: Browser, tmp
             bob.get_ready(tmp_path, Reviewer(office, Camera(tmp_path / "office"), bob.pseudonym))
         alice.get_ready(tmp_path, None)
         before = bob.wallet()
+        for person in (alice, bob):
+            person.move_in(site)
 
         agree(alice, bob)
         trade(alice, bob)
@@ -135,6 +142,7 @@ def test_without_credit_a_deposit_opens_a_channel_with_a_household(
         camera, name = Camera(pictures_folder() / "deposit-390"), "Cedar house"
         person, trader = Neighbour(page, camera, name), Trader(page, camera, name)
         person.get_ready(tmp_path, None)
+        person.move_in(site)
         trader.find_partner()
         person.bring("deposit", "12.5")
         person.picture("no-channel")
