@@ -79,6 +79,10 @@ def _shown(value: Any) -> str:
     return "0x" + value.hex() if isinstance(value, bytes) else str(value)
 
 
+class LedgerTimeoutError(LedgerError):
+    """Not mined in time; the transaction stays pending and may be mined yet. Wait again."""
+
+
 class LedgerClient:
     """Reads of one ledger. Threads may share it: connections are pooled and kept alive."""
 

@@ -20,10 +20,18 @@ from contracts.connection import (
     LedgerError,
     LedgerRejectedError,
     LedgerRpcError,
+    LedgerTimeoutError,
     LedgerUnavailableError,
     result_of,
 )
-from contracts.pending import MemoryPendingStore, PendingStore, PendingTransaction
+from contracts.pending import (
+    Awaited,
+    MemoryPendingStore,
+    Outcome,
+    PendingStore,
+    PendingTransaction,
+    in_the_way,
+)
 
 __all__ = [
     "LedgerClient",
@@ -46,28 +54,10 @@ FIRST_POLL_SECONDS = 0.02
 LONGEST_POLL_SECONDS = 0.5
 
 
-class LedgerTimeoutError(LedgerError):
-    """Not mined in time; the transaction stays pending and may be mined yet. Wait again."""
-
-
-Outcome = Receipt | LedgerRejectedError | LedgerTimeoutError
-
-
 @dataclass(frozen=True, slots=True)
 class _Prepared:
     call: Call
     gas: int
-
-
-@dataclass(slots=True)
-class _Awaited:
-    """One hash that someone waits for; `resend_at` is monotonic seconds."""
-
-    hash: bytes
-    resend_at: float
-    attempts: int = 0
-    passed_over: int = 0
-    outcome: Outcome | None = None
 
 
 class Sender:
@@ -279,7 +269,7 @@ class Sender:
     def wait_many(self, hashes: Sequence[bytes], *, timeout: float = 120.0) -> list[Outcome]:
         """Wait for many; a receipt or an error for each, in order."""
         now = time.monotonic()
-        awaited = [_Awaited(item, now + self._resend_after) for item in hashes]
+        awaited = [Awaited(item, now + self._resend_after) for item in hashes]
         deadline, pause = now + timeout, FIRST_POLL_SECONDS
         while open_ones := [item for item in awaited if item.outcome is None]:
             late = time.monotonic() >= deadline
@@ -292,7 +282,7 @@ class Sender:
                 pause = min(2 * pause, LONGEST_POLL_SECONDS)
         return [item.outcome for item in awaited if item.outcome is not None]
 
-    def _poll_or_wait_for_ledger(self, awaited: Sequence[_Awaited], *, final: bool) -> bool:
+    def _poll_or_wait_for_ledger(self, awaited: Sequence[Awaited], *, final: bool) -> bool:
         try:
             return self._poll(awaited)
         except LedgerUnavailableError as error:
@@ -305,14 +295,15 @@ class Sender:
             return False
 
     @staticmethod
-    def _time_out(awaited: Sequence[_Awaited], timeout: float) -> None:
+    def _time_out(awaited: Sequence[Awaited], timeout: float) -> None:
         for item in awaited:
             if item.outcome is None:
                 text = f"transaction 0x{item.hash.hex()} is not mined after {timeout:g} s; it stays pending"
                 item.outcome = LedgerTimeoutError(text)
 
-    def _poll(self, awaited: Sequence[_Awaited]) -> bool:
+    def _poll(self, awaited: Sequence[Awaited]) -> bool:
         """Look once for each; true if any is settled."""
+        self._clear_the_way(awaited)
         mined = self.client.nonce(self.address)  # before the receipts, else one mined in between looks lost
         versions = [self._versions(item.hash) for item in awaited]
         receipts = iter(self.client.receipts(key for keys in versions for key in keys))
@@ -325,12 +316,24 @@ class Sender:
                 self._look_after(item, mined)
         return any(item.outcome is not None for item in awaited)
 
+    def _clear_the_way(self, awaited: Sequence[Awaited]) -> None:
+        """When it is time to send again: have mined what comes before, which a node that lost its pool forgot."""
+        if all(time.monotonic() < item.resend_at for item in awaited):
+            return
+        next_nonce = self.client.nonce(self.address, pending=True)
+        with self._lock:
+            nonces = {self._by_hash[item.hash] for item in awaited if item.hash in self._by_hash}
+            unattended, lost = in_the_way(self._pending, nonces, next_nonce)
+            self._free = sorted({*self._free, *lost})
+        self._rebroadcast(unattended)
+        self._fill_gaps()
+
     def _versions(self, transaction_hash: bytes) -> tuple[bytes, ...]:
         with self._lock:
             nonce = self._by_hash.get(transaction_hash)
             return (transaction_hash,) if nonce is None else self._pending[nonce].hashes
 
-    def _settle(self, item: _Awaited, receipt: Receipt) -> None:
+    def _settle(self, item: Awaited, receipt: Receipt) -> None:
         item.outcome = receipt if receipt.succeeded else self.client.explain(receipt, self._label(item.hash))
         with self._lock:
             nonce = self._by_hash.get(item.hash)
@@ -341,7 +344,7 @@ class Sender:
             nonce = self._by_hash.get(transaction_hash)
             return "" if nonce is None else self._pending[nonce].call.label
 
-    def _look_after(self, item: _Awaited, mined: int) -> None:
+    def _look_after(self, item: Awaited, mined: int) -> None:
         """Send an unmined transaction again when its time has come; give it up when its nonce is gone."""
         with self._lock:
             nonce = self._by_hash.get(item.hash)
@@ -359,7 +362,7 @@ class Sender:
             if known or item.attempts > 1:
                 self._bump(pending)
 
-    def _give_up(self, item: _Awaited, pending: PendingTransaction) -> None:
+    def _give_up(self, item: Awaited, pending: PendingTransaction) -> None:
         reason = (
             f"its nonce {pending.nonce} was used by another transaction; use one sender a key and send again"
         )

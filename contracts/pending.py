@@ -1,10 +1,13 @@
 """Signed transactions that are not known to be mined, and where a sender keeps them."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from contracts.calls import Call
+from contracts.calls import Call, Receipt
+from contracts.connection import LedgerRejectedError, LedgerTimeoutError
+
+Outcome = Receipt | LedgerRejectedError | LedgerTimeoutError
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +34,36 @@ class PendingTransaction:
     def hashes(self) -> tuple[bytes, ...]:
         """All hashes under which it may be mined."""
         return (*self.earlier_hashes, self.hash)
+
+
+@dataclass(slots=True)
+class Awaited:
+    """One hash that someone waits for; `resend_at` is monotonic seconds."""
+
+    hash: bytes
+    resend_at: float
+    attempts: int = 0
+    passed_over: int = 0
+    outcome: Outcome | None = None
+
+
+def in_the_way(
+    pending: Mapping[int, PendingTransaction], awaited: Collection[int], next_nonce: int
+) -> tuple[list[PendingTransaction], list[int]]:
+    """What stands before awaited nonces while nobody looks after it.
+
+    Args:
+        pending: By nonce.
+        awaited: Nonces that somebody looks after.
+        next_nonce: The first that the node has neither mined nor in its pool.
+
+    Returns:
+        Transactions to send again, and nonces whose transaction is gone (a crashed process sent it, and the
+        node has lost its pool).
+    """
+    unattended = [nonce for nonce in range(next_nonce, max(awaited, default=0)) if nonce not in awaited]
+    known = [pending[nonce] for nonce in unattended if nonce in pending]
+    return known, [nonce for nonce in unattended if nonce not in pending]
 
 
 class PendingStore(Protocol):

@@ -222,6 +222,29 @@ def test_rides_out_a_killed_node(tmp_path: Path) -> None:
                 assert client.balance(STRANGER) == 5
 
 
+@pytest.mark.kill
+@pytest.mark.parametrize("crashed", [False, True], ids=["nobody waits for it", "its process crashed too"])
+def test_what_a_killed_node_forgot_stands_in_nobodys_way(tmp_path: Path, *, crashed: bool) -> None:
+    """Transactions before ours that left the node's pool with it: sent again, or their nonces used up."""
+    db = tmp_path / "chain.sqlite3"
+    node = start_devnode(db)
+    with LedgerClient(node.url) as client:
+        key = fund(client)
+        client.request("evm_setAutomine", False)  # noqa: FBT003  a positional parameter of the method
+        first = Sender(client, key)
+        lost = first.send_many([Call(to=STRANGER, data=b"", value=1, gas=21_000)] * 3)
+        second = Sender(client, key) if crashed else first
+        second.recover()
+        node.kill()
+        with running(start_devnode(db, port=int(node.url.rsplit(":", 1)[1]))):
+            ours = second.send(Call(to=STRANGER, data=b"", value=10, gas=21_000))
+            second._resend_after = 0.2
+            assert second.wait(ours, timeout=20).succeeded
+            assert client.nonce(second.address) == 4
+            assert client.balance(STRANGER) == (10 if crashed else 13)
+            assert all(isinstance(item, bytes) for item in lost)
+
+
 def test_refusals_of_the_node_keep_their_code(client: LedgerClient) -> None:
     with pytest.raises(LedgerRpcError) as caught:
         client.request("eth_noSuchMethod")
