@@ -99,6 +99,7 @@ class Ordeal:
 
 
 @pytest.mark.kill
+@pytest.mark.timeout(600)  # a minute on an idle machine; a dozen restarts on a busy one
 def test_kill_9_at_twelve_random_moments_changes_nothing(
     stage: Stage, whole_day: tuple[Stage, dict[str, Any]]
 ) -> None:
