@@ -18,6 +18,11 @@ START_SECONDS = 120
 STOP_SECONDS = 40
 
 
+def _as_from_a_terminal() -> None:
+    """Where the tests run in the background, a shell made every process of theirs deaf to Ctrl-C."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
 class WholeSite:
     """Start, kill, start again: the data stays in `folder`.
 
@@ -46,7 +51,13 @@ class WholeSite:
         command = [sys.executable, "manage.py", "serve", "--port", str(self.port), "--scenario", SCENARIO]
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
-                command, cwd=ROOT, env=environment, stdout=log, stderr=log, start_new_session=True
+                command,
+                cwd=ROOT,
+                env=environment,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+                preexec_fn=_as_from_a_terminal,  # noqa: PLW1509  no thread of ours holds a lock at this point
             )
         self.wait_for("the market", self.market)
 
