@@ -36,7 +36,7 @@ Seen: TypeAlias = IndexedEvent[ChannelEvent]
 class DatabaseIndex:
     """`contracts.indexer.IndexStore` in the engine's database; applying a block tells the runtime of its events.
 
-    The runtime comes first: a crash in between brings the same events again, which it recognises.
+    The blocks come last: a crash in between brings the same events again, which are recognised.
     """
 
     def __init__(self, runtime: Runtime) -> None:
@@ -50,12 +50,13 @@ class DatabaseIndex:
     def apply(self, blocks: Sequence[IndexedBlock[ChannelEvent]]) -> None:
         """As the protocol says."""
         seen = self._hosted([event for block in blocks for event in block.events])
+        # Before the runtime, which wakes whoever looks at the channel: they must find the event.
+        LedgerEvent.objects.bulk_create(_rows(seen), ignore_conflicts=True)
         facts = [Fact(item.event.channel, _input(item.event), _key(item)) for item in seen]
         for fact, outcome in zip(facts, self._runtime.process(facts), strict=True):
             if isinstance(outcome, Refused):
                 logger.error("Channel 0x%s refuses %r: %s", fact.channel.hex(), fact.event, outcome.message)
         with transaction.atomic():
-            LedgerEvent.objects.bulk_create(_rows(seen), ignore_conflicts=True)
             LedgerBlock.objects.bulk_create(_block_rows(blocks), ignore_conflicts=True)
             last = blocks[-1].header.number
             LedgerBlock.objects.filter(number__lt=last - 2 * KEPT_HASHES).delete()
