@@ -22,6 +22,7 @@ from channels_engine.core.types import (
     DisputeRequest,
     Domain,
     EntityContract,
+    FundingChange,
     MeterReading,
     NoteReceipt,
     Offer,
@@ -39,6 +40,7 @@ Signable: TypeAlias = (
     | ChannelOpen
     | Offer
     | ChannelState
+    | FundingChange
     | DisputeRequest
     | Delivery
     | MeterReading
@@ -67,6 +69,11 @@ TYPE_STRINGS: Mapping[type, str] = MappingProxyType(
         ChannelState: (
             "ChannelState(bytes32 channel,uint64 version,uint64 base,uint96 balanceA,uint96 balanceB,"
             "uint64 energyToA,uint64 energyToB,bytes32 tradesRoot,bool isFinal)"
+        ),
+        FundingChange: (
+            "FundingChange(bytes32 channel,uint64 version,uint64 base,uint96 balanceA,uint96 balanceB,"
+            "uint96 fundingA,uint96 fundingB,uint64 energyToA,uint64 energyToB,bytes32 tradesRoot,"
+            "uint64 validUntil)"
         ),
         DisputeRequest: "DisputeRequest(bytes32 channel,uint64 version)",
         Delivery: "Delivery(bytes32 channel,bytes32 trade,uint64 deliveredWh)",
@@ -126,6 +133,7 @@ _TERMS, _TERMS_TYPE = _encoder(EntityContract)
 _OPEN, _OPEN_TYPE = _encoder(ChannelOpen)
 _OFFER, _OFFER_TYPE = _encoder(Offer)
 _STATE, _STATE_TYPE = _encoder(ChannelState)
+_CHANGE, _CHANGE_TYPE = _encoder(FundingChange)
 _REQUEST, _REQUEST_TYPE = _encoder(DisputeRequest)
 _DELIVERY, _DELIVERY_TYPE = _encoder(Delivery)
 _READING, _READING_TYPE = _encoder(MeterReading)
@@ -226,6 +234,24 @@ def _state(value: ChannelState) -> bytes:
     )
 
 
+def _change(value: FundingChange) -> bytes:
+    _sized(32, value.channel, value.trades_root)
+    return _CHANGE(
+        _CHANGE_TYPE,
+        value.channel,
+        value.version,
+        value.base,
+        value.balance_a.to_bytes(12, "big"),
+        value.balance_b.to_bytes(12, "big"),
+        value.funding_a.to_bytes(12, "big"),
+        value.funding_b.to_bytes(12, "big"),
+        value.energy_to_a,
+        value.energy_to_b,
+        value.trades_root,
+        value.valid_until,
+    )
+
+
 def _request(value: DisputeRequest) -> bytes:
     _sized(32, value.channel)
     return _REQUEST(_REQUEST_TYPE, value.channel, value.version)
@@ -258,6 +284,7 @@ _ENCODERS: Mapping[type, Callable[[Any], bytes]] = MappingProxyType(
         ChannelOpen: _open,
         Offer: _offer,
         ChannelState: _state,
+        FundingChange: _change,
         DisputeRequest: _request,
         Delivery: _delivery,
         MeterReading: _reading,

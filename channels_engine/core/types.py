@@ -134,6 +134,26 @@ class ChannelState(msgspec.Struct, frozen=True, gc=False, array_like=True):
     is_final: bool
 
 
+class FundingChange(msgspec.Struct, frozen=True, gc=False, array_like=True):
+    """Top-up or withdrawal while a channel stays open: it is settled at the balances and funded anew.
+
+    The balances, counters and root are those of the co-signed state `base`; the fundings are the new balances.
+    The ledger takes it until `valid_until`.
+    """
+
+    channel: bytes
+    version: int
+    base: int
+    balance_a: int
+    balance_b: int
+    funding_a: int
+    funding_b: int
+    energy_to_a: int
+    energy_to_b: int
+    trades_root: bytes
+    valid_until: int
+
+
 class DisputeRequest(msgspec.Struct, frozen=True, gc=False, array_like=True):
     """A party's word that it disputes with this version.
 

@@ -32,6 +32,9 @@ export const TYPES = Object.freeze({
   ChannelState:
     "bytes32 channel,uint64 version,uint64 base,uint96 balanceA,uint96 balanceB,uint64 energyToA," +
     "uint64 energyToB,bytes32 tradesRoot,bool isFinal",
+  FundingChange:
+    "bytes32 channel,uint64 version,uint64 base,uint96 balanceA,uint96 balanceB,uint96 fundingA," +
+    "uint96 fundingB,uint64 energyToA,uint64 energyToB,bytes32 tradesRoot,uint64 validUntil",
   DisputeRequest: "bytes32 channel,uint64 version",
   Delivery: "bytes32 channel,bytes32 trade,uint64 deliveredWh",
   MeterReading:
