@@ -4,17 +4,20 @@ The proposer's client signs a draft; both machines draft it again and refuse any
 """
 
 from collections.abc import Sequence
-from functools import lru_cache
 
 from msgspec.structs import replace
 
 from channels_engine.core import merkle
 from channels_engine.core.amounts import amount_of, refund_of
 from channels_engine.core.errors import Violation
+from channels_engine.core.keccak import keccak256
 from channels_engine.core.rules import balance_of, current_of, seller_of
 from channels_engine.core.state import Endpoint, LiveOffer, Purpose, Staged, Trade, TradesTree
 from channels_engine.core.typed_data import struct_hash
 from channels_engine.core.types import ChannelState, Delivery, Side
+
+_KNOWN_LIMIT = 1024
+_KNOWN: dict[tuple[ChannelState, LiveOffer, int], tuple[Trade, TradesTree, ChannelState]] = {}
 
 
 def trade_of(live: LiveOffer) -> Trade:
@@ -37,7 +40,7 @@ def draft_trade(endpoint: Endpoint, live: LiveOffer, proposer: Side, version: in
     _require_history(endpoint)
     if len(endpoint.open_trades) >= endpoint.policy.max_open_trades:
         raise Violation("too_many_trades", "Settle delivered trades before trading on.")
-    trade, tree, state = _traded(current_of(endpoint).state, endpoint.tree, live, version)
+    trade, tree, state = _traded(endpoint, current_of(endpoint).state, live, version)
     return Staged(
         Purpose.TRADE,
         state,
@@ -51,16 +54,28 @@ def draft_trade(endpoint: Endpoint, live: LiveOffer, proposer: Side, version: in
     )
 
 
-@lru_cache(maxsize=1024)
 def _traded(
-    now: ChannelState,
-    before: TradesTree,
-    live: LiveOffer,
-    version: int,
+    endpoint: Endpoint, now: ChannelState, live: LiveOffer, version: int
 ) -> tuple[Trade, TradesTree, ChannelState]:
-    """What one trade makes of a state: asked by the client, its machine and the peer's, computed once."""
+    """What one trade makes of a state: asked by the client, its machine and the peer's, computed once.
+
+    The state's own root commits to the trades that it follows, so that they are no part of the key.
+    """
+    key = (now, live, version)
+    found = _KNOWN.get(key)
+    if found is None:
+        if len(_KNOWN) >= _KNOWN_LIMIT:
+            _KNOWN.clear()
+        found = _KNOWN[key] = _trade_in(endpoint, now, live, version)
+    return found
+
+
+def _trade_in(
+    endpoint: Endpoint, now: ChannelState, live: LiveOffer, version: int
+) -> tuple[Trade, TradesTree, ChannelState]:
     trade = trade_of(live)
-    tree = merkle.append(before, merkle.leaf_of(trade.id, trade.seller))
+    entry = merkle.entry_of(trade.id, trade.seller)
+    tree = merkle.append(endpoint.tree, keccak256(entry))
     to_a = trade.amount if trade.seller is Side.A else -trade.amount
     bought_a, bought_b = (0, trade.quantity_wh) if trade.seller is Side.A else (trade.quantity_wh, 0)
     state = ChannelState(
@@ -71,7 +86,7 @@ def _traded(
         now.balance_b - to_a,
         now.energy_to_a + bought_a,
         now.energy_to_b + bought_b,
-        merkle.root_of(tree),
+        merkle.trades_root(tree, merkle.open_list(endpoint.open_trades) + entry),
         is_final=False,
     )
     return trade, tree, state
@@ -93,15 +108,17 @@ def draft_settlement(
                 "unknown_trade", f"Trade 0x{delivery.trade.hex()} is not open here, or settled twice."
             )
         state = _refunded(state, trade, delivery.delivered_wh)
+    left = tuple(open_trades.values())
+    root = merkle.trades_root(endpoint.tree, merkle.open_list(left))
     return Staged(
         Purpose.SETTLE,
-        replace(state, version=version, base=before.version),
+        replace(state, version=version, base=before.version, trades_root=root),
         proposer,
         b"",
         0,
         settles=tuple(delivery.trade for delivery in deliveries),
         refund=abs(state.balance_a - before.balance_a),
-        open_trades=tuple(open_trades.values()),
+        open_trades=left,
         tree=endpoint.tree,
     )
 

@@ -124,7 +124,7 @@ class Policy(msgspec.Struct, frozen=True, gc=False, array_like=True):
     opening_grace_s: int = 120
     close_timeout_s: int = 60
     expiry_grace_s: int = 60
-    max_open_trades: int = 1024
+    max_open_trades: int = 128
     max_refused: int = 4
 
 

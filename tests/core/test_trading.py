@@ -58,8 +58,36 @@ def test_the_root_commits_to_every_trade() -> None:
     leaves = []
     for seller, buyer in ((a, b), (b, a), (a, b), (a, b)):
         leaves.append(merkle.leaf_of(trade(seller, buyer), seller.side))
+    history = merkle.history_root(a.endpoint.tree)
     for index, leaf in enumerate(leaves):
-        assert merkle.is_proven(a.state.trades_root, leaf, *merkle.prove(leaves, index))
+        assert merkle.is_proven(history, leaf, *merkle.prove(leaves, index))
+    listed = merkle.open_list(a.endpoint.open_trades)
+    assert a.state.trades_root == merkle.trades_root(a.endpoint.tree, listed)
+
+
+def test_a_settlement_takes_its_trades_off_the_root() -> None:
+    a, b = open_pair()
+    sold = [trade(a, b), trade(a, b), trade(b, a)]
+    b.settle((sold[1], 1500))
+    settle_down(a, b)
+    a.confirm()
+    settle_down(a, b)
+    listed = sold[0] + b"\x00" + sold[2] + b"\x01"
+    assert a.state.trades_root == merkle.trades_root(a.endpoint.tree, listed)
+    b.settle((sold[0], 1500), (sold[2], 1500))
+    settle_down(a, b)
+    a.confirm()
+    settle_down(a, b)
+    assert a.state.trades_root == merkle.trades_root(a.endpoint.tree, b"") != bytes(32)
+    agree(a, b)
+
+
+def test_only_so_many_trades_may_be_open() -> None:
+    a, b = open_pair(Policy(max_open_trades=2))
+    trade(a, b), trade(a, b)
+    with pytest.raises(LocalProtocolError, match="Settle delivered trades"):
+        trade(a, b)
+    assert Policy().max_open_trades * merkle.ENTRY_SIZE < 5_000
 
 
 def test_a_counter_offer_takes_the_place_of_what_it_answers() -> None:
@@ -167,7 +195,7 @@ def test_settlement_refunds_at_the_higher_price_and_forgets_the_trade() -> None:
     settle_down(a, b)
     assert a.state.balance_a == before.balance_a - 350_350
     assert a.state.energy_to_b == before.energy_to_b - 1001
-    assert a.state.trades_root == before.trades_root
+    assert a.state.trades_root == merkle.trades_root(a.endpoint.tree, b"") != before.trades_root
     assert a.endpoint.open_trades == ()
     assert [effect.refund for effect in a.wanted(fx.NotifySettled)] == [350_350]
     agree(a, b)

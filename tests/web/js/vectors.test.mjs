@@ -4,7 +4,7 @@ import { test } from "node:test";
 
 import { refundAmount, tradeAmount } from "../../../marketplace/web/static/web/js/protocol/amounts.js";
 import { fromHex, toHex } from "../../../marketplace/web/static/web/js/protocol/bytes.js";
-import { append, EMPTY_TREE, rootOf } from "../../../marketplace/web/static/web/js/protocol/merkle.js";
+import { append, EMPTY_TREE, historyRoot, leafOf, tradesRoot } from "../../../marketplace/web/static/web/js/protocol/merkle.js";
 import { deriveSessionKey } from "../../../marketplace/web/static/web/js/protocol/session.js";
 import { addressOf, recover, signDigest } from "../../../marketplace/web/static/web/js/protocol/signing.js";
 import { digest, protocolDomain, structHash, TYPES } from "../../../marketplace/web/static/web/js/protocol/typed_data.js";
@@ -50,12 +50,14 @@ test("session keys equal the core's", () => {
   }
 });
 
-test("roots of trades equal the core's", () => {
-  const { leaves, cases } = vectors("trades_root");
+test("roots of trades equal the core's, with and without open ones", () => {
+  const { trades, leaves, cases } = vectors("trades_root");
+  assert.deepEqual(trades.map(({ id, seller }) => leafOf(id, seller)), leaves);
   let tree = EMPTY_TREE;
-  for (const { size, root } of cases) {
+  for (const { size, historyRoot: history, roots } of cases) {
     assert.equal(tree.size, size);
-    assert.equal(rootOf(tree), root);
+    assert.equal(historyRoot(tree), history);
+    for (const { open, tradesRoot: root } of roots) assert.equal(tradesRoot(tree, open.map((index) => trades[Number(index)])), root);
     if (Number(size) < leaves.length) tree = append(tree, leaves[Number(size)]);
   }
 });

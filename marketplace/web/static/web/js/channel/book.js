@@ -4,7 +4,7 @@
 
 import { refundAmount, tradeAmount } from "../protocol/amounts.js";
 import { sameHex } from "../protocol/bytes.js";
-import { append, leafOf, rootOf } from "../protocol/merkle.js";
+import { append, leafOf, tradesRoot } from "../protocol/merkle.js";
 import { requireSignature } from "../protocol/signing.js";
 import { structId } from "../protocol/typed_data.js";
 
@@ -43,6 +43,7 @@ import { structId } from "../protocol/typed_data.js";
  * @property {Staged|null} dropped
  * @property {Trade[]} openTrades
  * @property {TradesTree} tree
+ * @property {boolean} historyLost the newest state was learned without its trades
  * @property {{version: string, deadline: string, answered: boolean}|null} dispute
  */
 
@@ -157,12 +158,15 @@ export function currentOf(view) {
 export function stateAfterTrade(view, offer, offeror, version) {
   const { state } = currentOf(view);
   requireThat(offer.baseVersion === state.version, "The offer is built on an older state; ask for a new one.");
+  requireHistory(view);
   const seller = sellerOf(offer, offeror);
   const amount = tradeAmount(BigInt(offer.quantityWh), BigInt(offer.pricePerKwh));
-  const tree = append(view.tree, leafOf(tradeIdOf(offer), seller));
+  const id = tradeIdOf(offer);
+  const tree = append(view.tree, leafOf(id, seller));
+  const root = tradesRoot(tree, [...view.openTrades, { id, seller }]);
   const key = seller === "a" ? "energyToB" : "energyToA";
   const energy = String(BigInt(state[key]) + BigInt(offer.quantityWh));
-  return nextState(view, { from: other(seller), amount }, { [key]: energy, tradesRoot: rootOf(tree), version });
+  return nextState(view, { from: other(seller), amount }, { [key]: energy, tradesRoot: root, version });
 }
 
 /**
@@ -175,14 +179,23 @@ export function stateAfterTrade(view, offer, offeror, version) {
  */
 export function stateAfterSettlement(view, deliveries, version) {
   const { state: before } = currentOf(view);
+  requireHistory(view);
   const state = { ...before };
   for (const { trade: id, deliveredWh } of deliveries) {
     const trade = view.openTrades.find((t) => sameHex(t.id, id));
     if (!trade) throw new BookError("The settlement names a trade that isn't open in this channel.");
     refund(state, trade, BigInt(trade.quantityWh) - BigInt(deliveredWh));
   }
+  const left = view.openTrades.filter((t) => !deliveries.some(({ trade }) => sameHex(t.id, trade)));
+  requireThat(left.length + deliveries.length === view.openTrades.length, "The settlement names a trade twice.");
+  const { energyToA, energyToB } = state;
   const given = BigInt(before.balanceA) - BigInt(state.balanceA);
-  return nextState(view, { from: "a", amount: given }, { energyToA: state.energyToA, energyToB: state.energyToB, version });
+  return nextState(view, { from: "a", amount: given }, { energyToA, energyToB, tradesRoot: tradesRoot(view.tree, left), version });
+}
+
+/** @param {ChannelView} view */
+function requireHistory(view) {
+  requireThat(!view.historyLost, "This side lost the channel's trades. Close the channel; it can't be traded on.");
 }
 
 /**
@@ -258,7 +271,8 @@ function checkCoSigned(view, { state, signatureA, signatureB }, domain) {
   requireThat(sameHex(state.channel, view.channel), "The state belongs to another channel.");
   const funding = BigInt(opening.fundingA ?? 0) + BigInt(opening.fundingB ?? 0);
   requireThat(BigInt(state.balanceA) + BigInt(state.balanceB) === funding, "The balances don't add up to the funding.");
-  requireThat(rootOf(view.tree) === state.tradesRoot, "The list of trades is not the one that was signed.");
+  const root = view.historyLost ? state.tradesRoot : tradesRoot(view.tree, view.openTrades);
+  requireThat(root === state.tradesRoot, "The list of trades is not the one that was signed.");
 }
 
 /**

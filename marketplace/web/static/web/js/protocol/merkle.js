@@ -1,6 +1,6 @@
 /**
- * The append-only Merkle tree of a channel's trades (channels_engine/core/merkle.py), kept as the roots of its
- * perfect subtrees, left to right.
+ * What a state's `tradesRoot` commits to (channels_engine/core/merkle.py): the append-only Merkle tree of all trades,
+ * kept as the roots of its perfect subtrees, left to right, and the list of those that are still open.
  */
 
 import { keccak_256 } from "../../vendor/noble-hashes/sha3.js";
@@ -22,10 +22,19 @@ function node(left, right) {
 /**
  * @param {string} tradeId 32 bytes of hex
  * @param {"a"|"b"} seller
+ * @returns {import("./bytes.js").Bytes} 33 bytes that name a trade
+ */
+function entryOf(tradeId, seller) {
+  return concatBytes(fromHex(tradeId, 32), new Uint8Array([seller === "a" ? 0 : 1]));
+}
+
+/**
+ * @param {string} tradeId 32 bytes of hex
+ * @param {"a"|"b"} seller
  * @returns {string}
  */
 export function leafOf(tradeId, seller) {
-  return toHex(keccak_256(concatBytes(fromHex(tradeId, 32), new Uint8Array([seller === "a" ? 0 : 1]))));
+  return toHex(keccak_256(entryOf(tradeId, seller)));
 }
 
 /**
@@ -44,9 +53,20 @@ export function append(tree, leaf) {
 
 /**
  * @param {TradesTree} tree
- * @returns {string}
+ * @returns {string} root of all trades
  */
-export function rootOf(tree) {
+export function historyRoot(tree) {
   if (tree.peaks.length === 0) return ZERO_HASH;
   return tree.peaks.reduceRight((root, peak) => node(peak, root));
+}
+
+/**
+ * @param {TradesTree} tree
+ * @param {{id: string, seller: "a"|"b"}[]} openTrades in the order of the endpoint's list
+ * @returns {string} what a state signs; zero before any trade
+ */
+export function tradesRoot(tree, openTrades) {
+  if (tree.peaks.length === 0) return ZERO_HASH;
+  const listed = concatBytes(...openTrades.map(({ id, seller }) => entryOf(id, seller)));
+  return node(historyRoot(tree), openTrades.length ? toHex(keccak_256(listed)) : ZERO_HASH);
 }
