@@ -5,7 +5,7 @@ NODE := $(shell command -v npm 2>/dev/null)
 PORT ?= 8000
 COMPILE := -q --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url
 
-.PHONY: run test check bench format locks contracts clean
+.PHONY: run test check bench format locks contracts schema clean
 .DEFAULT_GOAL := run
 
 run: .make/run  ## set up, then serve the marketplace with the seeded feeder trading live
@@ -32,6 +32,9 @@ bench: .make/dev .make/node  ## measure; one area with ONLY=gas|core|durable|web
 contracts: .make/node  ## recompile the contracts and rewrite their artifacts
 	npm run --silent --prefix contracts artifacts
 
+schema: .make/run  ## rewrite docs/asyncapi.json, docs/schema and the examples of docs/messages.md
+	@$(PY) manage.py schema
+
 format: .make/dev
 	$(PY) -m ruff format .
 	$(PY) -m ruff check --fix .
@@ -41,7 +44,7 @@ locks: .make/dev  ## refresh the locked dependencies from pyproject.toml
 	.venv/bin/uv pip compile $(COMPILE) --upgrade --extra postgres --extra redis --extra cluster --extra dev -c .ci/locks/run.txt -o .ci/locks/dev.txt pyproject.toml
 
 clean:
-	rm -rf .venv .make contracts/node_modules marketplace/web/node_modules
+	rm -rf .venv .make contracts/node_modules marketplace/web/node_modules tests/clients/node_modules
 
 .make/venv:
 	@mkdir -p .make
@@ -59,10 +62,11 @@ clean:
 	@$(PY) -m pip install -q --disable-pip-version-check --require-hashes -r .ci/locks/dev.txt
 	@touch $@
 
-.make/node: contracts/package-lock.json marketplace/web/package-lock.json | .make/venv
+.make/node: contracts/package-lock.json marketplace/web/package-lock.json tests/clients/package-lock.json | .make/venv
 ifdef NODE
-	@echo "Installing the contract compiler and the checks of the scripts (once)..."
+	@echo "Installing the contract compiler, the checks of the scripts and the other clients (once)..."
 	@cd contracts && npm install --no-save --silent --no-audit --no-fund
 	@cd marketplace/web && npm install --no-save --silent --no-audit --no-fund
+	@cd tests/clients && npm install --no-save --silent --no-audit --no-fund
 endif
 	@touch $@

@@ -7,8 +7,9 @@ wallets sign (EIP-712). Unknown fields, missing fields, floats and numbers out o
 
 import enum
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cache
+from inspect import cleandoc
 from itertools import takewhile
 from typing import Annotated, Any, Generic, NamedTuple, TypeVar, Union, get_args, get_origin, get_type_hints
 
@@ -82,20 +83,41 @@ def _bytes_size(field: str) -> int:
     return SIGNATURE_SIZE if "signature" in field or field == "consent" else HASH_SIZE
 
 
+def hex_form(size: int) -> msgspec.Meta:
+    """`size` bytes as text, for JSON Schema only: `parse_hex` is stricter, and faster than a pattern."""
+    return msgspec.Meta(extra_json_schema={"pattern": f"^0x[0-9a-f]{{{2 * size}}}$"})
+
+
+def decimal_form(bits: int) -> msgspec.Meta:
+    """A number below 2**bits as text, for JSON Schema only; of the largest ones the decoder refuses some more."""
+    digits = len(str((1 << bits) - 1)) - 1
+    pattern = f"^(0|[1-9][0-9]{{0,{digits}}})$"
+    return msgspec.Meta(
+        description=f"A decimal string below 2**{bits}.", extra_json_schema={"pattern": pattern}
+    )
+
+
+def choice_form(choices: Sequence[str]) -> msgspec.Meta:
+    """One of some words, for JSON Schema only."""
+    return msgspec.Meta(extra_json_schema={"enum": list(choices)})
+
+
 def _bytes_plan(field: str) -> _Plan:
     size = _bytes_size(field)
-    return _Plan(str, lambda text: parse_hex(text, size, field), to_hex)
+    return _Plan(Annotated[str, hex_form(size)], lambda text: parse_hex(text, size, field), to_hex)
 
 
 def _int_plan(field: str) -> _Plan:
     bits = INT_BITS.get(field, ENGINE_INT_BITS)
-    return _Plan(str, lambda text: parse_decimal(text, bits, field), str)
+    return _Plan(Annotated[str, decimal_form(bits)], lambda text: parse_decimal(text, bits, field), str)
 
 
 def _enum_plan(kind: type[enum.Enum]) -> _Plan:
     if kind is Side:
-        return _Plan(str, lambda text: Side(SIDE_NAMES.index(text)), lambda side: SIDE_NAMES[side])
-    return _Plan(str, kind, lambda value: value.value)
+        sides = Annotated[str, choice_form(SIDE_NAMES)]
+        return _Plan(sides, lambda text: Side(SIDE_NAMES.index(text)), lambda side: SIDE_NAMES[side])
+    choices = choice_form([item.value for item in kind])
+    return _Plan(Annotated[str, choices], kind, lambda value: value.value)
 
 
 def _struct_plan(kind: type[msgspec.Struct]) -> _Plan:
@@ -184,8 +206,9 @@ class JsonForm(Generic[T]):
         tag = kind.__struct_config__.tag
         optional = _trailing_optional(kind)
         self.mirror = msgspec.defstruct(
-            f"{kind.__name__}Json",
+            kind.__name__,
             [_field(name, plan.wire_type, optional=name in optional) for name, plan in plans.items()],
+            namespace={"__doc__": cleandoc(kind.__doc__ or "")},
             rename="camel",
             forbid_unknown_fields=True,
             tag=None if kind in _BODIES else tag,

@@ -5,7 +5,7 @@ from typing import Annotated, Any, TypeAlias
 import msgspec
 from msgspec import Meta
 
-from channels_engine.codec import SIDE_NAMES, ShapeError, json_form, parse_hex, to_hex
+from channels_engine.codec import SIDE_NAMES, ShapeError, hex_form, json_form, parse_hex, to_hex
 from channels_engine.core.errors import ProtocolError
 from channels_engine.core.messages import BODY_BY_TYPE, Body, DisputeAnswer, UpdateFallback
 from channels_engine.core.state import Endpoint
@@ -19,6 +19,7 @@ _TYPES = {body: name for name, body in BODY_BY_TYPE.items()}
 SENDER_NAMES = (*SIDE_NAMES, "ledger", "clock")
 
 MessageId: TypeAlias = Annotated[str, Meta(pattern=r"^[A-Za-z0-9._:-]{1,64}\Z")]
+ChannelId: TypeAlias = Annotated[str, hex_form(32)]
 Position: TypeAlias = Annotated[int, Meta(ge=0, le=2**31 - 1)]
 
 
@@ -38,7 +39,7 @@ class Send(_Frame, frozen=True, tag="send"):
     """A message, its body still undecoded."""
 
     id: MessageId
-    channel: str
+    channel: ChannelId
     type: str
     body: msgspec.Raw
 
@@ -46,7 +47,7 @@ class Send(_Frame, frozen=True, tag="send"):
 class Resume(_Frame, frozen=True, tag="resume"):
     """Deliver the log from `after_seq` on; with `states`, snapshots too."""
 
-    channel: str
+    channel: ChannelId
     after_seq: Position
     states: bool = False
 
@@ -60,7 +61,7 @@ class Ack(_Frame, frozen=True, tag="ack"):
 class AskState(_Frame, frozen=True, tag="state"):
     """One snapshot."""
 
-    channel: str
+    channel: ChannelId
 
 
 class AskList(_Frame, frozen=True, tag="list"):
@@ -224,7 +225,7 @@ def hello_frame(owner: str, domain: Domain, now: int) -> str:
     )
 
 
-_STATE_FIELDS = (
+STATE_FIELDS = (
     "terms",
     "opening",
     "opening_signatures",
@@ -259,4 +260,4 @@ def state_view(endpoint: Endpoint, owner: str, peer: str, seq: int) -> dict[str,
     }
     encoded: dict[str, Any] = msgspec.to_builtins(mirror)
     names = {field.name: field.encode_name for field in msgspec.structs.fields(mirror)}
-    return view | {names[name]: encoded[names[name]] for name in _STATE_FIELDS}
+    return view | {names[name]: encoded[names[name]] for name in STATE_FIELDS}

@@ -4,11 +4,28 @@ These carry no trade; they let anybody send a transaction for a party that has n
 chain and contract by its domain, and used up by a nonce or by what it starts.
 """
 
+from collections.abc import Mapping
+from types import MappingProxyType
+
 from eth_abi.abi import encode
 from eth_utils.crypto import keccak
 
 from channels_engine.core.types import Domain
 from contracts.records import AuthorizedTransfer, TokenDomain
+
+CONSENT_TYPES: Mapping[str, str] = MappingProxyType(
+    {
+        "Permit": "address owner,address spender,uint256 value,uint256 nonce,uint256 deadline",
+        "TransferWithAuthorization": (
+            "address from,address to,uint256 value,uint256 validAfter,uint256 validBefore,bytes32 nonce"
+        ),
+        "DisputeRequest": "bytes32 channel,uint64 version",
+        "PayoutClaim": "address owner,address to,uint256 nonce",
+        "EarningsWithdrawal": "bytes32 serial,address holder,address to,uint256 nonce",
+        "CollateralRelease": "bytes32 sid",
+    }
+)
+"""Name of each structure -> its members, as EIP-712's encodeType lists them."""
 
 _DOMAIN_TYPE = "EIP712Domain(string name,string version,uint256 chainId,address verifyingContract)"
 
@@ -17,44 +34,41 @@ def token_permit(
     domain: TokenDomain, *, owner: bytes, spender: bytes, amount: int, nonce: int, deadline: int
 ) -> bytes:
     """Digest of an ERC-2612 permit: `spender` may take `amount` of `owner`'s tokens until `deadline`."""
-    members = "address owner,address spender,uint256 value,uint256 nonce,uint256 deadline"
-    return _digest(domain, "Permit", members, (owner, spender, amount, nonce, deadline))
+    return _digest(domain, "Permit", (owner, spender, amount, nonce, deadline))
 
 
 def transfer_authorization(domain: TokenDomain, transfer: AuthorizedTransfer) -> bytes:
     """Digest of an ERC-3009 authorization: exactly this amount goes from its owner to the named receiver."""
-    members = "address from,address to,uint256 value,uint256 validAfter,uint256 validBefore,bytes32 nonce"
     values = (transfer.source, transfer.to, transfer.amount, 0, transfer.valid_before, transfer.nonce)
-    return _digest(domain, "TransferWithAuthorization", members, values)
+    return _digest(domain, "TransferWithAuthorization", values)
 
 
 def dispute_request(domain: Domain, *, channel: bytes, version: int) -> bytes:
     """Digest by which a party disputes `channel` with the state of `version` (0: the opening)."""
-    return _digest(_named(domain), "DisputeRequest", "bytes32 channel,uint64 version", (channel, version))
+    return _digest(_named(domain), "DisputeRequest", (channel, version))
 
 
 def payout_claim(domain: Domain, *, owner: bytes, to: bytes, nonce: int) -> bytes:
     """Digest by which `owner` has its held payout sent to `to`."""
-    members = "address owner,address to,uint256 nonce"
-    return _digest(_named(domain), "PayoutClaim", members, (owner, to, nonce))
+    return _digest(_named(domain), "PayoutClaim", (owner, to, nonce))
 
 
 def earnings_withdrawal(domain: Domain, *, serial: bytes, holder: bytes, to: bytes, nonce: int) -> bytes:
     """Digest by which a note's holder has its earnings sent to `to`."""
-    members = "bytes32 serial,address holder,address to,uint256 nonce"
-    return _digest(_named(domain), "EarningsWithdrawal", members, (serial, holder, to, nonce))
+    return _digest(_named(domain), "EarningsWithdrawal", (serial, holder, to, nonce))
 
 
 def collateral_release(domain: Domain, *, sid: bytes) -> bytes:
     """Digest by which a merchant frees the collateral of the agreement `sid`."""
-    return _digest(_named(domain), "CollateralRelease", "bytes32 sid", (sid,))
+    return _digest(_named(domain), "CollateralRelease", (sid,))
 
 
 def _named(domain: Domain) -> TokenDomain:
     return TokenDomain("Wattnote", "1", domain.chain_id, domain.verifying_contract)
 
 
-def _digest(domain: TokenDomain, name: str, members: str, values: tuple[bytes | int, ...]) -> bytes:
+def _digest(domain: TokenDomain, name: str, values: tuple[bytes | int, ...]) -> bytes:
+    members = CONSENT_TYPES[name]
     kinds = [member.split(" ")[0] for member in members.split(",")]
     separator = keccak(
         encode(

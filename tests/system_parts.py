@@ -11,6 +11,8 @@ POSTGRES_BIN = Path("/usr/lib/postgresql")
 CONTRACT_TOOLS = ROOT / "contracts" / "node_modules" / ".bin"
 SCRIPT_TOOLS = ROOT / "marketplace" / "web" / "node_modules" / ".bin"
 
+CLIENT_PACKAGES = ROOT / "tests" / "clients" / "node_modules"
+
 
 def find_chromium() -> str | None:
     """Path of an installed Chromium or Chrome, if any."""
@@ -32,6 +34,8 @@ _FINDERS = {
     "Node": lambda: shutil.which("node") and shutil.which("npm"),
     "forge": (CONTRACT_TOOLS / "forge").exists,
     "anvil": (CONTRACT_TOOLS / "anvil").exists,
+    "ethers and viem": (CLIENT_PACKAGES / "viem" / "package.json").exists,
+    "AsyncAPI's rules": (CLIENT_PACKAGES / "@asyncapi" / "specs" / "schemas").exists,
     "tsc": (SCRIPT_TOOLS / "tsc").exists,
 }
 

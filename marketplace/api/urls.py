@@ -5,7 +5,18 @@ from django.urls.converters import StringConverter
 from drf_spectacular.views import SpectacularAPIView
 from rest_framework.permissions import AllowAny
 
-from marketplace.api import channels, contracts, credit, documents, feeder, me, money, trading, wallet
+from marketplace.api import (
+    channels,
+    contracts,
+    credit,
+    documents,
+    feeder,
+    me,
+    money,
+    published,
+    trading,
+    wallet,
+)
 from marketplace.api.views import NowhereView
 
 
@@ -35,6 +46,7 @@ urlpatterns = [
         SpectacularAPIView.as_view(permission_classes=[AllowAny], authentication_classes=[]),
         name="schema",
     ),
+    *(path(name, published.PublishedView.as_view(document=name), name=name) for name in published.DOCUMENTS),
     path("me/", me.MeView.as_view(), name="me"),
     path("me/profile/", me.ProfileView.as_view(), name="profile"),
     path("me/erasure/", me.ErasureView.as_view(), name="erasure"),

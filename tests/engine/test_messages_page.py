@@ -58,7 +58,7 @@ def test_ledger_entries_decode() -> None:
 def test_the_state_frame_is_complete() -> None:
     (example,) = [e for e in of_kind("state") if "phase" in e]
     names = {field.name: field.encode_name for field in msgspec.structs.fields(json_form(Endpoint).mirror)}
-    expected = {names[name] for name in frames._STATE_FIELDS}
+    expected = {names[name] for name in frames.STATE_FIELDS}
     assert set(example) == expected | {"kind", "channel", "side", "owner", "peer", "seq", "phase"}
     for name in ("terms", "opening", "current", "staged"):
         assert example[name]

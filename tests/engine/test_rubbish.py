@@ -22,6 +22,8 @@ from channels_engine.core.negotiation import final_state, next_state_for_offer
 from channels_engine.core.signing import LocalSigner
 from channels_engine.core.typed_data import digest, struct_hash
 from channels_engine.core.types import CreditNote, Domain, Side
+from channels_engine.published.examples import examples
+from channels_engine.published.structures import client_names
 from channels_engine.store.models import Contract, Endpoint, LogEntry
 from channels_engine.submissions import Refused, Said
 from tests.services import daphne
@@ -281,6 +283,9 @@ FRAMES = [
     '{"kind":"send","id":"x","channel":"0x","type":"no.such","body":{}}',
     '{"kind":"send","id":"x","channel":"0x","type":"offer","body":' + "[" * 5000 + "]" * 5000 + "}",
     '{"kind":"send","id":"' + "x" * 70_000 + '"}',
+    # Of every frame that the published schema knows, its example with one thing wrong.
+    *(json.dumps({**examples()[name], "surprise": 1}) for name in client_names()),
+    *(json.dumps({**examples()[name], "body": {}}) for name in client_names() if name.startswith("send.")),
 ]  # fmt: skip
 
 
