@@ -1,13 +1,16 @@
 """Signatures: secp256k1 over EIP-712 digests, and the only maker of `Verified`.
 
 A signature is 65 bytes r, s, v with v in 27/28 and s in the lower half of the group's order (EIP-2).
+The hot path calls libsecp256k1 as coincurve brings it, without coincurve's wrapping: a DER form made only to be
+parsed again, and objects that live for one call. Nothing is shared between calls, since each lets other threads run.
 """
 
 import hmac
-from functools import lru_cache
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from coincurve import PrivateKey, PublicKey
+from coincurve._libsecp256k1 import ffi, lib
+from coincurve.context import GLOBAL_CONTEXT
 
 from channels_engine.core.errors import SignatureError
 from channels_engine.core.inputs import Verified
@@ -22,14 +25,27 @@ GROUP_ORDER = 0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFEBAAEDCE6AF48A03BBFD25E8CD0364141
 _HALF_ORDER = (GROUP_ORDER // 2).to_bytes(32, "big")
 _V_OFFSET = 27
 _V = (b"\x1b", b"\x1c")
-_SIGN_BIT = 0x7F
-_DER_SEQUENCE = [bytes((0x30, length)) for length in range(128)]
-_KNOWN_KEYS_LIMIT = 65_536
+_DIGEST_LENGTH = 32
+_KNOWN_KEYS_LIMIT = 131_072
+_CONTEXT = GLOBAL_CONTEXT.ctx
+_NULL = ffi.NULL
+_new = ffi.new
+_buffer = ffi.buffer
+_SIGNATURE = ffi.typeof("secp256k1_ecdsa_signature *")
+_RECOVERABLE = ffi.typeof("secp256k1_ecdsa_recoverable_signature *")
+_COMPACT = ffi.typeof("unsigned char[64]")
+_RECOVERY_ID = ffi.typeof("int *")
+_parse = lib.secp256k1_ecdsa_signature_parse_compact
+_verify = lib.secp256k1_ecdsa_verify
+_sign_recoverable = lib.secp256k1_ecdsa_sign_recoverable
+_serialize = lib.secp256k1_ecdsa_recoverable_signature_serialize_compact
 
 T = TypeVar("T", bound=Signable)
 
-# Keys learned by recovery. Checking against a known key is faster than recovering it again.
-_known_keys: dict[bytes, PublicKey] = {}
+# libsecp256k1's form of keys learned by recovery: checking against one is faster than recovering it again.
+# In two generations, so that a full memory forgets the half that was used longest ago, and not all of it.
+_known_keys: dict[bytes, Any] = {}
+_older_keys: dict[bytes, Any] = {}
 
 
 def address_of(public_key: PublicKey) -> bytes:
@@ -37,36 +53,38 @@ def address_of(public_key: PublicKey) -> bytes:
     return keccak256(public_key.format(compressed=False)[1:])[12:]
 
 
-@lru_cache(maxsize=1024)
-def _private_key(secret: bytes) -> PrivateKey:
-    return PrivateKey(secret)
-
-
-def _sign(message: bytes, key: PrivateKey) -> bytes:
-    compact: bytes = key.sign_recoverable(message, hasher=None)
-    if compact[64] > 1:
+def _sign(message: bytes, secret: bytes) -> bytes:
+    """Sign with a secret that is known to be a private key; its length is what C reads."""
+    if len(message) != _DIGEST_LENGTH:
+        raise ValueError(f"A digest has {_DIGEST_LENGTH} bytes, got {len(message)}.")
+    made, compact, recovery = _new(_RECOVERABLE), _new(_COMPACT), _new(_RECOVERY_ID)
+    if not _sign_recoverable(_CONTEXT, made, message, secret, _NULL, _NULL):
+        raise SignatureError("signing", "The key could not sign this; sign another message.")
+    _serialize(_CONTEXT, compact, recovery, made)
+    if recovery[0] > 1:
         raise SignatureError("recovery_id", "The nonce gave an unusable recovery id; sign another message.")
-    return compact[:64] + _V[compact[64]]
+    return _buffer(compact)[:] + _V[recovery[0]]  # type: ignore[no-any-return]  # cffi has no types
 
 
 def sign(message: bytes, secret: bytes) -> bytes:
     """65-byte low-s signature of a 32-byte digest by a 32-byte private key (RFC 6979 nonce)."""
-    return _sign(message, PrivateKey(secret))
+    return _sign(message, PrivateKey(secret).secret)
 
 
 class LocalSigner:
     """A key held in this process (`ports.Signer`): agents, operators' keystores, tests."""
 
-    __slots__ = ("_key", "address", "public_key")
+    __slots__ = ("_secret", "address", "public_key")
 
     def __init__(self, secret: bytes) -> None:
-        self._key = PrivateKey(secret)
-        self.public_key: PublicKey = self._key.public_key
+        key = PrivateKey(secret)
+        self._secret: bytes = key.secret
+        self.public_key: PublicKey = key.public_key
         self.address: bytes = address_of(self.public_key)
 
     def sign(self, message: bytes) -> bytes:
         """65-byte low-s signature of a 32-byte digest."""
-        return _sign(message, self._key)
+        return _sign(message, self._secret)
 
 
 def check_form(signature: bytes) -> None:
@@ -115,33 +133,26 @@ def _recover_key(message: bytes, signature: bytes) -> PublicKey:
         ) from error
 
 
-def _der(signature: bytes) -> bytes:
-    """DER form of r, s, the only one that coincurve verifies against a key."""
-    r, s = _der_integer(signature[:32]), _der_integer(signature[32:64])
-    return b"".join((_DER_SEQUENCE[len(r) + len(s)], r, s))
-
-
-def _der_integer(number: bytes) -> bytes:
-    """Two's complement without needless zeros; nearly all numbers take one of the first two ways."""
-    first = number[0]
-    if first > _SIGN_BIT:
-        return b"\x02\x21\x00" + number
-    if first:
-        return b"\x02\x20" + number
-    short = number.lstrip(b"\0") or b"\0"
-    if short[0] > _SIGN_BIT:
-        short = b"\0" + short
-    return bytes((2, len(short))) + short
-
-
 def _learn(message: bytes, signature: bytes, signer: bytes) -> bool:
     key = _recover_key(message, signature)
     if address_of(key) != signer:
         return False
-    if len(_known_keys) >= _KNOWN_KEYS_LIMIT:
-        _known_keys.clear()
-    _known_keys[signer] = key
+    _remember(signer, key.public_key)
     return True
+
+
+def _remember(signer: bytes, key: Any) -> None:
+    global _known_keys, _older_keys
+    if len(_known_keys) >= _KNOWN_KEYS_LIMIT:
+        _known_keys, _older_keys = {}, _known_keys
+    _known_keys[signer] = key
+
+
+def _known_key(signer: bytes) -> Any | None:
+    key = _known_keys.get(signer)
+    if key is None and (key := _older_keys.get(signer)) is not None:
+        _remember(signer, key)
+    return key
 
 
 def is_signed_by(message: bytes, signature: bytes, signer: bytes) -> bool:
@@ -152,13 +163,19 @@ def is_signed_by(message: bytes, signature: bytes, signer: bytes) -> bool:
 
     Raises:
         SignatureError: Wrong form.
+        ValueError: `message` is no digest.
     """
     check_form(signature)
-    key = _known_keys.get(signer)
+    key = _known_key(signer)
     if key is None:
         return _learn(message, signature, signer)
-    verified: bool = key.verify(_der(signature), message, hasher=None)
-    return verified
+    if len(message) != _DIGEST_LENGTH:  # C would read on beyond its end
+        raise ValueError(f"A digest has {_DIGEST_LENGTH} bytes, got {len(message)}.")
+    parsed = _new(_SIGNATURE)
+    # Fails where r is no number of the group; low s was asked for by `check_form`.
+    if not _parse(_CONTEXT, parsed, signature):
+        return False
+    return _verify(_CONTEXT, parsed, message, key) == 1  # type: ignore[no-any-return]  # cffi has no types
 
 
 def canonical(message: bytes, signature: bytes, signer: bytes) -> bytes:

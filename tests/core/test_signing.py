@@ -82,7 +82,28 @@ def test_zero_r_or_s_never_verifies(*, known: bool, zeroed: slice) -> None:
         assert not signing.is_signed_by(DIGEST, bytes(bad), KEY.address)
 
 
-def test_r_of_every_leading_byte_passes_through_der() -> None:
+@pytest.mark.parametrize("known", [False, True])
+@pytest.mark.parametrize("beyond", [signing.GROUP_ORDER, signing.GROUP_ORDER + 1, 2**256 - 1])
+def test_r_beyond_the_group_never_verifies(*, known: bool, beyond: int) -> None:
+    signing._known_keys.clear()
+    good = KEY.sign(DIGEST)
+    if known:
+        assert signing.is_signed_by(DIGEST, good, KEY.address)
+    with suppress(SignatureError):
+        assert not signing.is_signed_by(DIGEST, beyond.to_bytes(32, "big") + good[32:], KEY.address)
+
+
+@pytest.mark.parametrize("length", [0, 31, 33])
+def test_what_is_no_digest_is_neither_signed_nor_checked(length: int) -> None:
+    good = KEY.sign(DIGEST)
+    assert signing.is_signed_by(DIGEST, good, KEY.address)
+    with pytest.raises(ValueError, match="32 bytes"):
+        KEY.sign(bytes(length))
+    with pytest.raises(ValueError, match="32 bytes"):
+        signing.is_signed_by(bytes(length), good, KEY.address)
+
+
+def test_r_of_every_leading_byte_is_read() -> None:
     rng = seeded(5)
     for _ in range(600):
         digest = rng.randbytes(32)
@@ -118,12 +139,18 @@ def test_a_signature_verifies_for_its_value_and_domain_only() -> None:
                 signing.verify(domain, wrong, proven.signature, KEY.address)
 
 
-def test_the_known_keys_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_known_keys_are_bounded_and_the_used_ones_stay(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(signing, "_KNOWN_KEYS_LIMIT", 3)
-    for number in range(1, 10):
-        signer = signing.LocalSigner(number.to_bytes(32, "big"))
-        assert signing.is_signed_by(DIGEST, signer.sign(DIGEST), signer.address)
+    learned: list[bytes] = []
+    learn = signing._learn
+    monkeypatch.setattr(signing, "_learn", lambda *said: bool(learned.append(said[2])) or learn(*said))
+    regular = signing.LocalSigner(bytes(31) + b"\x77")
+    for number in range(1, 12):
+        for signer in (signing.LocalSigner(number.to_bytes(32, "big")), regular):
+            assert signing.is_signed_by(DIGEST, signer.sign(DIGEST), signer.address)
         assert len(signing._known_keys) <= 3
+        assert len(signing._older_keys) <= 3 or number == 1
+    assert learned.count(regular.address) == 1
 
 
 def test_a_session_key_out_of_range_is_derived_again_with_a_counter(monkeypatch: pytest.MonkeyPatch) -> None:
