@@ -4,7 +4,7 @@ These carry no trade; they let anybody send a transaction for a party that has n
 chain and contract by its domain, and used up by a nonce or by what it starts.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 
 from eth_abi.abi import encode
@@ -23,6 +23,11 @@ CONSENT_TYPES: Mapping[str, str] = MappingProxyType(
         "PayoutClaim": "address owner,address to,uint256 nonce",
         "EarningsWithdrawal": "bytes32 serial,address holder,address to,uint256 nonce",
         "CollateralRelease": "bytes32 sid",
+        "ClaimStart": "bytes32 sid,bytes32[] accounts,uint256 nonce",
+        "ClaimCancellation": "bytes32 sid,uint256 nonce",
+        "CollateralHold": "bytes32 sid,bytes32[] accounts,uint256 nonce",
+        "LimitChange": "bytes32 sid,uint96 creditLimit,uint256 nonce",
+        "NoteCancellation": "bytes32 serial,address holder,uint256 nonce",
     }
 )
 """Name of each structure -> its members, as EIP-712's encodeType lists them."""
@@ -63,6 +68,41 @@ def collateral_release(domain: Domain, *, sid: bytes) -> bytes:
     return _digest(_named(domain), "CollateralRelease", (sid,))
 
 
+def claim_start(domain: Domain, *, sid: bytes, accounts: Sequence[bytes], nonce: int) -> bytes:
+    """Digest by which a merchant claims what is due of the notes with these accounts (ascending)."""
+    return _digest(_named(domain), "ClaimStart", (sid, _list_hash(accounts), nonce))
+
+
+def claim_cancellation(domain: Domain, *, sid: bytes, nonce: int) -> bytes:
+    """Digest by which a merchant drops its claim."""
+    return _digest(_named(domain), "ClaimCancellation", (sid, nonce))
+
+
+def collateral_hold(domain: Domain, *, sid: bytes, accounts: Sequence[bytes], nonce: int) -> bytes:
+    """Digest by which a merchant keeps collateral, because of the notes with these accounts (ascending)."""
+    return _digest(_named(domain), "CollateralHold", (sid, _list_hash(accounts), nonce))
+
+
+def limit_change(domain: Domain, *, sid: bytes, credit_limit: int, nonce: int) -> bytes:
+    """Digest by which a merchant changes the limit of the agreement `sid`."""
+    return _digest(_named(domain), "LimitChange", (sid, credit_limit, nonce))
+
+
+def note_cancellation(domain: Domain, *, serial: bytes, holder: bytes, nonce: int) -> bytes:
+    """Digest by which a merchant ends a note."""
+    return _digest(_named(domain), "NoteCancellation", (serial, holder, nonce))
+
+
+def note_account(serial: bytes, holder: bytes) -> bytes:
+    """Under which key a merchant contract keeps a note; what `claim_start` lists."""
+    return bytes(keccak(encode(["bytes32", "address"], [serial, holder])))
+
+
+def _list_hash(words: Sequence[bytes]) -> bytes:
+    """EIP-712's encoding of a list of 32-byte words."""
+    return bytes(keccak(b"".join(words)))
+
+
 def _named(domain: Domain) -> TokenDomain:
     return TokenDomain("Wattnote", "1", domain.chain_id, domain.verifying_contract)
 
@@ -70,6 +110,7 @@ def _named(domain: Domain) -> TokenDomain:
 def _digest(domain: TokenDomain, name: str, values: tuple[bytes | int, ...]) -> bytes:
     members = CONSENT_TYPES[name]
     kinds = [member.split(" ")[0] for member in members.split(",")]
+    kinds = ["bytes32" if kind == "bytes32[]" else kind for kind in kinds]  # lists come as their hash
     separator = keccak(
         encode(
             ["bytes32", "bytes32", "bytes32", "uint256", "address"],

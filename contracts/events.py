@@ -13,6 +13,7 @@ from eth_abi.abi import decode
 from eth_utils.crypto import keccak
 
 from contracts.calls import LogEntry
+from contracts.claim_events import ClaimEvent
 from contracts.encoding import to_bytes
 from contracts.records import Disputer
 
@@ -302,6 +303,7 @@ Event: TypeAlias = (
     | NoteReserved
     | NoteSettled
     | EarningsWithdrawn
+    | ClaimEvent
     | Transfer
 )
 

@@ -69,7 +69,7 @@ class Treasury:
 
 @dataclass(frozen=True, slots=True)
 class Agreement:
-    """A participant's standing under a credit agreement."""
+    """A participant's standing under a credit agreement; `paid` is what no claim has used yet."""
 
     participant: bytes
     valid_until: int
@@ -78,6 +78,40 @@ class Agreement:
     collateral: int
     paid: int
     ended: bool
+
+
+@dataclass(frozen=True, slots=True)
+class SignedReceipt:
+    """A participant's receipt of a note, as a claim shows it: its root key signed `NoteReceipt`."""
+
+    serial: bytes
+    holder: bytes
+    amount: int
+    signature: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class ClaimedNote:
+    """A note under a claim, and what was due of it when the claim started."""
+
+    serial: bytes
+    holder: bytes
+    due: int
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A claim that waits for its window to pass; all zero if there is none.
+
+    Attributes:
+        notes: Hash of the claimed notes.
+        due: What was due of them when the claim started, in all.
+        deadline: Epoch seconds up to which the participant may pay.
+    """
+
+    notes: bytes
+    due: int
+    deadline: int
 
 
 @dataclass(frozen=True, slots=True)

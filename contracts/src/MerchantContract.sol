@@ -4,33 +4,27 @@ pragma solidity 0.8.37;
 import {IERC20} from "@openzeppelin/contracts/token/ERC20/IERC20.sol";
 import {SafeERC20} from "@openzeppelin/contracts/token/ERC20/utils/SafeERC20.sol";
 import {SafeCast} from "@openzeppelin/contracts/utils/math/SafeCast.sol";
+import {MerchantAgreements} from "./MerchantAgreements.sol";
 import {TokenPayouts} from "./TokenPayouts.sol";
-import {Agreement, IMerchantContract, NoteAccount, Treasury} from "./interfaces/IMerchantContract.sol";
+import {IMerchantContract, NoteAccount, Treasury} from "./interfaces/IMerchantContract.sol";
 import {Packing} from "./libraries/Packing.sol";
 import {Signature, Signatures} from "./libraries/Signatures.sol";
-import {CreditAgreement, TypedData} from "./libraries/TypedData.sol";
+import {TypedData} from "./libraries/TypedData.sol";
 
 /// @title A merchant's contract (the paper's MSC)
 /// @notice A payee is always paid, whatever the payer does: a note can fund a channel only out of the
 /// treasury's free part, which then stays bound until the channel closes.
 /// @dev The token's supply must stay below 2^63 micro-units (9.2e12 coins): no book can then overflow, so
 /// none can stop a channel from closing.
-contract MerchantContract is IMerchantContract, TokenPayouts {
+contract MerchantContract is MerchantAgreements {
     using SafeCast for uint256;
     using SafeCast for int256;
     using SafeERC20 for IERC20;
     using Packing for NoteAccount;
     using Packing for Treasury;
-    using TypedData for CreditAgreement;
 
-    /// @inheritdoc IMerchantContract
-    address public immutable merchant;
     /// @inheritdoc IMerchantContract
     address public immutable registry;
-
-    uint256 private _treasury; // a packed Treasury
-    mapping(bytes32 sid => Agreement) private _agreements;
-    mapping(bytes32 account => uint256) private _notes; // packed NoteAccounts by serial and holder
 
     modifier onlyMerchant() {
         if (msg.sender != merchant) revert NotMerchant(msg.sender);
@@ -42,8 +36,10 @@ contract MerchantContract is IMerchantContract, TokenPayouts {
         _;
     }
 
-    constructor(IERC20 token_, address merchant_, address registry_) TokenPayouts(token_) {
-        merchant = merchant_;
+    constructor(IERC20 token_, address merchant_, address registry_)
+        TokenPayouts(token_)
+        MerchantAgreements(merchant_)
+    {
         registry = registry_;
     }
 
@@ -65,79 +61,6 @@ contract MerchantContract is IMerchantContract, TokenPayouts {
         _treasury = books.pack();
         emit TreasuryWithdrawn(to, amount);
         token.safeTransfer(to, amount);
-    }
-
-    /// @inheritdoc IMerchantContract
-    function initialise(
-        CreditAgreement calldata agreement,
-        Signature calldata merchantSignature,
-        bytes calldata participantSignature,
-        bytes calldata permit
-    ) external nonReentrant returns (bytes32 sid) {
-        sid = agreement.hash();
-        if (_agreements[sid].participant != address(0)) revert AgreementKnown(sid);
-        if (block.timestamp > agreement.validUntil) revert AgreementExpired(sid, agreement.validUntil);
-        bytes32 digest = _hashTypedDataV4(sid);
-        Signatures.requireSigner(digest, merchantSignature, merchant);
-        if (msg.sender != agreement.participant) {
-            Signatures.requireSigner(digest, Signatures.read(participantSignature), agreement.participant);
-        }
-        _start(sid, agreement);
-        _usePermit(agreement.participant, agreement.collateral, permit);
-        _pull(agreement.participant, agreement.collateral);
-    }
-
-    /// @inheritdoc IMerchantContract
-    function topUpCollateral(bytes32 sid, uint96 amount, bytes calldata permit) external nonReentrant {
-        Agreement storage agreement = _known(sid);
-        if (agreement.ended) revert AgreementEnded(sid);
-        _usePermit(msg.sender, amount, permit);
-        agreement.collateral += _book(amount);
-        Treasury memory books = _books();
-        books.collateral += _book(amount);
-        _treasury = books.pack();
-        emit CollateralToppedUp(sid, msg.sender, amount, agreement.collateral);
-        _pull(msg.sender, amount);
-    }
-
-    /// @inheritdoc IMerchantContract
-    function pay(bytes32 sid, uint96 amount, bytes calldata permit) external nonReentrant {
-        Agreement storage agreement = _known(sid);
-        _usePermit(msg.sender, amount, permit);
-        agreement.paid += _book(amount);
-        Treasury memory books = _books();
-        books.free += _book(amount);
-        _treasury = books.pack();
-        emit DebtPaid(sid, msg.sender, amount, agreement.paid);
-        _pull(msg.sender, amount);
-    }
-
-    /// @inheritdoc IMerchantContract
-    function releaseCollateral(bytes32 sid, bytes calldata merchantSignature) external {
-        Agreement storage agreement = _known(sid);
-        if (agreement.ended) revert AgreementEnded(sid);
-        if (msg.sender != merchant) {
-            bytes32 digest = _hashTypedDataV4(TypedData.collateralRelease(sid));
-            Signatures.requireSigner(digest, Signatures.read(merchantSignature), merchant);
-        }
-        agreement.ended = true;
-        emit CollateralReleased(sid);
-    }
-
-    /// @inheritdoc IMerchantContract
-    function withdrawCollateral(bytes32 sid) external nonReentrant {
-        Agreement storage agreement = _known(sid);
-        if (!agreement.ended && block.timestamp <= agreement.validUntil) {
-            revert CollateralLocked(sid, agreement.validUntil);
-        }
-        uint64 amount = agreement.collateral;
-        if (amount == 0) revert NothingToWithdraw();
-        agreement.collateral = 0;
-        Treasury memory books = _books();
-        books.collateral -= amount;
-        _treasury = books.pack();
-        emit CollateralWithdrawn(sid, agreement.participant, amount);
-        token.safeTransfer(agreement.participant, amount);
     }
 
     /// @inheritdoc IMerchantContract
@@ -230,38 +153,8 @@ contract MerchantContract is IMerchantContract, TokenPayouts {
     }
 
     /// @inheritdoc IMerchantContract
-    function agreementOf(bytes32 sid) external view returns (Agreement memory) {
-        return _agreements[sid];
-    }
-
-    /// @inheritdoc IMerchantContract
     function noteOf(bytes32 serial, address holder) external view returns (NoteAccount memory) {
         return Packing.unpackNote(_notes[_account(serial, holder)]);
-    }
-
-    function _start(bytes32 sid, CreditAgreement calldata agreement) private {
-        _agreements[sid] = Agreement({
-            participant: agreement.participant,
-            validUntil: agreement.validUntil,
-            paymentTerm: agreement.paymentTerm,
-            creditLimit: agreement.creditLimit,
-            collateral: _book(agreement.collateral),
-            paid: 0,
-            ended: false
-        });
-        Treasury memory books = _books();
-        books.collateral += _book(agreement.collateral);
-        _treasury = books.pack();
-        emit AgreementInitialised(
-            sid,
-            agreement.participant,
-            agreement.creditLimit,
-            agreement.collateral,
-            agreement.billingPeriod,
-            agreement.paymentTerm,
-            agreement.validUntil,
-            agreement.documentsHash
-        );
     }
 
     /// @dev First use of a note: reads it and the merchant's signature from `proof`.
@@ -303,15 +196,6 @@ contract MerchantContract is IMerchantContract, TokenPayouts {
         emit NoteSettled(serial, released96, gain);
     }
 
-    function _books() private view returns (Treasury memory) {
-        return Packing.unpackTreasury(_treasury);
-    }
-
-    function _known(bytes32 sid) private view returns (Agreement storage agreement) {
-        agreement = _agreements[sid];
-        if (agreement.participant == address(0)) revert AgreementUnknown(sid);
-    }
-
     function _afterHold(uint256 amount) internal override {
         Treasury memory books = _books();
         books.earnings += _book(amount);
@@ -322,14 +206,6 @@ contract MerchantContract is IMerchantContract, TokenPayouts {
         Treasury memory books = _books();
         books.earnings -= _book(amount);
         _treasury = books.pack();
-    }
-
-    function _account(bytes32 serial, address holder) private pure returns (bytes32) {
-        return keccak256(abi.encode(serial, holder));
-    }
-
-    function _book(uint256 amount) private pure returns (uint64) {
-        return amount.toUint64();
     }
 
     function _signed(uint96 amount) private pure returns (int64) {
@@ -344,11 +220,5 @@ contract MerchantContract is IMerchantContract, TokenPayouts {
         // casting to 'uint64' is safe because the position is positive
         // forge-lint: disable-next-line(unsafe-typecast)
         return position > 0 ? uint64(position) : 0;
-    }
-
-    function _debt(int64 position) private pure returns (uint64) {
-        // casting to 'uint64' is safe because the position is negative
-        // forge-lint: disable-next-line(unsafe-typecast)
-        return position < 0 ? uint64(-position) : 0;
     }
 }

@@ -23,6 +23,7 @@ from contracts import consents
 from contracts.authorizations import AuthorizingToken
 from contracts.bindings import EntityContracts, MerchantContract, MerchantFactory, SignedState, Stablecoin
 from contracts.calls import Call, LogEntry
+from contracts.claims import MerchantClaims
 from contracts.deploy import Deployment
 from contracts.encoding import artifact, selector
 from contracts.events import TOPICS, decode_log
@@ -84,16 +85,19 @@ def calls_of(contract: str) -> list[Call]:
             (bound.consent_nonce, ADDRESS),
         ]  # fmt: skip
     elif contract == "MerchantContract":
-        bound = MerchantContract(ADDRESS)
+        bound, claims = MerchantContract(ADDRESS), MerchantClaims(ADDRESS)
         agreement = make_agreement()
         writes = [
             bound.deposit_treasury(1), bound.withdraw_treasury(ADDRESS, 1), bound.pay(ZERO_HASH, 1),
             bound.initialise(agreement, SIGNATURE), bound.top_up_collateral(ZERO_HASH, 1),
             bound.release_collateral(ZERO_HASH), bound.withdraw_collateral(ZERO_HASH),
             bound.withdraw_earnings(ZERO_HASH, ADDRESS, ADDRESS), bound.claim_payout(ADDRESS, ADDRESS),
+            claims.start(ZERO_HASH, []), claims.execute(ZERO_HASH, []), claims.cancel(ZERO_HASH),
+            claims.hold_collateral(ZERO_HASH, []), claims.change_limit(ZERO_HASH, 1),
+            claims.cancel_note(ZERO_HASH, ADDRESS),
         ]  # fmt: skip
         reads = [
-            (bound.merchant,), (bound.treasury,), (bound.agreement_of, ZERO_HASH),
+            (claims.open_claim, ZERO_HASH), (claims.locked_until, ZERO_HASH), (bound.merchant,), (bound.treasury,), (bound.agreement_of, ZERO_HASH),
             (bound.note_of, ZERO_HASH, ADDRESS), (bound.held_payout, ADDRESS), (bound.consent_nonce, ADDRESS),
         ]  # fmt: skip
     elif contract == "MerchantFactory":
@@ -180,7 +184,7 @@ def test_consents_are_what_a_wallet_signs() -> None:
         "verifyingContract": "0x" + contract.hex(),
     }
     to = "0x" + ADDRESS.hex()
-    serial = b"\x05" * 32
+    serial, to_hash = b"\x05" * 32, b"\x06" * 32
     cases = [
         (
             consents.dispute_request(domain, channel=serial, version=7),
@@ -201,6 +205,42 @@ def test_consents_are_what_a_wallet_signs() -> None:
         (
             consents.collateral_release(domain, sid=serial),
             ("CollateralRelease", "bytes32 sid", {"sid": serial}),
+        ),
+        (
+            consents.claim_start(domain, sid=serial, accounts=[serial, to_hash], nonce=3),
+            (
+                "ClaimStart",
+                "bytes32 sid,bytes32[] accounts,uint256 nonce",
+                {"sid": serial, "accounts": [serial, to_hash], "nonce": 3},
+            ),
+        ),
+        (
+            consents.collateral_hold(domain, sid=serial, accounts=[serial], nonce=3),
+            (
+                "CollateralHold",
+                "bytes32 sid,bytes32[] accounts,uint256 nonce",
+                {"sid": serial, "accounts": [serial], "nonce": 3},
+            ),
+        ),
+        (
+            consents.claim_cancellation(domain, sid=serial, nonce=3),
+            ("ClaimCancellation", "bytes32 sid,uint256 nonce", {"sid": serial, "nonce": 3}),
+        ),
+        (
+            consents.limit_change(domain, sid=serial, credit_limit=7, nonce=3),
+            (
+                "LimitChange",
+                "bytes32 sid,uint96 creditLimit,uint256 nonce",
+                {"sid": serial, "creditLimit": 7, "nonce": 3},
+            ),
+        ),
+        (
+            consents.note_cancellation(domain, serial=serial, holder=ADDRESS, nonce=3),
+            (
+                "NoteCancellation",
+                "bytes32 serial,address holder,uint256 nonce",
+                {"serial": serial, "holder": to, "nonce": 3},
+            ),
         ),
     ]
     for digest, (name, members, message) in cases:

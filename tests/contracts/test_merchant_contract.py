@@ -110,9 +110,10 @@ def test_collateral_grows_and_comes_back_at_the_end(market: Market, merchant: Me
     permit = market.permit(market.b, merchant.address, 5 * COIN)
     events = market.chain.events(merchant.top_up_collateral(sid, 5 * COIN, permit), market.b.address)
     assert CollateralToppedUp(sid, market.b.address, 5 * COIN, 105 * COIN) in events
-    with refused("CollateralLocked", until=agreement.valid_until):
+    until = agreement.valid_until + 2 * agreement.payment_term
+    with refused("CollateralLocked", until=until):
         market.chain.execute(merchant.withdraw_collateral(sid))
-    market.chain.advance(366 * 86_400)
+    market.chain.advance(until + 1 - market.chain.now)
     before = market.balance(market.a.address)
     events = market.chain.events(merchant.withdraw_collateral(sid))
     assert CollateralWithdrawn(sid, market.a.address, 105 * COIN) in events

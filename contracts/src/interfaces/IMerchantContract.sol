@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.37;
 
+import {IMerchantClaims} from "./IMerchantClaims.sol";
 import {Signature} from "../libraries/Signatures.sol";
 import {CreditAgreement} from "../libraries/TypedData.sol";
 
@@ -29,13 +30,13 @@ struct Agreement {
     uint32 paymentTerm;
     uint96 creditLimit;
     uint64 collateral;
-    uint64 paid; // all that was paid towards debts under the agreement
+    uint64 paid; // towards debts under the agreement, and not yet set against a note by a claim
     bool ended; // the merchant released the collateral
 }
 
 /// @title A merchant's contract (the paper's MSC)
 /// @notice Holds the treasury that honours the merchant's credit notes, and the participants' collateral.
-interface IMerchantContract {
+interface IMerchantContract is IMerchantClaims {
     event TreasuryDeposited(address indexed from, uint256 amount);
     event TreasuryWithdrawn(address indexed to, uint256 amount);
     event AgreementInitialised(
@@ -66,7 +67,9 @@ interface IMerchantContract {
     error AgreementUnknown(bytes32 sid);
     error AgreementExpired(bytes32 sid, uint64 validUntil);
     error AgreementEnded(bytes32 sid);
-    error CollateralLocked(bytes32 sid, uint64 until);
+    /// @notice A debt would be due in the block in which it is settled.
+    error NoPaymentTerm(bytes32 sid);
+    error CollateralLocked(bytes32 sid, uint256 until);
     error NothingToWithdraw();
     error TreasuryShort(uint256 free, uint256 wanted);
     error NoteExpired(bytes32 serial, uint64 validUntil);
@@ -98,11 +101,12 @@ interface IMerchantContract {
     /// @notice Pays `amount` of the sender's tokens towards the debts under an agreement.
     function pay(bytes32 sid, uint96 amount, bytes calldata permit) external;
 
-    /// @notice Frees an agreement's collateral before its time.
+    /// @notice Frees an agreement's collateral before its time, and drops a claim that is open.
     /// @param merchantSignature empty if the merchant sends it, else its signature over `CollateralRelease`.
     function releaseCollateral(bytes32 sid, bytes calldata merchantSignature) external;
 
-    /// @notice Returns the collateral to the participant, once released or after the agreement's end.
+    /// @notice Returns the collateral to the participant: once released, or with no claim open from
+    /// `collateralLockedUntil` on.
     function withdrawCollateral(bytes32 sid) external;
 
     /// @notice Sends what the note's holder earned beyond the note's own spending to `to`.

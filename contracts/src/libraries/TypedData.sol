@@ -69,6 +69,17 @@ library TypedData {
     );
     bytes32 internal constant CREDIT_NOTE =
         keccak256("CreditNote(bytes32 serial,address holder,uint96 amount,uint64 validUntil)");
+    bytes32 internal constant NOTE_RECEIPT =
+        keccak256("NoteReceipt(bytes32 sid,bytes32 serial,address holder,uint96 amount)");
+    bytes32 internal constant CLAIM_START =
+        keccak256("ClaimStart(bytes32 sid,bytes32[] accounts,uint256 nonce)");
+    bytes32 internal constant CLAIM_CANCELLATION = keccak256("ClaimCancellation(bytes32 sid,uint256 nonce)");
+    bytes32 internal constant COLLATERAL_HOLD =
+        keccak256("CollateralHold(bytes32 sid,bytes32[] accounts,uint256 nonce)");
+    bytes32 internal constant LIMIT_CHANGE =
+        keccak256("LimitChange(bytes32 sid,uint96 creditLimit,uint256 nonce)");
+    bytes32 internal constant NOTE_CANCELLATION =
+        keccak256("NoteCancellation(bytes32 serial,address holder,uint256 nonce)");
     bytes32 internal constant COLLATERAL_RELEASE = keccak256("CollateralRelease(bytes32 sid)");
     bytes32 internal constant EARNINGS_WITHDRAWAL =
         keccak256("EarningsWithdrawal(bytes32 serial,address holder,address to,uint256 nonce)");
@@ -122,6 +133,42 @@ library TypedData {
         returns (bytes32)
     {
         return keccak256(abi.encode(CREDIT_NOTE, serial, holder, amount, validUntil));
+    }
+
+    function noteReceipt(bytes32 sid, bytes32 serial, address holder, uint96 amount)
+        internal
+        pure
+        returns (bytes32)
+    {
+        return keccak256(abi.encode(NOTE_RECEIPT, sid, serial, holder, amount));
+    }
+
+    function claimStart(bytes32 sid, bytes32[] memory accounts, uint256 nonce)
+        internal
+        pure
+        returns (bytes32)
+    {
+        return keccak256(abi.encode(CLAIM_START, sid, keccak256(abi.encodePacked(accounts)), nonce));
+    }
+
+    function claimCancellation(bytes32 sid, uint256 nonce) internal pure returns (bytes32) {
+        return keccak256(abi.encode(CLAIM_CANCELLATION, sid, nonce));
+    }
+
+    function collateralHold(bytes32 sid, bytes32[] memory accounts, uint256 nonce)
+        internal
+        pure
+        returns (bytes32)
+    {
+        return keccak256(abi.encode(COLLATERAL_HOLD, sid, keccak256(abi.encodePacked(accounts)), nonce));
+    }
+
+    function limitChange(bytes32 sid, uint96 creditLimit, uint256 nonce) internal pure returns (bytes32) {
+        return keccak256(abi.encode(LIMIT_CHANGE, sid, creditLimit, nonce));
+    }
+
+    function noteCancellation(bytes32 serial, address holder, uint256 nonce) internal pure returns (bytes32) {
+        return keccak256(abi.encode(NOTE_CANCELLATION, serial, holder, nonce));
     }
 
     function collateralRelease(bytes32 sid) internal pure returns (bytes32) {
