@@ -55,6 +55,11 @@ _SIGNED_BY: dict[type | str, tuple[str, str]] = {
     "PayoutClaim": ("registry", "session key"),
     "EarningsWithdrawal": ("merchant", "session key that holds the note"),
     "CollateralRelease": ("merchant", "merchant key"),
+    "ClaimStart": ("merchant", "merchant key"),
+    "ClaimCancellation": ("merchant", "merchant key"),
+    "CollateralHold": ("merchant", "merchant key"),
+    "LimitChange": ("merchant", "merchant key"),
+    "NoteCancellation": ("merchant", "merchant key"),
 }
 _ID_OF = {CreditAgreement: "sid", EntityContract: "scid", ChannelOpen: "channel", Offer: "trade"}
 
