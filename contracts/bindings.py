@@ -19,6 +19,7 @@ from contracts.encoding import (
     TERMS,
     EthCall,
     FundingProof,
+    Payment,
     PermitProof,
     calldata,
     compact,
@@ -196,15 +197,18 @@ class MerchantContract(_Payouts):
         types = [AGREEMENT, SIGNATURE, "bytes", "bytes"]
         return self._write("initialise credit agreement", "initialise", types, values)
 
-    def top_up_collateral(self, sid: bytes, amount: int, permit: PermitProof | None = None) -> Call:
-        """Adds the sender's tokens to an agreement's collateral."""
-        values = [sid, amount, funding_bytes(permit)]
-        return self._write("top up collateral", "topUpCollateral", ["bytes32", "uint96", "bytes"], values)
+    def top_up_collateral(self, sid: bytes, payment: Payment) -> Call:
+        """Adds to an agreement's collateral; signed over `CollateralTopUp` unless the owner sends it."""
+        return self._payment("top up collateral", "topUpCollateral", sid, payment)
 
-    def pay(self, sid: bytes, amount: int, permit: PermitProof | None = None) -> Call:
-        """Pays the sender's tokens towards the debts under an agreement."""
-        values = [sid, amount, funding_bytes(permit)]
-        return self._write("pay debt", "pay", ["bytes32", "uint96", "bytes"], values)
+    def pay(self, sid: bytes, payment: Payment) -> Call:
+        """Pays towards the debts under an agreement; signed over `DebtPayment` unless the owner sends it."""
+        return self._payment("pay debt", "pay", sid, payment)
+
+    def _payment(self, label: str, function: str, sid: bytes, payment: Payment) -> Call:
+        proofs = [optional_signature(payment.signature), funding_bytes(payment.permit)]
+        types = ["bytes32", "address", "uint96", "bytes", "bytes"]
+        return self._write(label, function, types, [sid, payment.owner, payment.amount, *proofs])
 
     def release_collateral(self, sid: bytes, merchant_signature: bytes | None = None) -> Call:
         """Frees the collateral early; signed over `CollateralRelease` unless the merchant sends it."""

@@ -23,6 +23,8 @@ CONSENT_TYPES: Mapping[str, str] = MappingProxyType(
         "PayoutClaim": "address owner,address to,uint256 nonce",
         "EarningsWithdrawal": "bytes32 serial,address holder,address to,uint256 nonce",
         "CollateralRelease": "bytes32 sid",
+        "DebtPayment": "bytes32 sid,address from,uint96 amount,uint256 nonce",
+        "CollateralTopUp": "bytes32 sid,address from,uint96 amount,uint256 nonce",
         "ClaimStart": "bytes32 sid,bytes32[] accounts,uint256 nonce",
         "ClaimCancellation": "bytes32 sid,uint256 nonce",
         "CollateralHold": "bytes32 sid,bytes32[] accounts,uint256 nonce",
@@ -66,6 +68,16 @@ def earnings_withdrawal(domain: Domain, *, serial: bytes, holder: bytes, to: byt
 def collateral_release(domain: Domain, *, sid: bytes) -> bytes:
     """Digest by which a merchant frees the collateral of the agreement `sid`."""
     return _digest(_named(domain), "CollateralRelease", (sid,))
+
+
+def debt_payment(domain: Domain, *, sid: bytes, owner: bytes, amount: int, nonce: int) -> bytes:
+    """Digest by which `owner` pays `amount` towards the debts under the agreement `sid`."""
+    return _digest(_named(domain), "DebtPayment", (sid, owner, amount, nonce))
+
+
+def collateral_top_up(domain: Domain, *, sid: bytes, owner: bytes, amount: int, nonce: int) -> bytes:
+    """Digest by which `owner` adds `amount` to the collateral of the agreement `sid`."""
+    return _digest(_named(domain), "CollateralTopUp", (sid, owner, amount, nonce))
 
 
 def claim_start(domain: Domain, *, sid: bytes, accounts: Sequence[bytes], nonce: int) -> bytes:

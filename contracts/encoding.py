@@ -45,6 +45,22 @@ class PermitProof:
 
 
 @dataclass(frozen=True, slots=True)
+class Payment:
+    """Tokens of `owner` for an agreement.
+
+    Attributes:
+        amount: Micro-units.
+        signature: The owner's consent, 65 bytes; None if the owner sends the transaction itself.
+        permit: None where an allowance is there already.
+    """
+
+    owner: bytes
+    amount: int
+    signature: bytes | None = None
+    permit: PermitProof | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class NoteProof:
     """A credit note with its merchant's signature; needed at the note's first use only."""
 

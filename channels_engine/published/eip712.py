@@ -55,6 +55,8 @@ _SIGNED_BY: dict[type | str, tuple[str, str]] = {
     "PayoutClaim": ("registry", "session key"),
     "EarningsWithdrawal": ("merchant", "session key that holds the note"),
     "CollateralRelease": ("merchant", "merchant key"),
+    "DebtPayment": ("merchant", "whoever pays"),
+    "CollateralTopUp": ("merchant", "whoever pays"),
     "ClaimStart": ("merchant", "merchant key"),
     "ClaimCancellation": ("merchant", "merchant key"),
     "CollateralHold": ("merchant", "merchant key"),

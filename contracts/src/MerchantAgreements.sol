@@ -60,27 +60,38 @@ abstract contract MerchantAgreements is IMerchantContract, TokenPayouts {
     }
 
     /// @inheritdoc IMerchantContract
-    function topUpCollateral(bytes32 sid, uint96 amount, bytes calldata permit) external nonReentrant {
+    function topUpCollateral(
+        bytes32 sid,
+        address from,
+        uint96 amount,
+        bytes calldata signature,
+        bytes calldata permit
+    ) external nonReentrant {
         Agreement storage agreement = _running(sid);
-        _usePermit(msg.sender, amount, permit);
+        _requireConsent(from, TypedData.collateralTopUp(sid, from, amount, nonces(from)), signature);
+        _usePermit(from, amount, permit);
         agreement.collateral += _book(amount);
         Treasury memory books = _books();
         books.collateral += _book(amount);
         _treasury = books.pack();
-        emit CollateralToppedUp(sid, msg.sender, amount, agreement.collateral);
-        _pull(msg.sender, amount);
+        emit CollateralToppedUp(sid, from, amount, agreement.collateral);
+        _pull(from, amount);
     }
 
     /// @inheritdoc IMerchantContract
-    function pay(bytes32 sid, uint96 amount, bytes calldata permit) external nonReentrant {
+    function pay(bytes32 sid, address from, uint96 amount, bytes calldata signature, bytes calldata permit)
+        external
+        nonReentrant
+    {
         Agreement storage agreement = _known(sid);
-        _usePermit(msg.sender, amount, permit);
+        _requireConsent(from, TypedData.debtPayment(sid, from, amount, nonces(from)), signature);
+        _usePermit(from, amount, permit);
         agreement.paid += _book(amount);
         Treasury memory books = _books();
         books.free += _book(amount);
         _treasury = books.pack();
-        emit DebtPaid(sid, msg.sender, amount, agreement.paid);
-        _pull(msg.sender, amount);
+        emit DebtPaid(sid, from, amount, agreement.paid);
+        _pull(from, amount);
     }
 
     /// @inheritdoc IMerchantContract

@@ -128,16 +128,18 @@ contract Lender is Market {
 
     function pay(uint256 root, uint96 amount) external {
         root %= 2;
-        vm.prank(vm.addr(_rootKey(root)));
-        msc.pay(_sids[root], _bound(amount, 1, 100 * COIN), "");
+        address from = vm.addr(_rootKey(root));
+        vm.prank(from);
+        msc.pay(_sids[root], from, _bound(amount, 1, 100 * COIN), "", "");
         _count(5);
     }
 
     function topUp(uint256 root, uint96 amount) external {
         root %= 2;
         amount = _bound(amount, 1, 20 * COIN);
-        vm.prank(vm.addr(_rootKey(root)));
-        msc.topUpCollateral(_sids[root], amount, "");
+        address from = vm.addr(_rootKey(root));
+        vm.prank(from);
+        msc.topUpCollateral(_sids[root], from, amount, "", "");
         _broughtIn[root] += amount;
         _count(6);
     }

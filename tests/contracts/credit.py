@@ -10,7 +10,7 @@ from channels_engine.core.types import ChannelOpen, CreditAgreement, NoteReceipt
 from contracts import consents
 from contracts.calls import Call
 from contracts.claims import MerchantClaims, accounts_of
-from contracts.encoding import NoteProof
+from contracts.encoding import NoteProof, Payment
 from contracts.events import Event
 from contracts.records import Agreement, ClaimedNote, NoteAccount, SignedReceipt
 
@@ -106,7 +106,8 @@ class Credit:
     def pay(self, amount: int) -> None:
         merchant = self.market.merchant()
         permit = self.market.permit(self.root, merchant.address, amount)
-        self.chain.execute(merchant.pay(self.sid, amount, permit), self.root.address)
+        payment = Payment(self.root.address, amount, permit=permit)
+        self.chain.execute(merchant.pay(self.sid, payment), self.root.address)
 
     def withdraw(self) -> int:
         """What of the collateral came back."""

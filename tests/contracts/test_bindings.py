@@ -25,7 +25,7 @@ from contracts.bindings import EntityContracts, MerchantContract, MerchantFactor
 from contracts.calls import Call, LogEntry
 from contracts.claims import MerchantClaims
 from contracts.deploy import Deployment
-from contracts.encoding import artifact, selector
+from contracts.encoding import Payment, artifact, selector
 from contracts.events import TOPICS, decode_log
 from contracts.records import AuthorizedTransfer, TokenDomain
 
@@ -86,10 +86,10 @@ def calls_of(contract: str) -> list[Call]:
         ]  # fmt: skip
     elif contract == "MerchantContract":
         bound, claims = MerchantContract(ADDRESS), MerchantClaims(ADDRESS)
-        agreement = make_agreement()
+        agreement, paid = make_agreement(), Payment(ADDRESS, 1)
         writes = [
-            bound.deposit_treasury(1), bound.withdraw_treasury(ADDRESS, 1), bound.pay(ZERO_HASH, 1),
-            bound.initialise(agreement, SIGNATURE), bound.top_up_collateral(ZERO_HASH, 1),
+            bound.deposit_treasury(1), bound.withdraw_treasury(ADDRESS, 1), bound.pay(ZERO_HASH, paid),
+            bound.initialise(agreement, SIGNATURE), bound.top_up_collateral(ZERO_HASH, paid),
             bound.release_collateral(ZERO_HASH), bound.withdraw_collateral(ZERO_HASH),
             bound.withdraw_earnings(ZERO_HASH, ADDRESS, ADDRESS), bound.claim_payout(ADDRESS, ADDRESS),
             claims.start(ZERO_HASH, []), claims.execute(ZERO_HASH, []), claims.cancel(ZERO_HASH),
@@ -205,6 +205,22 @@ def test_consents_are_what_a_wallet_signs() -> None:
         (
             consents.collateral_release(domain, sid=serial),
             ("CollateralRelease", "bytes32 sid", {"sid": serial}),
+        ),
+        (
+            consents.debt_payment(domain, sid=serial, owner=ADDRESS, amount=5, nonce=3),
+            (
+                "DebtPayment",
+                "bytes32 sid,address from,uint96 amount,uint256 nonce",
+                {"sid": serial, "from": to, "amount": 5, "nonce": 3},
+            ),
+        ),
+        (
+            consents.collateral_top_up(domain, sid=serial, owner=ADDRESS, amount=5, nonce=3),
+            (
+                "CollateralTopUp",
+                "bytes32 sid,address from,uint96 amount,uint256 nonce",
+                {"sid": serial, "from": to, "amount": 5, "nonce": 3},
+            ),
         ),
         (
             consents.claim_start(domain, sid=serial, accounts=[serial, to_hash], nonce=3),

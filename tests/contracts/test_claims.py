@@ -17,6 +17,7 @@ from contracts.claim_events import (
     NoteRepaid,
 )
 from contracts.consents import note_account
+from contracts.encoding import Payment
 from contracts.events import CollateralReleased, Transfer
 
 
@@ -97,7 +98,8 @@ def test_a_claim_takes_no_more_than_the_collateral_and_the_rest_stays_owed(
     with refused("NothingToWithdraw"):
         credit.withdraw()
     permit = market.permit(credit.root, market.merchant().address, 80 * COIN)
-    top_up = market.merchant().top_up_collateral(credit.sid, 80 * COIN, permit)
+    payment = Payment(credit.root.address, 80 * COIN, permit=permit)
+    top_up = market.merchant().top_up_collateral(credit.sid, payment)
     credit.chain.execute(top_up, credit.root.address)
     credit.start()
     credit.chain.advance(TERM + 1)

@@ -7,7 +7,13 @@ from market import COIN, Key, Market, Side
 from channels_engine.core.typed_data import struct_hash
 from channels_engine.core.types import CreditAgreement
 from contracts.bindings import MerchantContract, MerchantFactory
-from contracts.consents import collateral_release, earnings_withdrawal
+from contracts.consents import (
+    collateral_release,
+    collateral_top_up,
+    debt_payment,
+    earnings_withdrawal,
+)
+from contracts.encoding import Payment
 from contracts.events import (
     AgreementInitialised,
     CollateralReleased,
@@ -108,7 +114,8 @@ def test_collateral_grows_and_comes_back_at_the_end(market: Market, merchant: Me
     initialise(market, agreement)
     sid = struct_hash(agreement)
     permit = market.permit(market.b, merchant.address, 5 * COIN)
-    events = market.chain.events(merchant.top_up_collateral(sid, 5 * COIN, permit), market.b.address)
+    top_up = merchant.top_up_collateral(sid, Payment(market.b.address, 5 * COIN, permit=permit))
+    events = market.chain.events(top_up, market.b.address)
     assert CollateralToppedUp(sid, market.b.address, 5 * COIN, 105 * COIN) in events
     until = agreement.valid_until + 2 * agreement.payment_term
     with refused("CollateralLocked", until=until):
@@ -134,8 +141,9 @@ def test_the_merchants_release_frees_collateral_at_once(market: Market, merchant
     assert market.chain.events(merchant.release_collateral(sid, release)) == [CollateralReleased(sid)]
     with refused("AgreementEnded"):
         market.chain.execute(merchant.release_collateral(sid, release))
+    coin = Payment(market.a.address, COIN)
     with refused("AgreementEnded"):
-        market.chain.execute(merchant.top_up_collateral(sid, COIN), market.a.address)
+        market.chain.execute(merchant.top_up_collateral(sid, coin), market.a.address)
     market.chain.execute(merchant.withdraw_collateral(sid))
     market.require_solvent()
 
@@ -143,8 +151,8 @@ def test_the_merchants_release_frees_collateral_at_once(market: Market, merchant
 def test_unknown_agreements_are_named(market: Market, merchant: MerchantContract) -> None:
     sid = b"\x44" * 32
     for call in (
-        merchant.pay(sid, COIN),
-        merchant.top_up_collateral(sid, COIN),
+        merchant.pay(sid, Payment(market.a.address, COIN)),
+        merchant.top_up_collateral(sid, Payment(market.a.address, COIN)),
         merchant.release_collateral(sid),
         merchant.withdraw_collateral(sid),
     ):
@@ -159,10 +167,34 @@ def test_a_payment_goes_to_the_treasury_and_is_remembered(market: Market, mercha
     free = merchant.treasury(market.chain.call).free
     for paid in (7 * COIN, 14 * COIN):
         permit = market.permit(market.a, merchant.address, 7 * COIN)
-        events = market.chain.events(merchant.pay(sid, 7 * COIN, permit), market.a.address)
+        payment = Payment(market.a.address, 7 * COIN, permit=permit)
+        events = market.chain.events(merchant.pay(sid, payment), market.a.address)
         assert DebtPaid(sid, market.a.address, 7 * COIN, paid) in events
     assert merchant.agreement_of(market.chain.call, sid).paid == 14 * COIN
     assert merchant.treasury(market.chain.call).free == free + 14 * COIN
+    market.require_solvent()
+
+
+def test_payments_and_top_ups_are_their_owners_alone(market: Market, merchant: MerchantContract) -> None:
+    """A permit says who may take, not for whose agreement: a relayer could divert it."""
+    agreement = market.agreement(market.a, COLLATERAL)
+    initialise(market, agreement)
+    sid, owner, domain = struct_hash(agreement), market.a.address, market.merchant_domain()
+    for sign, send in ((debt_payment, merchant.pay), (collateral_top_up, merchant.top_up_collateral)):
+        nonce = merchant.consent_nonce(market.chain.call, owner)
+        message = sign(domain, sid=sid, owner=owner, amount=COIN, nonce=nonce)
+        permit = market.permit(market.a, merchant.address, COIN)
+        for key, amount in ((market.b, COIN), (market.a, COIN + 1)):
+            with refused("WrongSigner"):
+                market.chain.execute(send(sid, Payment(owner, amount, key.sign(message), permit)))
+        with refused("WrongSignatureLength"):
+            market.chain.execute(send(sid, Payment(owner, COIN, permit=permit)))
+        call = send(sid, Payment(owner, COIN, market.a.sign(message), permit))
+        market.chain.execute(call)
+        with refused("WrongSigner"):
+            market.chain.execute(call)
+    standing = merchant.agreement_of(market.chain.call, sid)
+    assert (standing.paid, standing.collateral) == (COIN, COLLATERAL + COIN)
     market.require_solvent()
 
 

@@ -95,11 +95,21 @@ interface IMerchantContract is IMerchantClaims {
         bytes calldata permit
     ) external returns (bytes32 sid);
 
-    /// @notice Adds collateral out of the sender's tokens.
-    function topUpCollateral(bytes32 sid, uint96 amount, bytes calldata permit) external;
+    /// @notice Adds collateral out of the tokens of `from`.
+    /// @param signature empty if `from` sends it, else its signature over
+    /// `CollateralTopUp(sid, from, amount, nonce)`: a permit alone doesn't say for which agreement it is.
+    function topUpCollateral(
+        bytes32 sid,
+        address from,
+        uint96 amount,
+        bytes calldata signature,
+        bytes calldata permit
+    ) external;
 
-    /// @notice Pays `amount` of the sender's tokens towards the debts under an agreement.
-    function pay(bytes32 sid, uint96 amount, bytes calldata permit) external;
+    /// @notice Pays `amount` of the tokens of `from` towards the debts under an agreement.
+    /// @param signature empty if `from` sends it, else its signature over `DebtPayment(sid, from, amount, nonce)`.
+    function pay(bytes32 sid, address from, uint96 amount, bytes calldata signature, bytes calldata permit)
+        external;
 
     /// @notice Frees an agreement's collateral before its time, and drops a claim that is open.
     /// @param merchantSignature empty if the merchant sends it, else its signature over `CollateralRelease`.

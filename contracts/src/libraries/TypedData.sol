@@ -80,6 +80,10 @@ library TypedData {
         keccak256("LimitChange(bytes32 sid,uint96 creditLimit,uint256 nonce)");
     bytes32 internal constant NOTE_CANCELLATION =
         keccak256("NoteCancellation(bytes32 serial,address holder,uint256 nonce)");
+    bytes32 internal constant DEBT_PAYMENT =
+        keccak256("DebtPayment(bytes32 sid,address from,uint96 amount,uint256 nonce)");
+    bytes32 internal constant COLLATERAL_TOP_UP =
+        keccak256("CollateralTopUp(bytes32 sid,address from,uint96 amount,uint256 nonce)");
     bytes32 internal constant COLLATERAL_RELEASE = keccak256("CollateralRelease(bytes32 sid)");
     bytes32 internal constant EARNINGS_WITHDRAWAL =
         keccak256("EarningsWithdrawal(bytes32 serial,address holder,address to,uint256 nonce)");
@@ -169,6 +173,22 @@ library TypedData {
 
     function noteCancellation(bytes32 serial, address holder, uint256 nonce) internal pure returns (bytes32) {
         return keccak256(abi.encode(NOTE_CANCELLATION, serial, holder, nonce));
+    }
+
+    function debtPayment(bytes32 sid, address from, uint96 amount, uint256 nonce)
+        internal
+        pure
+        returns (bytes32)
+    {
+        return keccak256(abi.encode(DEBT_PAYMENT, sid, from, amount, nonce));
+    }
+
+    function collateralTopUp(bytes32 sid, address from, uint96 amount, uint256 nonce)
+        internal
+        pure
+        returns (bytes32)
+    {
+        return keccak256(abi.encode(COLLATERAL_TOP_UP, sid, from, amount, nonce));
     }
 
     function collateralRelease(bytes32 sid) internal pure returns (bytes32) {
