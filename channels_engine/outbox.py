@@ -12,11 +12,16 @@ from django.db.models import F
 
 from channels_engine.codec import parse_hex
 from channels_engine.ports import Clock, Ledger, LedgerRejectedError, Listener, Notice
+from channels_engine.store import unseen
 from channels_engine.store.blobs import unpack_effect
 from channels_engine.store.models import Endpoint, OutboxItem
 
 logger = logging.getLogger(__name__)
 CLAIM_SECONDS = 60
+UNSEEN_SECONDS = 120
+"""So long after a transaction was mined its event must have come; else it is sent again, which is harmless."""
+LOOK_BACK_SECONDS = 86_400
+"""How far back a process that starts looks for transactions without an event."""
 LEDGER_BATCH = 200
 NOTICE_BATCH = 2000
 MAX_PAUSE_SECONDS = 60
@@ -33,10 +38,23 @@ class Outbox:
         self._clock = clock
         self._ledger = ledger
         self._listeners = listeners
+        self._looked_for = clock.now() - LOOK_BACK_SECONDS
 
     def tick(self) -> int:
         """Do what is due in both lanes; returns how many items there were."""
+        self._bring_unseen_again()
         return self.tell_listeners() + self.feed_ledger()
+
+    def _bring_unseen_again(self) -> None:
+        """A transaction whose event has not come may have been mined in a block that the chain has left since."""
+        until = self._clock.now() - UNSEEN_SECONDS
+        if self._ledger is None or until < self._looked_for + UNSEEN_SECONDS // 4:
+            return
+        again = unseen.among(since=self._looked_for, until=until)
+        if again:
+            logger.warning("%d transactions were mined and left no event; they are sent again.", len(again))
+            OutboxItem.objects.filter(id__in=again).update(done_at=None, next_at=self._clock.now())
+        self._looked_for = until
 
     def reclaim(self) -> int:
         """Make all that is open due at once; for the start of a process, after whoever claimed it may have crashed.

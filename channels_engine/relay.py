@@ -29,7 +29,11 @@ MACHINE = "machine/"
 """Ids of what the machines say begin so; a client's id can't hold a slash."""
 
 LedgerInput: TypeAlias = (
-    inputs.LedgerOpened | inputs.LedgerDisputed | inputs.LedgerResolved | inputs.LedgerFinalised
+    inputs.LedgerRolledBack
+    | inputs.LedgerOpened
+    | inputs.LedgerDisputed
+    | inputs.LedgerResolved
+    | inputs.LedgerFinalised
 )
 Endpoints: TypeAlias = tuple[Endpoint | None, Endpoint | None]
 Wakes: TypeAlias = tuple[int | None, int | None]
@@ -250,6 +254,7 @@ def wake(side: Side, hosting: Hosting, now: int) -> Change:
 
 LEDGER_INPUTS: Mapping[str, type[LedgerInput]] = MappingProxyType(
     {
+        "ledger.rolled_back": inputs.LedgerRolledBack,
         "ledger.opened": inputs.LedgerOpened,
         "ledger.disputed": inputs.LedgerDisputed,
         "ledger.resolved": inputs.LedgerResolved,

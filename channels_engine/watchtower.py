@@ -16,12 +16,15 @@ from channels_engine.codec import to_hex
 from channels_engine.core import inputs
 from channels_engine.relay import LedgerInput
 from channels_engine.runtime import Runtime
+from channels_engine.store import rollbacks
+from channels_engine.store.lease import sole
 from channels_engine.store.models import Endpoint, LedgerBlock, LedgerEvent
 from channels_engine.submissions import Fact, Refused
 from contracts import events
 from contracts.indexer import KEPT_HASHES, IndexedBlock, IndexedEvent, Indexer, Progress, RpcBlockSource
 
 logger = logging.getLogger(__name__)
+NOTHING = Progress(applied=0, rolled_back=0, head=-1, tip=-1)
 
 ChannelEvent: TypeAlias = (
     events.ChannelOpened
@@ -36,11 +39,13 @@ Seen: TypeAlias = IndexedEvent[ChannelEvent]
 class DatabaseIndex:
     """`contracts.indexer.IndexStore` in the engine's database; applying a block tells the runtime of its events.
 
-    The blocks come last: a crash in between brings the same events again, which are recognised.
+    The blocks come last: a crash in between brings the same events again, which are recognised. Should the
+    chain have left these blocks meanwhile, their events are found when the next process applies its first.
     """
 
     def __init__(self, runtime: Runtime) -> None:
         self._runtime = runtime
+        self._strays_may_be = True
 
     def recent(self) -> list[tuple[int, bytes]]:
         """As the protocol says."""
@@ -49,23 +54,49 @@ class DatabaseIndex:
 
     def apply(self, blocks: Sequence[IndexedBlock[ChannelEvent]]) -> None:
         """As the protocol says."""
+        self._drop_strays(blocks)
         seen = self._hosted([event for block in blocks for event in block.events])
         # Before the runtime, which wakes whoever looks at the channel: they must find the event.
         LedgerEvent.objects.bulk_create(_rows(seen), ignore_conflicts=True)
-        facts = [Fact(item.event.channel, _input(item.event), _key(item)) for item in seen]
-        for fact, outcome in zip(facts, self._runtime.process(facts), strict=True):
-            if isinstance(outcome, Refused):
-                logger.error("Channel 0x%s refuses %r: %s", fact.channel.hex(), fact.event, outcome.message)
+        times = rollbacks.counted(item.event.channel for item in seen)
+        self._tell(
+            [
+                Fact(
+                    item.event.channel,
+                    _input(item.event),
+                    rollbacks.told(_key(item), times, item.event.channel),
+                )
+                for item in seen
+            ]
+        )
         with transaction.atomic():
             LedgerBlock.objects.bulk_create(_block_rows(blocks), ignore_conflicts=True)
             last = blocks[-1].header.number
             LedgerBlock.objects.filter(number__lt=last - 2 * KEPT_HASHES).delete()
 
     def roll_back(self, number: int) -> None:
-        """As the protocol says. Endpoints keep what they learned: the same events come again on the new fork."""
+        """As the protocol says. The endpoints hear first; a crash before the rows are gone takes back twice."""
+        gone = LedgerEvent.objects.filter(block_number__gt=number)
+        for channel in sorted(set(gone.values_list("channel", flat=True))):
+            self._tell(rollbacks.facts(channel, number))
+        rollbacks.bring_again(gone)
         with transaction.atomic():
-            LedgerEvent.objects.filter(block_number__gt=number).delete()
+            gone.delete()
             LedgerBlock.objects.filter(number__gt=number).delete()
+
+    def _tell(self, facts: Sequence[Fact]) -> None:
+        for fact, outcome in zip(facts, self._runtime.process(facts), strict=True):
+            if isinstance(outcome, Refused):
+                logger.error("Channel 0x%s refuses %r: %s", fact.channel.hex(), fact.event, outcome.message)
+
+    def _drop_strays(self, blocks: Sequence[IndexedBlock[ChannelEvent]]) -> None:
+        """Take back events that were told of blocks which were not stored before a crash, and are none any more."""
+        if not self._strays_may_be:
+            return
+        head, kept = blocks[0].header.number - 1, [to_hex(block.header.hash) for block in blocks]
+        if LedgerEvent.objects.filter(block_number__gt=head).exclude(block_hash__in=kept).exists():
+            self.roll_back(head)
+        self._strays_may_be = False
 
     def _hosted(self, seen: Sequence[Seen]) -> list[Seen]:
         wanted = {to_hex(item.event.channel) for item in seen}
@@ -88,12 +119,13 @@ class Watchtower:
         )
 
     def tick(self) -> Progress:
-        """Take what is new on the ledger.
+        """Take what is new on the ledger; nothing where another process of this database is at it.
 
         Raises:
             LedgerError: It can't be reached, or does not answer as one; try again.
         """
-        return self._indexer.catch_up()
+        with sole("watchtower") as mine:
+            return self._indexer.catch_up() if mine else NOTHING
 
 
 def channel_event(log: Any) -> ChannelEvent | None:

@@ -195,6 +195,10 @@ class ReceiveDisputeAnswer(msgspec.Struct, frozen=True, gc=False):
     by_b: Verified[ChannelState]
 
 
+class LedgerRolledBack(msgspec.Struct, frozen=True, gc=False):
+    """A reorganisation took back what the ledger said of this channel; what still holds comes again after this."""
+
+
 class LedgerOpened(msgspec.Struct, frozen=True, gc=False):
     """The opening was mined and confirmed."""
 
@@ -252,6 +256,7 @@ Input: TypeAlias = (
     | ActionDispute
     | ReceiveDisputeRaise
     | ReceiveDisputeAnswer
+    | LedgerRolledBack
     | LedgerOpened
     | LedgerDisputed
     | LedgerResolved

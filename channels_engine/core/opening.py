@@ -7,6 +7,7 @@ from channels_engine.core import inputs
 from channels_engine.core.errors import Violation
 from channels_engine.core.evidence import ledger_ready_opening
 from channels_engine.core.messages import DepositFunding, Funding, OpenAbort, OpenConfirm, OpenRequest
+from channels_engine.core.reorganisation import reopened
 from channels_engine.core.rules import UINT96_MAX, opening_state, require_signer
 from channels_engine.core.state import CoSigned, Endpoint, Phase
 from channels_engine.core.typed_data import struct_hash
@@ -129,10 +130,14 @@ def opened(endpoint: Endpoint, _: inputs.LedgerOpened, __: int) -> Step:
 
     What proved the funding has done its work, and would be stored with each update.
     """
+    told = fx.NotifyPhase("opened on the ledger")
+    if endpoint.current is not None:
+        after, effects = reopened(endpoint)
+        return after, (*effects, told)
     state = opening_state(endpoint.channel, endpoint.opening)
     current = CoSigned(state, *endpoint.opening_signatures)
     after = replace(endpoint, phase=Phase.OPEN, current=current, fundings=(None, None))
-    return after, (fx.NotifyPhase("opened on the ledger"),)
+    return after, (told,)
 
 
 def elapsed(endpoint: Endpoint, _: int) -> Step:

@@ -10,7 +10,7 @@ from typing import Any, TypeAlias
 
 from msgspec.structs import replace
 
-from channels_engine.core import disputes, inputs, offers, opening, timers, updates
+from channels_engine.core import disputes, inputs, offers, opening, reorganisation, timers, updates
 from channels_engine.core.effects import Effect
 from channels_engine.core.errors import (
     LedgerProtocolError,
@@ -36,11 +36,12 @@ _REQUEST: Mapping[type, Handler] = {
     inputs.ActionRequestOpen: opening.request,
     inputs.ReceiveOpenRequest: opening.request,
 }
-# From every phase on: the clock, a repeated request, and the ledger's last word.
+# From every phase on: the clock, a repeated request, the ledger's last word, and that it takes its words back.
 _ALWAYS: Mapping[type, Handler] = {
     inputs.ReceiveOpenRequest: opening.request,
     inputs.TimerElapsed: timers.elapsed,
     inputs.LedgerFinalised: disputes.finalised,
+    inputs.LedgerRolledBack: reorganisation.rolled_back,
 }
 _UNOPENED: Mapping[type, Handler] = {**_ALWAYS, inputs.LedgerOpened: opening.opened}
 _ON_LEDGER: Mapping[type, Handler] = {

@@ -214,6 +214,7 @@ def _played() -> tuple[dict[str, tuple[Side, m.Body]], Endpoint]:
 
 def _ledger_bodies() -> Mapping[str, Any]:
     return {
+        "ledger.rolled_back": inputs.LedgerRolledBack(),
         "ledger.opened": inputs.LedgerOpened(),
         "ledger.disputed": inputs.LedgerDisputed(2, NOW + 3650),
         "ledger.resolved": inputs.LedgerResolved(3, 0),

@@ -54,6 +54,7 @@ DASK_SCHEDULER = os.environ.get("DASK_SCHEDULER", "")
 
 LEDGER_URL = os.environ.get("LEDGER_URL", "http://127.0.0.1:8545")
 LEDGER_CHAIN_ID = integer("LEDGER_CHAIN_ID", default=31337)
+LEDGER_CONFIRMATIONS = integer("LEDGER_CONFIRMATIONS", default=0)
 # Key of the account that pays the gas of relayed transactions, 0x-hex. Without one, the last of the publicly
 # known funded accounts of a development chain; no other sender may use it at the same time.
 RELAYER_KEY = os.environ.get("RELAYER_KEY", "")

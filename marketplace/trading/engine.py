@@ -70,7 +70,8 @@ class SiteEngine:
         registry = EntityContracts(contracts.registry)
         ledger = RegistryLedger(self.runtime, registry, sender)
         self._outbox = Outbox(self.runtime.clock, ledger, service.listeners())
-        self._watchtower = Watchtower(self.runtime, RpcBlockSource(sender.client, [contracts.registry]))
+        source = RpcBlockSource(sender.client, [contracts.registry])
+        self._watchtower = Watchtower(self.runtime, source, confirmations=settings.LEDGER_CONFIRMATIONS)
 
     def reclaim(self) -> None:
         """Take over what a process that crashed had begun to bring to the ledger."""

@@ -9,7 +9,7 @@ from channels_engine.core.transition import TABLE
 from channels_engine.core.typed_data import TYPE_STRINGS
 
 PAGE = (Path(__file__).parents[2] / "docs" / "protocol.md").read_text(encoding="utf-8")
-EVERYWHERE = {inputs.ReceiveOpenRequest, inputs.TimerElapsed, inputs.LedgerFinalised}
+EVERYWHERE = {inputs.ReceiveOpenRequest, inputs.TimerElapsed, inputs.LedgerFinalised, inputs.LedgerRolledBack}
 
 
 def test_the_state_table_is_the_one_of_the_machine() -> None:

@@ -35,9 +35,9 @@ FUNDING = 10_000_000
 class Chain:
     """A ledger with the contracts on it, and a sender that pays."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, *, resend_after: float = 10) -> None:
         self.client = LedgerClient(url)
-        self.sender = Sender(self.client, dev_key(3))
+        self.sender = Sender(self.client, dev_key(3), resend_after=resend_after)
         self.deployment: Deployment = deploy(self.execute, self.client.call, owner=self.sender.address)
         self.registry = EntityContracts(self.deployment.registry)
         self.token = Stablecoin(self.deployment.token)

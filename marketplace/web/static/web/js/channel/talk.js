@@ -94,6 +94,7 @@ export class TalkLog {
     else if (type === "update.fallback") this.append(h("p", { class: "outcome outcome--bad" }, "No signature came in time. Nothing moved."));
     else if (type === "channel.open_request") this.note(`${who} asked to open the channel, ${when(at)}.`);
     else if (type === "ledger.opened") this.note(`Opened on the ledger, ${when(at)}.`);
+    else if (type === "ledger.rolled_back") this.append(h("p", { class: "outcome outcome--bad" }, "The ledger took back its last blocks. What still holds comes again."));
     else if (type === "close.request") this.note(`${who} asked to close the channel.`);
     else if (type === "ledger.finalised") this.note(`Closed and paid out by the ledger, ${when(at)}.`);
     else if (type === "ledger.disputed") this.append(h("p", { class: "outcome outcome--bad" }, `In dispute on the ledger until ${when(Number(body.deadline))}.`));
