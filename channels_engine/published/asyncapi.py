@@ -66,7 +66,7 @@ def _session() -> dict[str, str]:
 def _channel(names: list[str]) -> dict[str, Any]:
     return {
         "address": "/ws/channels/",
-        "description": "All frames of one participant. The `Origin` header, where there is one, must be the site's.",
+        "description": "All frames of one participant. The handshake needs an `Origin` header that names the site.",
         "messages": {name: {"$ref": f"#/components/messages/{name}"} for name in names},
     }
 

@@ -156,3 +156,22 @@ def test_they_import_nothing_of_this_project() -> None:
         for name in re.findall(r'(?:from|import)\s+"([^"]+)"', path.read_text()):
             inside = name.startswith(".") and (path.parent / name).resolve().is_relative_to(HERE)
             assert inside or name in allowed or name.startswith("node:"), f"{path}: {name}"
+
+
+def test_a_program_gets_its_session_as_the_docs_say(site: WholeSite) -> None:
+    session = requests.Session()
+    session.get(f"{site.url}/accounts/login/", timeout=20)
+    form = {"login": "prosumer@wattnote.example", "password": "wattnote-demo"}
+    head = {"X-CSRFToken": session.cookies["csrftoken"]}
+    answer = session.post(
+        f"{site.url}/accounts/login/", form, headers=head, allow_redirects=False, timeout=20
+    )
+    assert (answer.status_code, "sessionid" in session.cookies) == (302, True)
+    assert session.get(f"{site.url}/api/v1/me/", timeout=20).json()["email"] == form["login"]
+
+
+@pytest.mark.parametrize("origin", [None, "http://elsewhere.example"])
+def test_the_socket_wants_the_sites_origin(site: WholeSite, origin: str | None) -> None:
+    head = {"Connection": "Upgrade", "Upgrade": "websocket", "Sec-WebSocket-Version": "13"}
+    head |= {"Sec-WebSocket-Key": "AAAAAAAAAAAAAAAAAAAAAA=="} | ({"Origin": origin} if origin else {})
+    assert requests.get(f"{site.url}/ws/channels/", headers=head, timeout=20).status_code == 403

@@ -1,6 +1,8 @@
 """What another team's client is written from: valid, complete, as the code is, and of one mind with its decoder."""
 
+import ast
 import json
+import re
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -184,3 +186,24 @@ def test_the_site_serves_them_to_everybody(name: str, db: None) -> None:
     assert answer.status_code == 200
     committed = Path(__file__).parents[2] / "docs" / name
     assert answer.json() == json.loads(committed.read_text())
+
+
+RAISED = {"Violation", "RemoteProtocolError", "LocalProtocolError", "SignatureError", "FrameError", "Refused"}
+NOT_ON_THE_WIRE = {"gap", "not_conserved", "recovery_id", "signing"}
+"""Of a replica's own log, of the ledger's word, and of signing itself."""
+
+
+def refusals() -> Iterator[str]:
+    """Codes that the code names where it refuses."""
+    root = Path(__file__).parents[2]
+    for path in [*(root / "channels_engine").rglob("*.py"), root / "marketplace/trading/live/gate.py"]:
+        for node in ast.walk(ast.parse(path.read_text())):
+            is_refusal = isinstance(node, ast.Call) and getattr(node.func, "id", "") in RAISED
+            if is_refusal and node.args and isinstance(node.args[0], ast.Constant):
+                yield str(node.args[0].value)
+
+
+def test_every_refusal_is_explained() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "messages.md").read_text().split("<!-- codes:")[1]
+    explained = set(re.findall(r"`([a-z_]+)`", "\n".join(re.findall(r"^\| (`[^|]+)", page, re.MULTILINE))))
+    assert set(refusals()) - NOT_ON_THE_WIRE == explained

@@ -40,7 +40,7 @@ export class Person {
     const { site, config } = this;
     await site.upload("identity", config.identity);
     await site.upload("statement", config.statement);
-    const [merchant] = await site.get("merchants/").then((page) => page.results ?? page);
+    const [merchant] = (await site.get("merchants/")).results;
     const wish = { merchant: merchant.slug, requested_limit: "150000000", monthly_income: "3100000000", monthly_outgoings: "1600000000", consent: true };
     const { id } = await site.post("applications/", wish);
     await site.post(`applications/${id}/submit/`);
@@ -56,6 +56,7 @@ export class Person {
     this.requireOwn("CreditAgreement", toSign, { participant: this.address, creditLimit: agreement.credit_limit, collateral: agreement.collateral });
     this.requireOwn("Permit", permit, { owner: this.address, spender: agreement.merchant.msc, value: agreement.collateral });
     if (wallet.structHash(this.types, "CreditAgreement", toSign.message) !== agreement.sid) throw new Error("The sid is not the agreement's struct hash");
+    this.merchantKey = await wallet.signerOf(toSign.domain, this.types, "CreditAgreement", toSign.message, agreement.merchant_signature);
     const signed = (data, name) => wallet.signStruct(this.root, data.domain, this.types, name, data.message);
     const proof = { signature: await signed(toSign, "CreditAgreement"), permit_signature: await signed(permit, "Permit"), permit_deadline };
     await site.post(`agreements/${id}/initialise/`, proof);
@@ -120,6 +121,8 @@ export class Person {
     const receipt_signature = await this.sign(this.root, this.merchantDomain, "NoteReceipt", receipt);
     const issued = await this.site.post("notes/", { agreement: this.credit.id, serial, holder, amount, receipt_signature });
     const note = { serial, holder, amount, validUntil: String(issued.valid_until) };
+    const merchant = await this.wallet.signerOf(this.merchantDomain, this.types, "CreditNote", note, issued.merchant_signature);
+    if (merchant !== this.merchantKey) throw new Error(`The note is signed by ${merchant}, not by the merchant of the agreement`);
     return { funding: { type: "note", note, merchantSignature: issued.merchant_signature }, until: Number(note.validUntil) };
   }
 
