@@ -7,6 +7,8 @@ import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import get_args
 
+import msgspec
+
 from channels_engine import agreements, relay
 from channels_engine.agreements import Agreement, AgreementPhase
 from channels_engine.core.errors import ProtocolError, RemoteProtocolError
@@ -54,14 +56,27 @@ class Batch:
         self._by_scid: dict[bytes, Agreement] = {}
         self._changes: list[Change] = []
         self._talked: dict[bytes, Agreement] = {}
+        self._numbers: dict[bytes, int] = {}
 
     def run(self, batch: Sequence[Submission]) -> list[Outcome]:
         """Do all of it; the caller holds the transaction."""
         self._load(batch)
         outcomes = [self._outcome(index, submission) for index, submission in enumerate(batch)]
-        repository.save(self._changes, self.entries, self.hostings, self._now, notices=self._notices)
-        conversations.save(self._talked.values(), self._now)
+        self._number_new_logs()
+        repository.save(
+            self._changes, self.entries, self.hostings, self._numbers, self._now, notices=self._notices
+        )
+        conversations.save(self._talked.values(), self._numbers, self._now)
         return outcomes
+
+    def _number_new_logs(self) -> None:
+        """Give each channel and conversation that began in this batch the number of its log."""
+        opened = {change.after.channel for change in self._changes if not change.after.number}
+        begun = [*opened, *(name for name in self._talked if name not in self._numbers)]
+        self._numbers.update(zip(begun, repository.allocate(len(begun)), strict=True))
+        for channel in opened:
+            hosting = msgspec.structs.replace(self.hostings[channel], number=self._numbers[channel])
+            self.hostings[channel] = hosting
 
     def news(self) -> dict[str, dict[bytes, int]]:
         """For each owner, the channels with something new and the last number of their logs."""
@@ -81,8 +96,10 @@ class Batch:
             lock=True,
         )
         self._by_scid = conversations.load_by_scid(_wanted_contracts(batch))
+        self._numbers = conversations.load_numbers(self._agreements)
+        self._numbers.update((channel, hosting.number) for channel, hosting in self.hostings.items())
         self._keys = [self._key(submission) for submission in batch]
-        self._known = repository.find_known([key for key in self._keys if key is not None])
+        self._known = repository.find_known([key for key in self._keys if key is not None], self._numbers)
 
     def _key(self, submission: Submission) -> MessageKey | None:
         """What makes a submission's repetition recognisable."""

@@ -42,6 +42,7 @@ Wakes: TypeAlias = tuple[int | None, int | None]
 class Hosting(msgspec.Struct, frozen=True, gc=False):
     """A channel as hosted here. An owner is "" and its endpoint None where the peer is on another relay.
 
+    `number` stands for the channel in the rows of its log; 0 until it is stored.
     `wakes` is when to look at each side's timer. It may be early, never late: a timer that moves away with
     each trade would otherwise be written, and its index moved, with each trade.
     """
@@ -53,6 +54,7 @@ class Hosting(msgspec.Struct, frozen=True, gc=False):
     seq: int = 0
     staged_seq: int = 0
     wakes: Wakes = (None, None)
+    number: int = 0
 
     def side_of(self, owner: str) -> Side | None:
         """The side that this owner holds, if any."""
@@ -165,6 +167,7 @@ class _Turn:
             seq,
             _staged_seq(before, (first, second), self._entries),
             (_sooner(before.wakes[0], first), _sooner(before.wakes[1], second)),
+            before.number,
         )
         return Change(before, after, tuple(self._entries), tuple(self._effects), body)
 

@@ -122,7 +122,7 @@ class Runtime:
 
     def find_known(self, keys: Sequence[MessageKey]) -> dict[MessageKey, Known]:
         """Which of these messages (channel, sender's side, id) are in the log."""
-        return repository.find_known(keys)
+        return repository.find_known(keys, repository.log_numbers({channel for channel, _, _ in keys}))
 
     def entries_after(self, channel: bytes, seq: int, known_last: int = 0, limit: int = 256) -> list[Entry]:
         """The log after `seq`: from memory where that holds all up to `known_last`, else from the database."""

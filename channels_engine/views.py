@@ -10,7 +10,7 @@ from channels_engine.codec import SIDE_NAMES, json_form, parse_hex, to_hex
 from channels_engine.core.state import Phase
 from channels_engine.core.types import EntityContract
 from channels_engine.store import conversations, repository
-from channels_engine.store.models import Contract, Endpoint
+from channels_engine.store.models import Channel, Contract, Endpoint
 
 MAX_LISTED = 500
 _OVER = (Phase.CLOSED.value, Phase.ABORTED.value)
@@ -22,7 +22,7 @@ def _contracts(owner: str) -> Any:
 
 def positions(owner: str) -> dict[bytes, int]:
     """Last number of each log of this owner."""
-    rows = list(Endpoint.objects.filter(owner=owner).values_list("channel", "seq"))
+    rows = list(Endpoint.objects.filter(owner=owner).values_list("channel", "channel_row__seq"))
     rows += _contracts(owner).values_list("conversation", "seq")
     return {parse_hex(channel, 32): seq for channel, seq in rows}
 
@@ -35,7 +35,7 @@ def changed_since(owner: str, then: int) -> dict[str, int]:
 def last_seq(owner: str, channel: bytes) -> int | None:
     """Last number of one log, or None if it isn't this owner's."""
     name = to_hex(channel)
-    found = Endpoint.objects.filter(channel=name, owner=owner).values_list("seq", flat=True).first()
+    found = Channel.objects.filter(channel=name, endpoints__owner=owner).values_list("seq", flat=True).first()
     if found is None:
         found = _contracts(owner).filter(conversation=name).values_list("seq", flat=True).first()
     return found
@@ -55,7 +55,8 @@ def state(owner: str, channel: bytes) -> dict[str, Any] | None:
 
 def channel_list(owner: str) -> dict[str, Any]:
     """The `channels` frame."""
-    rows = Endpoint.objects.filter(owner=owner).exclude(phase__in=_OVER).order_by("-id")[:MAX_LISTED]
+    live = Endpoint.objects.filter(owner=owner).exclude(phase__in=_OVER).select_related("channel_row")
+    rows = live.order_by("-id")[:MAX_LISTED]
     contracts = _contracts(owner).order_by("-updated_at")[:MAX_LISTED]
     loaded = conversations.load((parse_hex(row.conversation, 32) for row in contracts), lock=False)
     return {
@@ -71,9 +72,9 @@ def _channel_line(row: Endpoint) -> dict[str, Any]:
         "side": SIDE_NAMES[row.side],
         "peer": row.peer,
         "scid": row.scid,
-        "phase": row.phase,
+        "phase": row.phase_now,
         "version": str(row.version),
-        "seq": row.seq,
+        "seq": row.channel_row.seq,
     }
 
 

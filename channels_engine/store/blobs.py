@@ -1,19 +1,55 @@
-"""Durable binary form of the core's values: msgpack, which keeps bytes as they are."""
+"""Durable binary form of the core's values: msgpack, which keeps bytes as they are.
+
+An endpoint is stored in two halves. The *fixed* half (terms, opening, policy, and what opened the channel) stays
+as it is from one trade to the next. The *moving* half is everything else, and is written with each message: once
+for both sides where both are hosted here, side B as its differences from side A.
+
+Each half begins with a number that stands for the shape of `Endpoint`, so that what another version of the engine
+stored is refused and not misread.
+"""
 
 from collections.abc import Mapping
+from operator import attrgetter
 from types import MappingProxyType
-from typing import Any, get_args
+from typing import Any, TypeAlias, get_args, get_type_hints
+from zlib import crc32
 
 import msgspec
 
 from channels_engine.core.effects import Effect
 from channels_engine.core.state import Endpoint
 
+Pair: TypeAlias = tuple[Endpoint | None, Endpoint | None]
+_FIXED = ("domain", "channel", "me", "terms", "opening", "policy", "opening_signatures", "fundings")
+_MOVING = tuple(name for name in Endpoint.__struct_fields__ if name not in _FIXED)
+_HINTS = get_type_hints(Endpoint)
+_FORM = crc32(repr(msgspec.inspect.type_info(Endpoint)).encode())
+_KEYS = tuple(str(position) for position in range(len(_MOVING)))
+
+_moving_of = attrgetter(*_MOVING)
+fixed_of = attrgetter(*_FIXED)
+"""The values of the fixed half: two endpoints with equal ones need no new row."""
+
+_Fixed = msgspec.defstruct("_Fixed", [(name, _HINTS[name]) for name in _FIXED], array_like=True)
+_Moving = msgspec.defstruct("_Moving", [(name, _HINTS[name]) for name in _MOVING], array_like=True)
+_Differences = msgspec.defstruct(
+    "_Differences",
+    [(name, _HINTS[name] | msgspec.UnsetType, msgspec.UNSET) for name in _MOVING],
+    rename=dict(zip(_MOVING, _KEYS, strict=True)),
+    forbid_unknown_fields=True,
+)
 _ENCODER = msgspec.msgpack.Encoder()
-_ENDPOINT = msgspec.msgpack.Decoder(Endpoint)
+_FORM_ONLY = msgspec.msgpack.Decoder(tuple[int, msgspec.Raw, msgspec.Raw])
+_FIXED_DECODER = msgspec.msgpack.Decoder(_Fixed)
+_MOVING_DECODER = msgspec.msgpack.Decoder(_Moving | None)
+_DIFFERENCES_DECODER = msgspec.msgpack.Decoder(_Differences | None)
 _EFFECTS: Mapping[str, msgspec.msgpack.Decoder[Any]] = MappingProxyType(
     {kind.__name__: msgspec.msgpack.Decoder(kind) for kind in get_args(Effect)},
 )
+
+
+class StoredFormError(Exception):
+    """A stored value has a form that this version does not know."""
 
 
 def pack(value: msgspec.Struct) -> bytes:
@@ -21,22 +57,57 @@ def pack(value: msgspec.Struct) -> bytes:
     return _ENCODER.encode(value)
 
 
-class StoredFormError(Exception):
-    """A stored value has a form that this version does not know."""
+def pack_fixed(endpoint: Endpoint) -> bytes:
+    """Binary form of the fixed half."""
+    return _ENCODER.encode((_FORM, fixed_of(endpoint), None))
 
 
-def unpack_endpoint(blob: bytes) -> Endpoint:
-    """Endpoint out of its binary form.
+def pack_moving(pair: Pair) -> bytes:
+    """Binary form of the moving half of the endpoints of both sides; None where a side is not hosted here."""
+    a, b = pair
+    if b is None:
+        return _ENCODER.encode((_FORM, None if a is None else _moving_of(a), None))
+    if a is None:
+        return _ENCODER.encode((_FORM, _moving_of(b), None))
+    of_a, of_b = _moving_of(a), _moving_of(b)
+    differences = {
+        key: its for key, ours, its in zip(_KEYS, of_a, of_b, strict=True) if its is not ours and its != ours
+    }
+    return _ENCODER.encode((_FORM, of_a, differences))
+
+
+def unpack_endpoint(fixed: bytes, moving: bytes, side: int) -> Endpoint:
+    """One side's endpoint out of both halves.
 
     Raises:
         StoredFormError: It was stored by another version of the engine.
     """
     try:
-        return _ENDPOINT.decode(blob)
-    except msgspec.ValidationError as error:
-        raise StoredFormError(
-            f"A channel was stored by an earlier version of the engine ({error}); begin with a fresh database.",
-        ) from error
+        constant = _FIXED_DECODER.decode(_checked(fixed)[0])
+        first, second = _checked(moving)
+        values = _MOVING_DECODER.decode(first)
+        differences = _DIFFERENCES_DECODER.decode(second) if side else None
+    except msgspec.DecodeError as error:
+        raise _another_version(str(error)) from error
+    changed = {} if differences is None else msgspec.structs.asdict(differences)
+    own = {
+        name: getattr(values, name) if changed.get(name, msgspec.UNSET) is msgspec.UNSET else changed[name]
+        for name in _MOVING
+    }
+    return Endpoint(**msgspec.structs.asdict(constant), **own)
+
+
+def _checked(blob: bytes) -> tuple[msgspec.Raw, msgspec.Raw]:
+    form, first, second = _FORM_ONLY.decode(blob)
+    if form != _FORM:
+        raise _another_version("another form")
+    return first, second
+
+
+def _another_version(reason: str) -> StoredFormError:
+    return StoredFormError(
+        f"A channel was stored by another version of the engine ({reason}); begin with a fresh database."
+    )
 
 
 def unpack_effect(kind: str, blob: bytes) -> Effect:

@@ -93,7 +93,7 @@ def select_in(
     """
     with connection.cursor() as cursor:
         if is_postgres():
-            tail = f" ORDER BY {key}, id FOR UPDATE" if lock else ""  # one order for all: no deadlock
+            tail = f" ORDER BY {key} FOR UPDATE" if lock else ""  # one order for all: no deadlock
             cursor.execute(f"SELECT {columns} FROM {table} WHERE {key} = ANY(%s){tail}", [list(values)])  # noqa: S608  own names only
         else:
             cursor.execute(

@@ -1,6 +1,6 @@
 """Entity contracts and their conversations in the database."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 import msgspec
 
@@ -14,6 +14,7 @@ _TABLE = bulk.Table(
     "engine_contract",
     {
         "conversation": "text",
+        "number": "int8",
         "scid": "text",
         "owner_a": "text",
         "owner_b": "text",
@@ -48,15 +49,26 @@ def load_by_scid(scids: Iterable[bytes]) -> dict[bytes, Agreement]:
     return {bytes.fromhex(scid[2:]): _DECODER.decode(bytes(blob)) for scid, blob in rows}
 
 
-def save(agreements: Iterable[Agreement], now: int) -> None:
-    """Write conversations."""
-    bulk.write(_TABLE, [_row(agreement, now) for agreement in agreements])
+def load_numbers(conversations: Iterable[bytes]) -> dict[bytes, int]:
+    """The numbers of the logs of the stored ones among these."""
+    names = {to_hex(conversation) for conversation in conversations}
+    if not names:
+        return {}
+    rows = bulk.select_in("conversation, number", "engine_contract", "conversation", names, lock=False)
+    return {bytes.fromhex(name[2:]): number for name, number in rows}
 
 
-def _row(agreement: Agreement, now: int) -> tuple[object, ...]:
+def save(agreements: Iterable[Agreement], numbers: Mapping[bytes, int], now: int) -> None:
+    """Write conversations; `numbers` are those of their logs."""
+    rows = [_row(agreement, numbers[agreement.conversation], now) for agreement in agreements]
+    bulk.write(_TABLE, rows)
+
+
+def _row(agreement: Agreement, number: int, now: int) -> tuple[object, ...]:
     scid = agreement.scid
     return (
         to_hex(agreement.conversation),
+        number,
         to_hex(scid) if scid else None,
         *agreement.owners,
         agreement.phase.value,

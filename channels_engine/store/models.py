@@ -22,9 +22,10 @@ class Sender(models.IntegerChoices):
 
 
 class Contract(models.Model):
-    """An entity contract (ESC) and the conversation that led to it."""
+    """An entity contract (ESC) and the conversation that led to it; `number` is that of its log."""
 
     conversation = models.CharField(max_length=HASH_TEXT, primary_key=True)
+    number = models.BigIntegerField(unique=True)
     scid = models.CharField(max_length=HASH_TEXT, unique=True, null=True)  # noqa: DJ001  unknown until accepted
     owner_a = models.CharField(max_length=OWNER_TEXT)
     owner_b = models.CharField(max_length=OWNER_TEXT)
@@ -45,11 +46,33 @@ class Contract(models.Model):
         return f"contract {self.scid or self.conversation} ({self.phase})"
 
 
-class Endpoint(models.Model):
-    """One hosted side of one channel; `blob` is the msgpack of `core.state.Endpoint`.
+class Channel(models.Model):
+    """What moves with each message: one row a channel, for all sides hosted here, written whole each time.
 
-    `seq` is the last entry of the channel's log, `staged_seq` the entry that proposed the staged state.
-    `wake_at` is when to look at the timer: never late, maybe early (`relay.Hosting`).
+    `number` stands for the channel in the rows of its log. `seq` is the last entry of that log, `staged_seq`
+    the entry that proposed the staged state. `staged` has bit 1 where side A has a next state staged, bit 2 where
+    side B has. `moving` is the moving half of the endpoints (`store.blobs`).
+    """
+
+    number = models.BigAutoField(primary_key=True)
+    channel = models.CharField(max_length=HASH_TEXT, unique=True)
+    version = models.BigIntegerField()
+    seq = models.IntegerField()
+    staged_seq = models.IntegerField()
+    staged = models.SmallIntegerField()
+    moving = models.BinaryField()
+    updated_at = models.BigIntegerField()
+
+    def __str__(self) -> str:
+        return f"{self.channel} version {self.version}"
+
+
+class Endpoint(models.Model):
+    """One hosted side of one channel: what stays as it is for many trades (`channel_row` has the rest).
+
+    `phase` is the endpoint's, but that of a staged channel stays `open`: else each trade would write this row
+    twice. `phase_now` is exact. `wake_at` is when to look at the timer: never late, maybe early
+    (`relay.Hosting`). `fixed` is the constant half of the endpoint (`store.blobs`).
     """
 
     channel = models.CharField(max_length=HASH_TEXT)
@@ -58,12 +81,15 @@ class Endpoint(models.Model):
     peer = models.CharField(max_length=OWNER_TEXT)
     scid = models.CharField(max_length=HASH_TEXT)
     phase = models.CharField(max_length=16)
-    version = models.BigIntegerField()
-    seq = models.IntegerField()
-    staged_seq = models.IntegerField()
     wake_at = models.BigIntegerField(null=True)
-    blob = models.BinaryField()
-    updated_at = models.BigIntegerField()
+    fixed = models.BinaryField()
+    channel_row = models.ForeignObject(
+        Channel,
+        on_delete=models.DO_NOTHING,
+        from_fields=["channel"],
+        to_fields=["channel"],
+        related_name="endpoints",
+    )
 
     class Meta:
         """One row a side; found by owner, contract, and the time to wake."""
@@ -82,13 +108,32 @@ class Endpoint(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.channel} side {'ab'[self.side]} ({self.phase}, version {self.version})"
+        return f"{self.channel} side {'ab'[self.side]} ({self.phase})"
+
+    @property
+    def phase_now(self) -> str:
+        """The endpoint's phase, staged included."""
+        is_staged = self.channel_row.staged >> self.side & 1
+        return "staged" if is_staged else self.phase
+
+    @property
+    def version(self) -> int:
+        """The newest co-signed version."""
+        return self.channel_row.version
+
+    @property
+    def updated_at(self) -> int:
+        """When the channel was written last."""
+        return self.channel_row.updated_at
 
 
 class LogEntry(models.Model):
-    """One entry of a channel's (or conversation's) log; `body` is its JSON as in docs/messages.md."""
+    """One entry of a channel's (or conversation's) log; `body` is its JSON as in docs/messages.md.
 
-    channel = models.CharField(max_length=HASH_TEXT)
+    `log` is the `number` of the `Channel` or `Contract`: in the indexes it takes a tenth of a hash's place.
+    """
+
+    log = models.BigIntegerField()
     seq = models.IntegerField()
     sender = models.SmallIntegerField(choices=Sender.choices)
     message_id = models.CharField(max_length=MESSAGE_ID_TEXT)
@@ -100,12 +145,12 @@ class LogEntry(models.Model):
         """Numbered without gaps; a repeated id is found and answered as before."""
 
         constraints: ClassVar = [
-            models.UniqueConstraint(fields=["channel", "seq"], name="engine_log_seq"),
-            models.UniqueConstraint(fields=["channel", "sender", "message_id"], name="engine_log_message_id"),
+            models.UniqueConstraint(fields=["log", "seq"], name="engine_log_seq"),
+            models.UniqueConstraint(fields=["log", "sender", "message_id"], name="engine_log_message_id"),
         ]
 
     def __str__(self) -> str:
-        return f"{self.channel} #{self.seq} {self.type}"
+        return f"{self.log} #{self.seq} {self.type}"
 
 
 class CoSignedState(models.Model):

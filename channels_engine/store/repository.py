@@ -7,14 +7,13 @@ from typing import NamedTuple
 from django.db import connection
 
 from channels_engine.codec import parse_hex, to_hex
+from channels_engine.core.state import Endpoint
 from channels_engine.frames import Entry
 from channels_engine.relay import Change, Hosting
-from channels_engine.store import bulk, rows
+from channels_engine.store import bulk, models, rows
 from channels_engine.store.blobs import unpack_endpoint
-from channels_engine.store.models import LogEntry
 
 MessageKey = tuple[bytes, int, str]
-_COLUMNS = "channel, side, owner, peer, scid, seq, staged_seq, blob"
 
 
 class Known(NamedTuple):
@@ -27,31 +26,40 @@ class Known(NamedTuple):
 
 
 class Cache:
-    """Decoded channels of this process, valid while the rows' `seq` is theirs: every change counts it up."""
+    """Decoded channels of this process, valid while the rows' `seq` is theirs: every change counts it up.
 
-    def __init__(self, limit: int = 50_000) -> None:
+    Two generations of `limit` channels each: a full memory forgets what was not used for longest, not all.
+    """
+
+    def __init__(self, limit: int = 25_000) -> None:
         self._limit = limit
         self._held: dict[bytes, Hosting] = {}
+        self._older: dict[bytes, Hosting] = {}
+
+    def __len__(self) -> int:
+        """How many channels are held."""
+        return len(self._held.keys() | self._older.keys())
 
     def get(self, channel: bytes) -> Hosting | None:
         """A channel as this process saw it last; maybe stale."""
-        return self._held.get(channel)
+        return self._held.get(channel) or self._older.get(channel)
 
     def keep(self, hostings: Iterable[Hosting]) -> None:
         """Remember what was read or committed."""
-        if len(self._held) > self._limit:
-            self._held.clear()
-        self._held.update((hosting.channel, hosting) for hosting in hostings)
+        for hosting in hostings:
+            if len(self._held) >= self._limit and hosting.channel not in self._held:
+                self._held, self._older = {}, self._held
+            self._held[hosting.channel] = hosting
 
 
 def load_hostings(channels: Iterable[bytes], cache: Cache, *, lock: bool) -> dict[bytes, Hosting]:
     """The hosted channels among these; with `lock`, ours until the transaction ends."""
     names = {to_hex(channel): channel for channel in set(channels)}
     found = _current(names, cache, lock=lock)
-    missing = [name for name, channel in names.items() if channel not in found]
-    if lock and missing and bulk.is_postgres():
+    if lock and len(found) < len(names) and bulk.is_postgres():
+        missing = {name: channel for name, channel in names.items() if channel not in found}
         bulk.lock_names(missing)  # somebody else may be creating them
-        found |= _current({name: names[name] for name in missing}, cache, lock=True)
+        found |= _current(missing, cache, lock=True)
     return found
 
 
@@ -59,7 +67,7 @@ def _current(names: Mapping[str, bytes], cache: Cache, *, lock: bool) -> dict[by
     """From memory where that is of the row's age, else from the rows."""
     found: dict[bytes, Hosting] = {}
     stale: set[str] = set()
-    for name, seq in bulk.select_in("channel, seq", "engine_endpoint", "channel", names, lock=lock):
+    for name, seq in bulk.select_in("channel, seq", "engine_channel", "channel", names, lock=lock):
         held = cache.get(names[name])
         if held is not None and held.seq == seq:
             found[held.channel] = held
@@ -71,16 +79,17 @@ def _current(names: Mapping[str, bytes], cache: Cache, *, lock: bool) -> dict[by
     return found
 
 
+_READ = (
+    "channel, c.number, c.seq, c.staged_seq, c.moving, e.side, e.owner, e.peer, e.scid, e.wake_at, e.fixed",
+    "engine_channel AS c JOIN engine_endpoint AS e USING (channel)",
+)
+
+
 def _read_hostings(names: Iterable[str]) -> dict[bytes, Hosting]:
     found: dict[bytes, Hosting] = {}
-    for side, owner, peer, scid, seq, staged_seq, wake_at, blob in bulk.select_in(
-        "side, owner, peer, scid, seq, staged_seq, wake_at, blob",
-        "engine_endpoint",
-        "channel",
-        names,
-        lock=False,
-    ):
-        endpoint = unpack_endpoint(bytes(blob))
+    for row in bulk.select_in(*_READ, "channel", names, lock=False):
+        _, number, seq, staged_seq, moving, side, owner, peer, scid, wake_at, fixed = row
+        endpoint = unpack_endpoint(bytes(fixed), bytes(moving), side)
         key = endpoint.channel
         other = found[key].endpoints[1 - side] if key in found else None
         others = found[key].wakes[1 - side] if key in found else None
@@ -92,31 +101,78 @@ def _read_hostings(names: Iterable[str]) -> dict[bytes, Hosting]:
             seq,
             staged_seq,
             (others, wake_at) if side else (wake_at, others),
+            number,
         )
     return found
 
 
-def find_known(keys: Sequence[MessageKey]) -> dict[MessageKey, Known]:
-    """Which of these messages are in the log already."""
-    if not keys:
-        return {}
-    texts = [(to_hex(channel), sender, message_id) for channel, sender, message_id in keys]
+def stored_endpoint(row: models.Endpoint) -> Endpoint:
+    """The endpoint of a row; `select_related("channel_row")` spares it a query.
+
+    Raises:
+        StoredFormError: It was stored by another version of the engine.
+    """
+    return unpack_endpoint(bytes(row.fixed), bytes(row.channel_row.moving), row.side)
+
+
+def allocate(count: int) -> list[int]:
+    """So many new numbers for logs; inside the transaction that stores what they stand for.
+
+    SQLite has one writer at a time (BEGIN IMMEDIATE), so that the next numbers are ours.
+    """
+    if not count:
+        return []
     with connection.cursor() as cursor:
         if bulk.is_postgres():
-            cursor.execute(_KNOWN_POSTGRES, [list(column) for column in zip(*texts, strict=True)])
+            cursor.execute(_NUMBERS_POSTGRES, [count])
+            return [number for (number,) in cursor.fetchall()]
+        cursor.execute(_LAST_NUMBER_SQLITE)
+        first = (cursor.fetchone()[0] or 0) + 1
+        return list(range(first, first + count))
+
+
+_NUMBERS_POSTGRES = (
+    "SELECT nextval(pg_get_serial_sequence('engine_channel', 'number')) FROM generate_series(1, %s)"
+)
+_LAST_NUMBER_SQLITE = (
+    "SELECT max(n) FROM (SELECT max(number) AS n FROM engine_channel UNION ALL "
+    "SELECT max(number) FROM engine_contract UNION ALL SELECT max(log) FROM engine_logentry)"
+)
+
+
+def log_numbers(logs: Iterable[bytes]) -> dict[bytes, int]:
+    """The numbers of those of these channels and conversations that are stored."""
+    names = {to_hex(log) for log in logs}
+    rows = bulk.select_in("channel, number", "engine_channel", "channel", names, lock=False)
+    rows += bulk.select_in("conversation, number", "engine_contract", "conversation", names, lock=False)
+    return {parse_hex(name, 32): number for name, number in rows}
+
+
+def find_known(keys: Sequence[MessageKey], numbers: Mapping[bytes, int]) -> dict[MessageKey, Known]:
+    """Which of these messages are in the log already; `numbers` are those of the logs that exist."""
+    wanted = {
+        (numbers[channel], sender, message_id): (channel, sender, message_id)
+        for channel, sender, message_id in keys
+        if channel in numbers
+    }
+    if not wanted:
+        return {}
+    with connection.cursor() as cursor:
+        if bulk.is_postgres():
+            cursor.execute(_KNOWN_POSTGRES, [list(column) for column in zip(*wanted, strict=True)])
         else:
-            cursor.execute(_KNOWN_SQLITE, [bulk.json_text(texts)])
-        return {(parse_hex(row[0], 32), *row[1:3]): Known(*row[3:]) for row in cursor.fetchall()}
+            cursor.execute(_KNOWN_SQLITE, [bulk.json_text(list(wanted))])
+        return {wanted[row[:3]]: Known(*row[3:]) for row in cursor.fetchall()}
 
 
 _KNOWN_POSTGRES = (
-    "SELECT l.channel, l.sender, l.message_id, l.seq, l.at, l.type, l.body FROM engine_logentry l "
-    "JOIN unnest(%s::text[], %s::int[], %s::text[]) AS k(channel, sender, message_id) "
-    "ON l.channel = k.channel AND l.sender = k.sender AND l.message_id = k.message_id"
+    "SELECT l.log, l.sender, l.message_id, l.seq, l.at, l.type, l.body FROM engine_logentry l "
+    "JOIN unnest(%s::bigint[], %s::int[], %s::text[]) AS k(log, sender, message_id) "
+    "ON l.log = k.log AND l.sender = k.sender AND l.message_id = k.message_id"
 )
 _KNOWN_SQLITE = (
-    "SELECT l.channel, l.sender, l.message_id, l.seq, l.at, l.type, l.body FROM json_each(%s) AS k "
-    "CROSS JOIN engine_logentry l ON l.channel = json_extract(k.value, '$[0]') "
+    "SELECT l.log, l.sender, l.message_id, l.seq, l.at, l.type, l.body FROM json_each(%s) AS k "
+    "CROSS JOIN engine_logentry l ON l.log = json_extract(k.value, '$[0]') "
     "AND l.sender = json_extract(k.value, '$[1]') AND l.message_id = json_extract(k.value, '$[2]')"
 )
 
@@ -125,16 +181,19 @@ def save(
     changes: Sequence[Change],
     entries: Sequence[Entry],
     hostings: Mapping[bytes, Hosting],
+    numbers: Mapping[bytes, int],
     now: int,
     *,
     notices: bool,
 ) -> None:
-    """Write a batch: each touched endpoint once, all entries, states, trades and effects."""
-    touched = {change.after.channel for change in changes}
-    bulk.write(
-        rows.ENDPOINTS, [row for channel in touched for row in rows.endpoint_rows(hostings[channel], now)]
-    )
-    bulk.write(rows.ENTRIES, [rows.entry_row(entry) for entry in entries])
+    """Write a batch: each touched channel once, all entries, states, trades and effects."""
+    before: dict[bytes, Hosting] = {}
+    for change in changes:
+        before.setdefault(change.after.channel, change.before)
+    bulk.write(rows.CHANNELS, [rows.channel_row(hostings[channel], now) for channel in before])
+    stored = [row for channel, old in before.items() for row in rows.endpoint_rows(old, hostings[channel])]
+    bulk.write(rows.ENDPOINTS, stored)
+    bulk.write(rows.ENTRIES, [rows.entry_row(entry, numbers[entry.channel]) for entry in entries])
     bulk.write(rows.COSIGNED, rows.chained(changes, rows.cosigned_rows))
     bulk.write(rows.TRADES, rows.chained(changes, rows.trade_rows))
     bulk.write(rows.OUTBOX, rows.chained(changes, partial(rows.outbox_rows, notices=notices)))
@@ -176,7 +235,8 @@ def changed_since(owners: Sequence[str], then: int) -> dict[bytes, int]:
     among = "= ANY(%s)" if bulk.is_postgres() else "IN (SELECT value FROM json_each(%s))"
     with connection.cursor() as cursor:
         cursor.execute(
-            f"SELECT channel, seq FROM engine_endpoint WHERE updated_at >= %s AND owner {among} "  # noqa: S608  fixed text
+            f"SELECT c.channel, c.seq FROM engine_endpoint e JOIN engine_channel c ON c.channel = e.channel "  # noqa: S608  fixed text
+            f"WHERE c.updated_at >= %s AND e.owner {among} "
             f"UNION SELECT conversation, seq FROM engine_contract WHERE updated_at >= %s "
             f"AND (owner_a {among} OR owner_b {among})",
             [then, texts, then, texts, texts],
@@ -186,7 +246,8 @@ def changed_since(owners: Sequence[str], then: int) -> dict[bytes, int]:
 
 def entries_after(channel: bytes, seq: int, limit: int) -> list[Entry]:
     """The log of a channel or conversation after entry `seq`, in order."""
-    stored = LogEntry.objects.filter(channel=to_hex(channel), seq__gt=seq).order_by("seq")[:limit]
+    number = log_numbers([channel]).get(channel, 0)
+    stored = models.LogEntry.objects.filter(log=number, seq__gt=seq).order_by("seq")[:limit]
     return [
         Entry(channel, entry.seq, entry.sender, entry.message_id, entry.type, entry.body, entry.at)
         for entry in stored

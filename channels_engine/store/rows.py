@@ -7,16 +7,31 @@ from channels_engine.codec import to_hex
 from channels_engine.core import effects as fx
 from channels_engine.core.amounts import refund_of
 from channels_engine.core.messages import SettleRequest
-from channels_engine.core.state import CoSigned, Endpoint, Trade
+from channels_engine.core.state import CoSigned, Endpoint, Phase, Trade
 from channels_engine.core.types import Side
 from channels_engine.frames import Entry
 from channels_engine.relay import Change, Hosting
-from channels_engine.store.blobs import pack
+from channels_engine.store.blobs import fixed_of, pack, pack_fixed, pack_moving
 from channels_engine.store.bulk import Table
 from channels_engine.store.models import OutboxItem
 
 Row: TypeAlias = tuple[Any, ...]
 
+CHANNELS = Table(
+    "engine_channel",
+    {
+        "number": "int8",
+        "channel": "text",
+        "version": "int8",
+        "seq": "int4",
+        "staged_seq": "int4",
+        "staged": "int2",
+        "moving": "bytea",
+        "updated_at": "int8",
+    },
+    conflict=("number",),
+    update=("version", "seq", "staged_seq", "staged", "moving", "updated_at"),
+)
 ENDPOINTS = Table(
     "engine_endpoint",
     {
@@ -26,20 +41,16 @@ ENDPOINTS = Table(
         "peer": "text",
         "scid": "text",
         "phase": "text",
-        "version": "int8",
-        "seq": "int4",
-        "staged_seq": "int4",
         "wake_at": "int8",
-        "blob": "bytea",
-        "updated_at": "int8",
+        "fixed": "bytea",
     },
     conflict=("channel", "side"),
-    update=("phase", "version", "seq", "staged_seq", "wake_at", "blob", "updated_at"),
+    update=("phase", "wake_at", "fixed"),
 )
 ENTRIES = Table(
     "engine_logentry",
     {
-        "channel": "text",
+        "log": "int8",
         "seq": "int4",
         "sender": "int2",
         "message_id": "text",
@@ -106,34 +117,57 @@ OUTBOX = Table(
 _TOLD = (fx.NotifyPhase, fx.NotifyTraded, fx.NotifySettled)
 
 
-def endpoint_rows(hosting: Hosting, now: int) -> Iterator[Row]:
-    """One row for each hosted side."""
-    for side, endpoint in zip(Side, hosting.endpoints, strict=True):
-        if endpoint is not None:
-            yield _endpoint_row(hosting, side, endpoint, now)
+def channel_row(hosting: Hosting, now: int) -> Row:
+    """What moves with each message."""
+    a, b = hosting.endpoints
+    one = a or b
+    return (
+        hosting.number,
+        to_hex(hosting.channel),
+        one.current.state.version if one is not None and one.current else 0,
+        hosting.seq,
+        hosting.staged_seq,
+        (a is not None and a.phase is Phase.STAGED) + 2 * (b is not None and b.phase is Phase.STAGED),
+        pack_moving(hosting.endpoints),
+        now,
+    )
 
 
-def _endpoint_row(hosting: Hosting, side: Side, endpoint: Endpoint, now: int) -> Row:
+def endpoint_rows(before: Hosting, after: Hosting) -> Iterator[Row]:
+    """One row for each hosted side whose row is not yet as it must be."""
+    for side in Side:
+        endpoint, old = after.endpoints[side], before.endpoints[side]
+        if endpoint is not None and (
+            old is None
+            or not before.number
+            or before.wakes[side] != after.wakes[side]
+            or _stored_phase(old) is not _stored_phase(endpoint)
+            or fixed_of(old) != fixed_of(endpoint)
+        ):
+            yield _endpoint_row(after, side, endpoint)
+
+
+def _stored_phase(endpoint: Endpoint) -> Phase:
+    return Phase.OPEN if endpoint.phase is Phase.STAGED else endpoint.phase
+
+
+def _endpoint_row(hosting: Hosting, side: Side, endpoint: Endpoint) -> Row:
     return (
         to_hex(hosting.channel),
         int(side),
         hosting.owners[side],
         hosting.owners[side.other],
         to_hex(hosting.scid),
-        endpoint.phase.value,
-        endpoint.current.state.version if endpoint.current else 0,
-        hosting.seq,
-        hosting.staged_seq,
+        _stored_phase(endpoint).value,
         hosting.wakes[side],
-        pack(endpoint),
-        now,
+        pack_fixed(endpoint),
     )
 
 
-def entry_row(entry: Entry) -> Row:
-    """One row of the log."""
+def entry_row(entry: Entry, number: int) -> Row:
+    """One row of the log with this number."""
     return (
-        to_hex(entry.channel),
+        number,
         entry.seq,
         entry.sender,
         entry.message_id,

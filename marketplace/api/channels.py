@@ -119,7 +119,7 @@ def channel(view: ChannelView, known: dict[str, Prosumer]) -> dict[str, Any]:
     return {
         "id": view.row.channel,
         "scid": view.row.scid,
-        "phase": view.row.phase,
+        "phase": view.row.phase_now,
         "side": view.side.name.lower(),
         "partner": partner(view.row.peer, known),
         "version": held.version,

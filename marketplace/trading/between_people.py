@@ -11,8 +11,8 @@ from channels_engine.core.messages import SignedDelivery
 from channels_engine.core.state import Phase
 from channels_engine.core.typed_data import digest
 from channels_engine.core.types import ZERO_ADDRESS, ZERO_HASH, Delivery
-from channels_engine.store.blobs import unpack_endpoint
 from channels_engine.store.models import Contract, Endpoint, TradeRecord
+from channels_engine.store.repository import stored_endpoint
 from marketplace.accounts.errors import ConflictError, RefusedError
 from marketplace.accounts.hexadecimal import to_hex
 from marketplace.accounts.models import User
@@ -62,8 +62,9 @@ def _answered(user: User) -> Iterable[Waiting]:
 
 
 def _requested(user: User) -> Iterable[Waiting]:
-    for row in Endpoint.objects.filter(owner=user.owner, phase=Phase.REQUESTED.value):
-        state = unpack_endpoint(bytes(row.blob))
+    rows = Endpoint.objects.filter(owner=user.owner, phase=Phase.REQUESTED.value)
+    for row in rows.select_related("channel_row"):
+        state = stored_endpoint(row)
         if not state.opening_signatures[state.me] and state.opening.open_by > time.time():
             yield Waiting("opening", row.channel, row.peer, row.updated_at)
 

@@ -8,8 +8,8 @@ from django.db.models import Q, QuerySet
 from channels_engine.core.state import CoSigned, Phase
 from channels_engine.core.state import Endpoint as EndpointState
 from channels_engine.core.types import ZERO_ADDRESS, Side
-from channels_engine.store.blobs import unpack_endpoint
 from channels_engine.store.models import CoSignedState, Endpoint, LedgerEvent, TradeRecord
+from channels_engine.store.repository import stored_endpoint
 from marketplace.accounts.models import User
 from marketplace.trading.models import GateDecision, Listing, Prosumer
 
@@ -47,7 +47,8 @@ def own_trades(user: User) -> QuerySet[TradeRecord]:
 
 def own_channels(user: User) -> QuerySet[Endpoint]:
     """The user's side of its channels, the newest change first."""
-    return Endpoint.objects.filter(owner=user.owner).order_by("-updated_at", "-pk")
+    rows = Endpoint.objects.filter(owner=user.owner).select_related("channel_row")
+    return rows.order_by("-channel_row__updated_at", "-pk")
 
 
 def gate_decisions(user: User) -> QuerySet[GateDecision]:
@@ -111,7 +112,7 @@ def channel_views(rows: Sequence[Endpoint]) -> list[ChannelView]:
     events = {event.channel: event for event in closed}
     views = []
     for row in rows:
-        state = unpack_endpoint(bytes(row.blob))
+        state = stored_endpoint(row)
         views.append(ChannelView(row, state, balance_of(state, events.get(row.channel))))
     return views
 

@@ -19,14 +19,14 @@ CHANNELS = 40
 AUDIT = """
 import json, engine_site
 from engine_churn import FUNDING, pair_of, world
-from channels_engine.store.models import CoSignedState, Endpoint, LogEntry, TradeRecord
+from channels_engine.store.models import CoSignedState, LogEntry, TradeRecord
 where, report = world(), []
 for number in range({channels}):
     pair = pair_of(where, number)
     name = "0x" + pair.channel.hex()
     hosting = where.runtime.hosting(pair.channel)
     a, b = hosting.endpoints
-    log = list(LogEntry.objects.filter(channel=name).order_by("seq").values_list("seq", "type", "message_id"))
+    log = list(LogEntry.objects.filter(log=hosting.number).order_by("seq").values_list("seq", "type", "message_id"))
     states = list(CoSignedState.objects.filter(channel=name).order_by("version").values_list("balance_a", "balance_b"))
     report.append({{
         "same": a.current == b.current and a.tree == b.tree and a.open_trades == b.open_trades,

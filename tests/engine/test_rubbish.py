@@ -24,7 +24,7 @@ from channels_engine.core.typed_data import digest, struct_hash
 from channels_engine.core.types import CreditNote, Domain, Side
 from channels_engine.published.examples import examples
 from channels_engine.published.structures import client_names
-from channels_engine.store.models import Contract, Endpoint, LogEntry
+from channels_engine.store.models import Channel, Contract, Endpoint, LogEntry
 from channels_engine.submissions import Refused, Said
 from tests.services import daphne
 
@@ -116,7 +116,8 @@ class Scene:
         return (
             LogEntry.objects.count(),
             Contract.objects.count(),
-            list(Endpoint.objects.order_by("id").values_list("channel", "side", "seq", "blob")),
+            list(Channel.objects.order_by("number").values_list("channel", "seq", "moving")),
+            list(Endpoint.objects.order_by("id").values_list("channel", "side", "phase", "fixed")),
         )
 
 

@@ -15,11 +15,11 @@ from channels_engine.core.state import Endpoint, Phase
 from channels_engine.core.typed_data import digest, struct_hash
 from channels_engine.store import conversations
 from channels_engine.store import models as engine
-from channels_engine.store.blobs import pack
 from marketplace.accounts.hexadecimal import to_hex
 from marketplace.credit.models import Agreement, Ledger
 from marketplace.trading.models import Prosumer
 from marketplace.trading.replay.cast import metering_signer
+from tests.stored_channels import store_endpoints
 
 pytestmark = pytest.mark.django_db
 NONCE = b"\x0c" * 32
@@ -47,7 +47,7 @@ def _terms(*, complete: bool) -> types.EntityContract:
 def _talk(pair: Pair, phase: AgreementPhase) -> types.EntityContract:
     terms = _terms(complete=phase is not AgreementPhase.PROPOSED)
     owners = (pair[0].user.owner, pair[1].user.owner)
-    conversations.save([Conversation(NONCE, owners, phase, terms)], 7)
+    conversations.save([Conversation(NONCE, owners, phase, terms)], {NONCE: 1}, 7)
     return terms
 
 
@@ -63,8 +63,8 @@ def _opening(pair: Pair, *, signed: int, open_by: int) -> str:
         struct_hash(terms), 0, 10, 20, bytes(20), bytes(32), bytes(20), bytes(32), open_by, open_by + 9
     )
     signatures = (b"\x01" * 65, b"\x02" * 65 if signed == len(pair) else b"")
-    for side in types.Side:
-        state = Endpoint(
+    states = [
+        Endpoint(
             domain=types.Domain(31337, b"\x01" * 20),
             channel=struct_hash(opening),
             me=side,
@@ -74,19 +74,9 @@ def _opening(pair: Pair, *, signed: int, open_by: int) -> str:
             opening_signatures=signatures,
             fundings=(DepositFunding(5, b"\x06" * 65), None),
         )
-        engine.Endpoint.objects.create(
-            channel=to_hex(state.channel),
-            side=side,
-            owner=pair[side].user.owner,
-            peer=pair[side.other].user.owner,
-            scid=to_hex(opening.scid),
-            phase="requested",
-            version=0,
-            seq=1,
-            staged_seq=0,
-            blob=pack(state),
-            updated_at=9,
-        )
+        for side in types.Side
+    ]
+    store_endpoints(*states, owners=(pair[0].user.owner, pair[1].user.owner), at=9)
     return to_hex(struct_hash(opening))
 
 

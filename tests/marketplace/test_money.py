@@ -172,7 +172,7 @@ def test_a_ledger_that_is_away(rich: Person, wanted: AuthorizedTransfer, setting
 def _contract(person: Person) -> str:
     terms = types.EntityContract(b"\x02" * 20, SESSION.address, b"\x04" * 20, 60, 5, 0, NONCE)
     owners = ("h-1", person.user.owner)
-    conversations.save([Conversation(NONCE, owners, AgreementPhase.AGREED, terms)], 1)
+    conversations.save([Conversation(NONCE, owners, AgreementPhase.AGREED, terms)], {NONCE: 1}, 1)
     return to_hex(NONCE)
 
 

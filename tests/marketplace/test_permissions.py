@@ -16,11 +16,11 @@ from channels_engine.core.messages import DepositFunding
 from channels_engine.core.state import CoSigned, Endpoint, Phase
 from channels_engine.core.typed_data import digest, struct_hash
 from channels_engine.store import models as engine
-from channels_engine.store.blobs import pack
 from marketplace.accounts.models import Document
 from marketplace.credit.issuing import NoteRequest, domain_of, issue_note, raw
 from marketplace.credit.models import Agreement
 from marketplace.trading.models import GateDecision, Listing, Prosumer
+from tests.stored_channels import store_endpoints
 
 pytestmark = pytest.mark.django_db
 Agree = Callable[[Person, Shop], Agreement]
@@ -53,20 +53,8 @@ def _channel(owner: str, peer: str, index: int = 0) -> str:
         fundings=(funding, funding),
         current=CoSigned(state, b"\x07" * 65, b"\x08" * 65),
     )
-    name, scid = "0x" + channel.hex(), "0x" + opening.scid.hex()
-    engine.Endpoint.objects.create(
-        channel=name,
-        side=0,
-        owner=owner,
-        peer=peer,
-        scid=scid,
-        phase="open",
-        version=3,
-        seq=1,
-        staged_seq=0,
-        blob=pack(endpoint),
-        updated_at=1,
-    )
+    name = "0x" + channel.hex()
+    store_endpoints(endpoint, owners=(owner, peer))
     engine.TradeRecord.objects.create(
         channel=name,
         trade="0x" + "ee" * 32,
@@ -83,7 +71,7 @@ def _channel(owner: str, peer: str, index: int = 0) -> str:
     )
     engine.LedgerEvent.objects.create(
         channel=name,
-        scid=scid,
+        scid="0x" + opening.scid.hex(),
         name="ChannelOpened",
         block_number=4,
         block_hash="0x",

@@ -112,8 +112,11 @@ def to_text(endpoint: Endpoint) -> str:
 def endpoints(stage: Stage) -> list[Endpoint]:
     """Side A's view of every channel."""
     return [
-        unpack_endpoint(bytes(blob))
-        for (blob,) in stage.rows("SELECT blob FROM engine_endpoint WHERE side = 0")
+        unpack_endpoint(bytes(fixed), bytes(moving), 0)
+        for fixed, moving in stage.rows(
+            "SELECT e.fixed, c.moving FROM engine_endpoint e JOIN engine_channel c ON c.channel = e.channel "
+            "WHERE e.side = 0"
+        )
     ]
 
 

@@ -141,7 +141,7 @@ def test_a_proposal_that_fell_back_during_a_long_pause_is_made_anew(
             before = stage.entries()
             ordeal._wait(lambda: _last_kind(stage) == kind and stage.entries() > before)  # noqa: B023  called at once
             kill(ordeal.replay)
-            staged = stage.value("SELECT count(*) FROM engine_endpoint WHERE phase = 'staged'")
+            staged = stage.value("SELECT count(*) * 2 FROM engine_channel WHERE staged = 3")
             if staged:
                 break
             ordeal.start()

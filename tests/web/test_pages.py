@@ -13,15 +13,14 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from PIL import Image
 
-from channels_engine.core import typed_data
 from channels_engine.core.state import Phase
-from channels_engine.store.blobs import pack
 from channels_engine.store.models import CoSignedState, Endpoint, LedgerEvent, TradeRecord
 from marketplace.accounts.models import Document, User, Wallet
 from marketplace.credit.models import Agreement, CreditApplication, Merchant
 from marketplace.trading.models import Prosumer
 from marketplace.trading.services import ensure_prosumer
 from tests.core.pair import open_pair, trade
+from tests.stored_channels import store_endpoints
 
 SignIn = Callable[[User], Client]
 OPEN = ["/", "/feeder/", "/ledger/", "/accounts/login/", "/accounts/signup/", "/accounts/password/reset/"]
@@ -206,21 +205,8 @@ def _hosted(user: User, peer: str, number: int = 0, phase: Phase = Phase.OPEN) -
     a, b = open_pair(index=number)
     trade(b, a)
     trade(a, b)
-    endpoint, state = a.endpoint, a.state
-    channel = "0x" + endpoint.channel.hex()
-    row = Endpoint.objects.create(
-        channel=channel,
-        side=0,
-        owner=user.owner,
-        peer=peer,
-        scid="0x" + typed_data.struct_hash(endpoint.terms).hex(),
-        phase=phase.value,
-        version=state.version,
-        seq=9,
-        staged_seq=0,
-        blob=pack(endpoint),
-        updated_at=1_750_000_000,
-    )
+    row = store_endpoints(a.endpoint, owners=(user.owner, peer), seq=9, at=1_750_000_000)
+    Endpoint.objects.filter(pk=row.pk).update(phase=phase.value)
     _history(row, user, peer)
     return row
 
