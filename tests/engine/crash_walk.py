@@ -29,6 +29,7 @@ from channels_engine.ports import Listener, Notice
 from channels_engine.relay import Hosting
 from channels_engine.runtime import Runtime
 from channels_engine.store.models import (
+    Channel,
     CoSignedState,
     Endpoint,
     LedgerEvent,
@@ -36,6 +37,7 @@ from channels_engine.store.models import (
     OutboxItem,
     TradeRecord,
 )
+from channels_engine.store.repository import log_numbers
 from channels_engine.submissions import Accepted, Said
 from channels_engine.watchtower import Watchtower
 from contracts.connection import LedgerClient, LedgerRpcError
@@ -280,7 +282,7 @@ def check_logs(pair: Pair) -> None:
     """Numbered without a gap, nothing twice, and no side ever signed two states of one version."""
     signed: dict[tuple[int, int], set[Any]] = {}
     for name in (pair.channel, pair.terms.nonce):
-        entries = list(LogEntry.objects.filter(channel=to_hex(name)).order_by("seq"))
+        entries = list(LogEntry.objects.filter(log=log_numbers([name]).get(name, 0)).order_by("seq"))
         assert [entry.seq for entry in entries] == list(range(1, len(entries) + 1))
         spoken = Counter((entry.sender, entry.type, entry.body) for entry in entries if entry.sender < 2)
         repeated = [key for key, count in spoken.items() if count > 1 and not key[1].startswith("dispute.")]
@@ -301,5 +303,5 @@ def _note_signature(entry: LogEntry, signed: dict[tuple[int, int], set[Any]]) ->
 
 def forget(pair: Pair) -> None:
     """Clear a pair away, so that its timers do not ring in the next run."""
-    for table in (Endpoint, OutboxItem):
+    for table in (Endpoint, Channel, OutboxItem):
         table.objects.filter(channel=to_hex(pair.channel)).delete()
