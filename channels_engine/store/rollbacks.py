@@ -10,12 +10,13 @@ from types import MappingProxyType
 
 from django.db.models import QuerySet
 
-from channels_engine.codec import json_form, parse_hex, to_hex
+from channels_engine.codec import json_form, parse_hex
 from channels_engine.core.effects import LedgerDispute
 from channels_engine.core.inputs import LedgerRolledBack
 from channels_engine.relay import LEDGER, LEDGER_INPUTS, LedgerInput
 from channels_engine.store.blobs import unpack_effect
-from channels_engine.store.models import Endpoint, LedgerEvent, LogEntry, OutboxItem
+from channels_engine.store.models import Channel, LedgerEvent, LogEntry, OutboxItem
+from channels_engine.store.repository import log_numbers
 from channels_engine.submissions import Fact
 
 ROLLED_BACK = "ledger.rolled_back"
@@ -27,13 +28,13 @@ _ASKED_BY_US: Mapping[str, str] = MappingProxyType(
 
 def counted(channels: Iterable[bytes]) -> Mapping[bytes, int]:
     """How often the events of these channels were taken back; no entry for never."""
-    names = {to_hex(channel) for channel in channels}
-    if not names:
+    logs = {number: channel for channel, number in log_numbers(channels).items()}
+    if not logs:
         return {}
     rows = LogEntry.objects.filter(
-        channel__in=names, sender=LEDGER, message_id__startswith="rollback:"
-    ).values_list("channel", flat=True)
-    return Counter(parse_hex(name, 32) for name in rows)
+        log__in=logs, sender=LEDGER, message_id__startswith="rollback:"
+    ).values_list("log", flat=True)
+    return Counter(logs[number] for number in rows)
 
 
 def told(key: str, times: Mapping[bytes, int], channel: bytes) -> str:
@@ -60,7 +61,8 @@ def facts(channel: str, number: int) -> list[Fact]:
 
 def _events(channel: str, rows: Iterable[LedgerEvent]) -> Iterator[tuple[str, LedgerInput]]:
     """What these rows said to the channel, as its log has it."""
-    entries = LogEntry.objects.filter(channel=channel, sender=LEDGER).exclude(type=ROLLED_BACK)
+    log = Channel.objects.filter(channel=channel).values("number")
+    entries = LogEntry.objects.filter(log__in=log, sender=LEDGER).exclude(type=ROLLED_BACK)
     said = {":".join(entry.message_id.split(":")[:2]): entry for entry in entries.order_by("seq")}
     for row in rows:
         key = f"{row.transaction_hash}:{row.log_index}"
@@ -82,5 +84,5 @@ def _still_wanted(item: OutboxItem) -> bool:
     effect = unpack_effect(item.kind, bytes(item.payload))
     if not isinstance(effect, LedgerDispute):
         return True
-    versions = Endpoint.objects.filter(channel=item.channel).values_list("version", flat=True)
+    versions = Channel.objects.filter(channel=item.channel).values_list("version", flat=True)
     return max(versions, default=0) <= effect.newest.state.version
