@@ -7,14 +7,16 @@ from msgspec import Meta
 
 from channels_engine.codec import SIDE_NAMES, ShapeError, hex_form, json_form, parse_hex, to_hex
 from channels_engine.core.errors import ProtocolError
-from channels_engine.core.messages import BODY_BY_TYPE, Body, DisputeAnswer, UpdateFallback
+from channels_engine.core.messages import BODY_BY_TYPE, Body, DisputeAnswer, FundingAnswer, UpdateFallback
 from channels_engine.core.state import Endpoint
 from channels_engine.core.types import Domain
 
 MAX_FRAME_BYTES = 65_536
 WINDOW = 256
 PROTOCOL = 1
-MACHINE_ONLY = frozenset({str(body.__struct_config__.tag) for body in (UpdateFallback, DisputeAnswer)})
+MACHINE_ONLY = frozenset(
+    {str(body.__struct_config__.tag) for body in (UpdateFallback, DisputeAnswer, FundingAnswer)}
+)
 _TYPES = {body: name for name, body in BODY_BY_TYPE.items()}
 SENDER_NAMES = (*SIDE_NAMES, "ledger", "clock")
 
@@ -243,6 +245,8 @@ STATE_FIELDS = (
     "dispute_due",
     "finalise_due",
     "payout",
+    "pledge",
+    "funded",
 )
 
 

@@ -34,6 +34,11 @@ LedgerInput: TypeAlias = (
     | inputs.LedgerDisputed
     | inputs.LedgerResolved
     | inputs.LedgerFinalised
+    | inputs.LedgerFundingChanged
+    | inputs.LedgerTimePassed
+    | inputs.LedgerOfferEnforced
+    | inputs.LedgerDeliveryEnforced
+    | inputs.LedgerCheckpointed
 )
 Endpoints: TypeAlias = tuple[Endpoint | None, Endpoint | None]
 Wakes: TypeAlias = tuple[int | None, int | None]
@@ -262,6 +267,11 @@ LEDGER_INPUTS: Mapping[str, type[LedgerInput]] = MappingProxyType(
         "ledger.disputed": inputs.LedgerDisputed,
         "ledger.resolved": inputs.LedgerResolved,
         "ledger.finalised": inputs.LedgerFinalised,
+        "ledger.funding_changed": inputs.LedgerFundingChanged,
+        "ledger.time_passed": inputs.LedgerTimePassed,
+        "ledger.offer_enforced": inputs.LedgerOfferEnforced,
+        "ledger.delivery_enforced": inputs.LedgerDeliveryEnforced,
+        "ledger.checkpointed": inputs.LedgerCheckpointed,
     },
 )
 _LEDGER_TYPES: Mapping[type[LedgerInput], str] = {kind: name for name, kind in LEDGER_INPUTS.items()}

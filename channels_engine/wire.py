@@ -14,7 +14,7 @@ from channels_engine.core import inputs, messages
 from channels_engine.core.errors import RemoteProtocolError
 from channels_engine.core.inputs import Input, Verified
 from channels_engine.core.messages import Body
-from channels_engine.core.negotiation import state_of_version
+from channels_engine.core.negotiation import accepted_offer, change_of_version, state_of_version
 from channels_engine.core.signing import verify as verify_signature
 from channels_engine.core.state import Endpoint, Policy, Purpose
 from channels_engine.core.typed_data import Signable
@@ -140,6 +140,59 @@ def _countersign(purpose: Purpose) -> Callable[[Any, Endpoint], Inputs]:
     return check
 
 
+def _funding_request(body: messages.FundingRequest, sender: Endpoint) -> Inputs:
+    proof = _signed(sender, body.change, body.signature)
+    return Inputs(
+        inputs.ActionRequestFunding(proof, body.funding), inputs.ReceiveFundingRequest(proof, body.funding)
+    )
+
+
+def _funding_confirm(body: messages.FundingConfirm, sender: Endpoint) -> Inputs:
+    change = change_of_version(sender, body.version)
+    if change is None:
+        raise RemoteProtocolError(
+            "not_staged", f"No change of the funding of version {body.version} awaits your signature."
+        )
+    proof = _signed(sender, change, body.signature)
+    return Inputs(
+        inputs.ActionConfirmFunding(proof, body.funding), inputs.ReceiveFundingConfirm(proof, body.funding)
+    )
+
+
+def _funding_answer(body: messages.FundingAnswer, sender: Endpoint) -> Inputs:
+    by_a, by_b = _signed_by_both(sender, body.change, body.signature_a, body.signature_b)
+    return Inputs(None, inputs.ReceiveFundingAnswer(by_a, by_b))
+
+
+def _signed_by_both(
+    sender: Endpoint, value: S, signature_a: bytes, signature_b: bytes
+) -> tuple[Verified[S], Verified[S]]:
+    if getattr(value, "channel", sender.channel) != sender.channel:
+        raise RemoteProtocolError("wrong_channel", "The answer is about another channel.")
+    terms, domain = sender.terms, sender.domain
+    by_a = verify_signature(domain, value, signature_a, terms.party_a)
+    return by_a, verify_signature(domain, value, signature_b, terms.party_b)
+
+
+def _enforce_offer(body: messages.EnforceOffer, sender: Endpoint) -> Inputs:
+    live = accepted_offer(sender, body.offer)
+    if live is None:
+        raise RemoteProtocolError(
+            "not_accepted", "No offer of the peer that you accepted with this id awaits its signature."
+        )
+    proof = _signed(sender, live.offer, body.signature)
+    return Inputs(inputs.ActionEnforceOffer(proof), inputs.ReceiveEnforceOffer(proof))
+
+
+def _enforce_delivery(body: messages.EnforceDelivery, sender: Endpoint) -> Inputs:
+    deliveries = tuple(_delivery(signed, sender) for signed in body.deliveries)
+    return Inputs(inputs.ActionEnforceDelivery(deliveries), inputs.ReceiveEnforceDelivery(deliveries))
+
+
+def _checkpoint(body: messages.Checkpoint, _: Endpoint) -> Inputs:
+    return Inputs(inputs.ActionCheckpoint(body.version), inputs.ReceiveCheckpoint(body.version))
+
+
 def _update_abort(body: messages.UpdateAbort, _: Endpoint) -> Inputs:
     return Inputs(
         inputs.ActionAbortUpdate(body.version, body.reason),
@@ -160,11 +213,7 @@ def _dispute_raise(body: messages.DisputeRaise, sender: Endpoint) -> Inputs:
 
 
 def _dispute_answer(body: messages.DisputeAnswer, sender: Endpoint) -> Inputs:
-    if body.state.channel != sender.channel:
-        raise RemoteProtocolError("wrong_channel", "The answer's state names another channel.")
-    terms, domain = sender.terms, sender.domain
-    by_a = verify_signature(domain, body.state, body.signature_a, terms.party_a)
-    by_b = verify_signature(domain, body.state, body.signature_b, terms.party_b)
+    by_a, by_b = _signed_by_both(sender, body.state, body.signature_a, body.signature_b)
     return Inputs(None, inputs.ReceiveDisputeAnswer(by_a, by_b))
 
 
@@ -186,5 +235,11 @@ _CHECKS: Mapping[type[Body], Callable[[Any, Endpoint], Inputs]] = MappingProxyTy
         messages.CloseConfirm: _countersign(Purpose.CLOSE),
         messages.DisputeRaise: _dispute_raise,
         messages.DisputeAnswer: _dispute_answer,
+        messages.FundingRequest: _funding_request,
+        messages.FundingConfirm: _funding_confirm,
+        messages.FundingAnswer: _funding_answer,
+        messages.EnforceOffer: _enforce_offer,
+        messages.EnforceDelivery: _enforce_delivery,
+        messages.Checkpoint: _checkpoint,
     },
 )

@@ -3,8 +3,10 @@
 from msgspec.structs import replace
 
 from channels_engine.core import effects as fx
+from channels_engine.core.deliveries import still_open
 from channels_engine.core.evidence import ledger_ready
-from channels_engine.core.messages import DisputeAnswer, UpdateAbort
+from channels_engine.core.messages import DisputeAnswer, FundingAnswer, UpdateAbort
+from channels_engine.core.rules import is_as_funded
 from channels_engine.core.state import CoSigned, Endpoint, Phase, Purpose, Staged
 from channels_engine.core.types import Side
 
@@ -17,6 +19,7 @@ def adopt(endpoint: Endpoint, proposal: Staged, countersignature: bytes, now: in
     by_a, by_b = ordered if proposal.proposer is Side.A else ordered[::-1]
     after, refusals = _with_current(endpoint, CoSigned(proposal.state, by_a, by_b))
     after = replace(after, open_trades=proposal.open_trades, tree=proposal.tree, history_lost=False)
+    after = still_open(after)
     told = _told(proposal)
     if endpoint.phase is Phase.DISPUTED:
         return _answering(after, (*refusals, told))
@@ -44,7 +47,7 @@ def _with_current(endpoint: Endpoint, current: CoSigned) -> Step:
     left = staged if mine else endpoint.dropped
     after = replace(
         endpoint,
-        phase=Phase.DISPUTED if endpoint.phase is Phase.DISPUTED else Phase.OPEN,
+        phase=_phase_after(endpoint),
         current=current,
         highest_version=max(endpoint.highest_version, version),
         offers=(),
@@ -58,6 +61,13 @@ def _with_current(endpoint: Endpoint, current: CoSigned) -> Step:
     if staged is None or mine or staged.state.version <= version:
         return after, ()
     return after, (fx.SendMessage(UpdateAbort(staged.state.version, "stale_base")),)
+
+
+def _phase_after(endpoint: Endpoint) -> Phase:
+    """A dispute goes on, and so does the wait for a change of the funding that we signed."""
+    if endpoint.phase is Phase.DISPUTED:
+        return Phase.DISPUTED
+    return Phase.OPEN if endpoint.pledge is None else Phase.CHANGING
 
 
 def _told(proposal: Staged) -> fx.Effect:
@@ -83,9 +93,14 @@ def _answering(after: Endpoint, effects: tuple[fx.Effect, ...]) -> Step:
 
 
 def answer_dispute(endpoint: Endpoint) -> Step:
-    """Bring our newest state to the ledger, if it is newer than the disputed one (the watchtower's duty)."""
+    """Bring our newest state to the ledger, if it is newer than the disputed one (the watchtower's duty).
+
+    What the ledger made of an offer is beaten by what both signed of the same version, too.
+    """
     dispute, current = endpoint.dispute, endpoint.current
-    if dispute is None or current is None or current.state.version <= dispute.version:
+    if dispute is None or current is None or is_as_funded(endpoint):
+        return endpoint, ()
+    if current.state.version < dispute.version + (not dispute.enforced):
         return endpoint, ()
     answer = fx.LedgerResolve(ledger_ready(endpoint), dispute.deadline)
     return replace(endpoint, dispute=replace(dispute, answered=True)), (answer,)
@@ -95,5 +110,9 @@ def answer_with_newest(endpoint: Endpoint) -> tuple[fx.Effect, ...]:
     """Our newest co-signed state for the peer. Version 0 it can see on the ledger."""
     if endpoint.current is None or endpoint.current.state.version == 0:
         return ()
-    newest = ledger_ready(endpoint)
+    newest, funded = ledger_ready(endpoint), endpoint.funded
+    if funded is not None and is_as_funded(endpoint):
+        if not (newest.signature_a and newest.signature_b):
+            return ()
+        return (fx.SendMessage(FundingAnswer(funded, newest.signature_a, newest.signature_b)),)
     return (fx.SendMessage(DisputeAnswer(newest.state, newest.signature_a, newest.signature_b)),)

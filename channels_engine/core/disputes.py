@@ -8,10 +8,17 @@ from msgspec.structs import replace
 from channels_engine.core import effects as fx
 from channels_engine.core import inputs
 from channels_engine.core.adoption import adopt, adopt_unknown, answer_dispute, answer_with_newest
+from channels_engine.core.deliveries import enforce_deliveries
 from channels_engine.core.errors import Violation
-from channels_engine.core.evidence import ledger_ready
+from channels_engine.core.evidence import bring_again, ledger_ready
 from channels_engine.core.messages import DisputeRaise, UpdateAbort, UpdateFallback
-from channels_engine.core.rules import current_of, disputed_version, own_proposals, require_signer
+from channels_engine.core.rules import (
+    current_of,
+    disputed_version,
+    funded_total,
+    own_proposals,
+    require_signer,
+)
 from channels_engine.core.state import CoSigned, Dispute, Endpoint, Phase, Staged
 from channels_engine.core.types import ChannelState, DisputeRequest, Side
 
@@ -54,6 +61,10 @@ def answered(endpoint: Endpoint, change: inputs.ReceiveDisputeAnswer, now: int) 
         raise Violation("wrong_state", "Both signatures must be under one state of this channel.")
     if state.version <= current_of(endpoint).state.version:
         return endpoint, ()
+    if state.balance_a + state.balance_b != funded_total(endpoint):
+        raise Violation(
+            "not_conserved", "The state does not sum to what the ledger holds; it is worth nothing."
+        )
     known = _proposal_of(endpoint, state)
     if known is None:
         return adopt_unknown(endpoint, CoSigned(state, change.by_a.signature, change.by_b.signature), now)
@@ -69,15 +80,15 @@ def _proposal_of(endpoint: Endpoint, state: ChannelState) -> Staged | None:
 def elapsed(endpoint: Endpoint, reason: str, consent: bytes) -> Step:
     """Go to the ledger with our newest state."""
     effect = fx.LedgerDispute(ledger_ready(endpoint), consent, disputed_version(endpoint))
-    halted, effects = _halted(endpoint)
-    return halted, (*effects, effect, fx.NotifyPhase(reason))
+    stopped, effects = halted(endpoint)
+    return stopped, (*effects, effect, fx.NotifyPhase(reason))
 
 
-def _halted(endpoint: Endpoint) -> Step:
+def halted(endpoint: Endpoint) -> Step:
     """Disputed: nothing is staged or offered any more, and the peer is told."""
     staged = endpoint.staged
     mine = staged is not None and staged.proposer is endpoint.me
-    halted = replace(
+    stopped = replace(
         endpoint,
         phase=Phase.DISPUTED,
         staged=None,
@@ -88,9 +99,9 @@ def _halted(endpoint: Endpoint) -> Step:
         finalise_due=None,
     )
     if staged is None:
-        return halted, ()
+        return stopped, ()
     version = staged.state.version
-    return halted, (fx.SendMessage(UpdateFallback(version) if mine else UpdateAbort(version, "disputed")),)
+    return stopped, (fx.SendMessage(UpdateFallback(version) if mine else UpdateAbort(version, "disputed")),)
 
 
 def disputed(endpoint: Endpoint, change: inputs.LedgerDisputed, _: int) -> Step:
@@ -98,18 +109,19 @@ def disputed(endpoint: Endpoint, change: inputs.LedgerDisputed, _: int) -> Step:
     known = endpoint.dispute
     if known is not None and (known.version, known.deadline) == (change.version, change.deadline):
         return endpoint, ()
-    halted, effects = _halted(endpoint)
-    seen = _seen(replace(halted, dispute=Dispute(change.version, change.deadline)), change.version)
-    after, answer = answer_dispute(seen)
+    stopped, effects = halted(endpoint)
+    disputing = replace(stopped, dispute=Dispute(change.version, change.deadline))
+    after, answer = answer_dispute(seen(disputing, change.version))
     told = fx.NotifyPhase(f"disputed on the ledger with version {change.version}")
-    return after, (*effects, *answer, *_ask_for_newer(after), told)
+    return after, (*effects, *answer, *ask_for_newer(after), *enforce_deliveries(after), told)
 
 
-def _seen(endpoint: Endpoint, version: int) -> Endpoint:
+def seen(endpoint: Endpoint, version: int) -> Endpoint:
+    """With this version known to be on the ledger."""
     return replace(endpoint, ledger_version=max(endpoint.ledger_version, version))
 
 
-def _ask_for_newer(endpoint: Endpoint) -> tuple[fx.Effect, ...]:
+def ask_for_newer(endpoint: Endpoint) -> tuple[fx.Effect, ...]:
     """If the ledger knows more than we do, nothing of ours can be called newer: ask the peer for its state."""
     version = current_of(endpoint).state.version
     if endpoint.ledger_version <= version:
@@ -121,34 +133,36 @@ def resolved(endpoint: Endpoint, change: inputs.LedgerResolved, now: int) -> Ste
     """A newer state was shown. The channel goes on; after its expiry the dispute does, with that state."""
     if change.deadline:
         return disputed(endpoint, inputs.LedgerDisputed(change.version, change.deadline), now)
-    seen = _seen(endpoint, change.version)
+    known = seen(endpoint, change.version)
     if endpoint.phase is not Phase.DISPUTED:
-        return seen, ()
+        return known, ()
     told = fx.NotifyPhase(f"dispute resolved on the ledger with version {change.version}")
-    if current_of(seen).state.is_final:
-        closing = replace(seen, phase=Phase.CLOSING, dispute=None)
+    if current_of(known).state.is_final:
+        closing = replace(known, phase=Phase.CLOSING, dispute=None)
         return closing, (fx.LedgerFinalise(ledger_ready(closing)), told)
-    opened = replace(seen, phase=Phase.OPEN, dispute=None)
-    return opened, (*_ask_for_newer(opened), told)
+    phase = Phase.OPEN if known.pledge is None else Phase.CHANGING
+    opened = replace(known, phase=phase, dispute=None)
+    return opened, (*ask_for_newer(opened), *bring_again(opened), told)
 
 
 def finalised(endpoint: Endpoint, change: inputs.LedgerFinalised, _: int) -> Step:
     """The ledger has paid out: the end, whatever we thought before."""
     if endpoint.phase is Phase.CLOSED and endpoint.payout == (change.balance_a, change.balance_b):
         return endpoint, ()
-    paid, opening = change.balance_a + change.balance_b, endpoint.opening
-    if paid != opening.funding_a + opening.funding_b or min(change.balance_a, change.balance_b) < 0:
+    paid, held = change.balance_a + change.balance_b, funded_total(endpoint)
+    if paid != held or min(change.balance_a, change.balance_b) < 0:
         raise Violation(
             "not_conserved",
-            f"The ledger reports a payout of {paid}, funded were {opening.funding_a + opening.funding_b}; "
+            f"The ledger reports a payout of {paid}, it held {held}; "
             "check the node and the contract's address.",
         )
     closed = replace(
-        _halted(endpoint)[0],
+        halted(endpoint)[0],
         phase=Phase.CLOSED,
         dropped=None,
         refused=(),
         dispute=None,
+        pledge=None,
         ledger_version=max(endpoint.ledger_version, change.version),
         payout=(change.balance_a, change.balance_b),
     )

@@ -11,10 +11,10 @@ from channels_engine.core import merkle
 from channels_engine.core.amounts import amount_of, refund_of
 from channels_engine.core.errors import Violation
 from channels_engine.core.keccak import keccak256
-from channels_engine.core.rules import balance_of, current_of, seller_of
+from channels_engine.core.rules import UINT96_MAX, balance_of, current_of, seller_of
 from channels_engine.core.state import Endpoint, LiveOffer, Purpose, Staged, Trade, TradesTree
 from channels_engine.core.typed_data import struct_hash
-from channels_engine.core.types import ChannelState, Delivery, Side
+from channels_engine.core.types import ChannelState, Delivery, FundingChange, Side
 
 _KNOWN_LIMIT = 1024
 _KNOWN: dict[tuple[ChannelState, LiveOffer, int], tuple[Trade, TradesTree, ChannelState]] = {}
@@ -32,6 +32,10 @@ def trade_of(live: LiveOffer) -> Trade:
         offer.slot_start,
         offer.slot_end,
         amount_of(offer.quantity_wh, offer.price_per_kwh),
+        offer.base_version,
+        offer.id,
+        offer.offeror_sells,
+        offer.valid_until,
     )
 
 
@@ -157,6 +161,48 @@ def draft_final(endpoint: Endpoint, proposer: Side, version: int) -> Staged:
     now = current_of(endpoint).state
     state = replace(now, version=version, base=now.version, is_final=True)
     return Staged(Purpose.CLOSE, state, proposer, b"", 0, tree=endpoint.tree)
+
+
+def draft_change(
+    endpoint: Endpoint, funding_a: int, funding_b: int, valid_until: int, version: int
+) -> FundingChange:
+    """The settlement at the current balances with new fundings, unsigned."""
+    _require_history(endpoint)
+    now = current_of(endpoint).state
+    _require_refunds_left(endpoint, now, Side.A, funding_a)
+    _require_refunds_left(endpoint, now, Side.B, funding_b)
+    if min(funding_a, funding_b) < 0 or not 0 < funding_a + funding_b <= UINT96_MAX:
+        raise Violation("bad_funding", "The two fundings must sum to 1 to 2**96-1 micro-units.")
+    if (funding_a, funding_b) == (now.balance_a, now.balance_b):
+        raise Violation("bad_funding", "These fundings are the balances; ask for others or leave it.")
+    return FundingChange(
+        now.channel,
+        version,
+        now.version,
+        now.balance_a,
+        now.balance_b,
+        funding_a,
+        funding_b,
+        now.energy_to_a,
+        now.energy_to_b,
+        now.trades_root,
+        valid_until,
+    )
+
+
+def _require_refunds_left(endpoint: Endpoint, now: ChannelState, side: Side, funding: int) -> None:
+    """A seller must not take out what its open trades may have to give back."""
+    due = sum(
+        amount_of(trade.quantity_wh, max(trade.price_per_kwh, trade.imbalance_per_kwh))
+        for trade in endpoint.open_trades
+        if trade.seller is side
+    )
+    least = min(balance_of(now, side), due)
+    if funding < least:
+        raise Violation(
+            "refunds_at_risk",
+            f"Side {side.name} must leave {least} micro-units for what its open trades may have to refund.",
+        )
 
 
 def _require_history(endpoint: Endpoint) -> None:

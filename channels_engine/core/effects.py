@@ -7,9 +7,9 @@ from typing import TypeAlias
 
 import msgspec
 
-from channels_engine.core.messages import ChannelBody, Funding
+from channels_engine.core.messages import ChannelBody, Funding, SignedDelivery
 from channels_engine.core.state import CoSigned, Purpose, Trade
-from channels_engine.core.types import ChannelOpen, EntityContract
+from channels_engine.core.types import ChannelOpen, EntityContract, FundingChange, Offer, Side
 
 
 class SendMessage(msgspec.Struct, frozen=True, gc=False):
@@ -60,6 +60,45 @@ class LedgerFinaliseDisputed(msgspec.Struct, frozen=True, gc=False):
     deadline: int = 0
 
 
+class LedgerChangeFunding(msgspec.Struct, frozen=True, gc=False):
+    """Settle the channel at its co-signed balances and fund it anew, in one transaction."""
+
+    change: FundingChange
+    signatures: tuple[bytes, bytes]
+    fundings: tuple[Funding | None, Funding | None]
+
+
+class LedgerEnforceOffer(msgspec.Struct, frozen=True, gc=False):
+    """Have the ledger apply an accepted offer to our newest co-signed state, and dispute with the result."""
+
+    newest: CoSigned
+    offer: Offer
+    offeror_signature: bytes
+    acceptor_signature: bytes
+
+
+class LedgerEnforceDelivery(msgspec.Struct, frozen=True, gc=False):
+    """Have the ledger refund in the disputed state what of a trade was not delivered.
+
+    `newest` is the disputed state, whose root is that of `history_root` and `open_list`. Where the ledger
+    disputes with an offer that it applied itself, all three are those of the state before.
+    """
+
+    newest: CoSigned
+    offer: Offer
+    seller: Side
+    history_root: bytes
+    open_list: bytes
+    delivery: SignedDelivery
+    deadline: int = 0
+
+
+class LedgerCheckpoint(msgspec.Struct, frozen=True, gc=False):
+    """Have the ledger record our newest co-signed state, so that nothing older can be shown."""
+
+    newest: CoSigned
+
+
 class NotifyPhase(msgspec.Struct, frozen=True, gc=False):
     """The channel's phase changed, with a word on why."""
 
@@ -88,6 +127,22 @@ class NotifySettled(msgspec.Struct, frozen=True, gc=False):
     version: int
 
 
+class NotifyFunded(msgspec.Struct, frozen=True, gc=False):
+    """The ledger changed the channel's funding; these are the balances of its version `version`."""
+
+    version: int
+    funding_a: int
+    funding_b: int
+
+
+class NotifyEnforced(msgspec.Struct, frozen=True, gc=False):
+    """The ledger refunded a trade in a dispute; it counts if the disputed state is paid out."""
+
+    trade: bytes
+    delivered_wh: int
+    refund: int
+
+
 Effect: TypeAlias = (
     SendMessage
     | LedgerOpenChannel
@@ -95,8 +150,14 @@ Effect: TypeAlias = (
     | LedgerDispute
     | LedgerResolve
     | LedgerFinaliseDisputed
+    | LedgerChangeFunding
+    | LedgerEnforceOffer
+    | LedgerEnforceDelivery
+    | LedgerCheckpoint
     | NotifyPhase
     | NotifyStaged
     | NotifyTraded
     | NotifySettled
+    | NotifyFunded
+    | NotifyEnforced
 )

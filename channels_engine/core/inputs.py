@@ -17,6 +17,7 @@ from channels_engine.core.types import (
     DisputeRequest,
     Domain,
     EntityContract,
+    FundingChange,
     Offer,
     Side,
 )
@@ -199,6 +200,70 @@ class LedgerRolledBack(msgspec.Struct, frozen=True, gc=False):
     """A reorganisation took back what the ledger said of this channel; what still holds comes again after this."""
 
 
+class _Change(msgspec.Struct, frozen=True, gc=False):
+    change: Verified[FundingChange]
+    funding: Funding | None = None
+
+
+class ActionRequestFunding(_Change, frozen=True, gc=False):
+    """Our user asks for a top-up or a withdrawal while the channel stays open."""
+
+
+class ReceiveFundingRequest(_Change, frozen=True, gc=False):
+    """The peer asks for a top-up or a withdrawal while the channel stays open."""
+
+
+class ActionConfirmFunding(_Change, frozen=True, gc=False):
+    """Our user agrees to the staged change of the funding."""
+
+
+class ReceiveFundingConfirm(_Change, frozen=True, gc=False):
+    """The peer agrees to the change of the funding that we asked for."""
+
+
+class ReceiveFundingAnswer(msgspec.Struct, frozen=True, gc=False):
+    """The co-signed change of the funding on which the peer's channel stands, both signatures verified."""
+
+    by_a: Verified[FundingChange]
+    by_b: Verified[FundingChange]
+
+
+class _Enforcing(msgspec.Struct, frozen=True, gc=False):
+    acceptance: Verified[Offer]
+
+
+class ActionEnforceOffer(_Enforcing, frozen=True, gc=False):
+    """Our user has the ledger apply the peer's offer that it accepted: its signature under that offer."""
+
+
+class ReceiveEnforceOffer(_Enforcing, frozen=True, gc=False):
+    """The peer has the ledger apply an offer of ours that it accepted."""
+
+
+class _Delivered(msgspec.Struct, frozen=True, gc=False):
+    deliveries: tuple[Verified[Delivery], ...]
+
+
+class ActionEnforceDelivery(_Delivered, frozen=True, gc=False):
+    """Our side shows deliveries of open trades; no user need sign what the meter signed."""
+
+
+class ReceiveEnforceDelivery(_Delivered, frozen=True, gc=False):
+    """The peer shows deliveries of open trades."""
+
+
+class _Checkpoint(msgspec.Struct, frozen=True, gc=False):
+    version: int
+
+
+class ActionCheckpoint(_Checkpoint, frozen=True, gc=False):
+    """Our user has the ledger record our newest co-signed state."""
+
+
+class ReceiveCheckpoint(_Checkpoint, frozen=True, gc=False):
+    """The peer has the ledger record a co-signed state."""
+
+
 class LedgerOpened(msgspec.Struct, frozen=True, gc=False):
     """The opening was mined and confirmed."""
 
@@ -219,6 +284,50 @@ class LedgerResolved(msgspec.Struct, frozen=True, gc=False):
 
 class LedgerFinalised(msgspec.Struct, frozen=True, gc=False):
     """The channel was closed with these balances."""
+
+    version: int
+    balance_a: int
+    balance_b: int
+
+
+class LedgerFundingChanged(msgspec.Struct, frozen=True, gc=False):
+    """The channel was settled at these balances and stays open with these fundings, as its version `version`."""
+
+    version: int
+    balance_a: int
+    balance_b: int
+    funding_a: int
+    funding_b: int
+
+
+class LedgerTimePassed(msgspec.Struct, frozen=True, gc=False):
+    """All events of the ledger up to its confirmed block of time `at` have been told."""
+
+    at: int
+
+
+class LedgerOfferEnforced(msgspec.Struct, frozen=True, gc=False):
+    """The ledger applied an accepted offer, whose struct hash is `trade`, and disputes with the result."""
+
+    trade: bytes
+    version: int
+    balance_a: int
+    balance_b: int
+    deadline: int
+
+
+class LedgerDeliveryEnforced(msgspec.Struct, frozen=True, gc=False):
+    """The ledger refunded in the disputed state what of `trade` was not delivered."""
+
+    trade: bytes
+    delivered_wh: int
+    refund: int
+    balance_a: int
+    balance_b: int
+
+
+class LedgerCheckpointed(msgspec.Struct, frozen=True, gc=False):
+    """The ledger recorded a co-signed state: nothing older can be shown any more."""
 
     version: int
     balance_a: int
@@ -257,9 +366,25 @@ Input: TypeAlias = (
     | ReceiveDisputeRaise
     | ReceiveDisputeAnswer
     | LedgerRolledBack
+    | ActionRequestFunding
+    | ReceiveFundingRequest
+    | ActionConfirmFunding
+    | ReceiveFundingConfirm
+    | ReceiveFundingAnswer
+    | ActionEnforceOffer
+    | ReceiveEnforceOffer
+    | ActionEnforceDelivery
+    | ReceiveEnforceDelivery
+    | ActionCheckpoint
+    | ReceiveCheckpoint
     | LedgerOpened
     | LedgerDisputed
     | LedgerResolved
     | LedgerFinalised
+    | LedgerFundingChanged
+    | LedgerTimePassed
+    | LedgerOfferEnforced
+    | LedgerDeliveryEnforced
+    | LedgerCheckpointed
     | TimerElapsed
 )

@@ -10,7 +10,15 @@ from typing import TypeAlias
 
 import msgspec
 
-from channels_engine.core.types import ChannelOpen, ChannelState, CreditNote, Delivery, EntityContract, Offer
+from channels_engine.core.types import (
+    ChannelOpen,
+    ChannelState,
+    CreditNote,
+    Delivery,
+    EntityContract,
+    FundingChange,
+    Offer,
+)
 
 
 class Body(msgspec.Struct, frozen=True, gc=False, forbid_unknown_fields=True):
@@ -173,6 +181,52 @@ class CloseConfirm(Body, frozen=True, gc=False, tag="close.confirm"):
     signature: bytes
 
 
+class FundingRequest(Body, frozen=True, gc=False, tag="funding.request"):
+    """Top-up or withdrawal while the channel stays open, signed by the side that asks for it.
+
+    `funding` proves what that side puts in: a permit, or its note; None where the ledger needs no proof.
+    """
+
+    change: FundingChange
+    signature: bytes
+    funding: Funding | None = None
+
+
+class FundingConfirm(Body, frozen=True, gc=False, tag="funding.confirm"):
+    """The other side's signature on the change of this version, with its own funding."""
+
+    version: int
+    signature: bytes
+    funding: Funding | None = None
+
+
+class FundingAnswer(Body, frozen=True, gc=False, tag="funding.answer"):
+    """The co-signed change of the funding on which the answering side's channel stands."""
+
+    change: FundingChange
+    signature_a: bytes
+    signature_b: bytes
+
+
+class EnforceOffer(Body, frozen=True, gc=False, tag="enforce.offer"):
+    """The acceptor brings an accepted offer to the ledger: its own signature under the peer's offer."""
+
+    offer: bytes
+    signature: bytes
+
+
+class EnforceDelivery(Body, frozen=True, gc=False, tag="enforce.delivery"):
+    """Deliveries for a dispute on the ledger; the metering operator's signatures are authority enough."""
+
+    deliveries: tuple[SignedDelivery, ...]
+
+
+class Checkpoint(Body, frozen=True, gc=False, tag="checkpoint"):
+    """The sender has the ledger record the co-signed state of this version: nothing older can be shown then."""
+
+    version: int
+
+
 class DisputeRaise(Body, frozen=True, gc=False, tag="dispute.raise"):
     """Asks for the missing signature or a newer state before the ledger is asked.
 
@@ -199,7 +253,11 @@ NegotiationBody: TypeAlias = OfferMade | Counter | Reject | Withdraw
 UpdateBody: TypeAlias = UpdateRequest | UpdateConfirm | UpdateAbort | UpdateFallback
 SettlementBody: TypeAlias = SettleRequest | SettleConfirm
 ClosingBody: TypeAlias = CloseRequest | CloseConfirm | DisputeRaise | DisputeAnswer
-ChannelBody: TypeAlias = OpeningBody | NegotiationBody | UpdateBody | SettlementBody | ClosingBody
+FundingBody: TypeAlias = FundingRequest | FundingConfirm | FundingAnswer
+EnforcingBody: TypeAlias = EnforceOffer | EnforceDelivery | Checkpoint
+ChannelBody: TypeAlias = (
+    OpeningBody | NegotiationBody | UpdateBody | SettlementBody | ClosingBody | FundingBody | EnforcingBody
+)
 MessageBody: TypeAlias = EscBody | ChannelBody
 
 BODY_BY_TYPE: Mapping[str, type[Body]] = MappingProxyType(

@@ -9,12 +9,12 @@ from collections.abc import Callable, Sequence
 from functools import wraps
 from typing import ParamSpec, TypeVar
 
-from channels_engine.core.drafts import draft_final, draft_settlement, draft_trade
+from channels_engine.core.drafts import draft_change, draft_final, draft_settlement, draft_trade
 from channels_engine.core.errors import LocalProtocolError, Violation
 from channels_engine.core.offers import live_offer
 from channels_engine.core.rules import disputed_version, own_version
-from channels_engine.core.state import Endpoint
-from channels_engine.core.types import ChannelState, Delivery, DisputeRequest
+from channels_engine.core.state import Endpoint, LiveOffer
+from channels_engine.core.types import ChannelState, Delivery, DisputeRequest, FundingChange
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -58,6 +58,14 @@ def final_state(endpoint: Endpoint, above: int = 0) -> ChannelState:
 
 
 @_local
+def next_change(
+    endpoint: Endpoint, funding_a: int, funding_b: int, valid_until: int, above: int = 0
+) -> FundingChange:
+    """The top-up or withdrawal after which the balances are these; the ledger takes it until `valid_until`."""
+    return draft_change(endpoint, funding_a, funding_b, valid_until, own_version(endpoint, above))
+
+
+@_local
 def dispute_request(endpoint: Endpoint) -> DisputeRequest:
     """What our user signs to let a dispute go to the ledger."""
     return DisputeRequest(endpoint.channel, disputed_version(endpoint))
@@ -67,3 +75,21 @@ def state_of_version(endpoint: Endpoint, version: int) -> ChannelState | None:
     """The proposed or current state of this version: what a confirmation of it signs."""
     known = (endpoint.staged, endpoint.dropped, *endpoint.refused, endpoint.current)
     return next((item.state for item in known if item is not None and item.state.version == version), None)
+
+
+def change_of_version(endpoint: Endpoint, version: int) -> FundingChange | None:
+    """The proposed, pledged or last change of the funding of this version: what a confirmation of it signs."""
+    staged, pledge = endpoint.staged, endpoint.pledge
+    known = (
+        None if staged is None else staged.change,
+        None if pledge is None else pledge.change,
+        endpoint.funded,
+    )
+    return next((change for change in known if change is not None and change.version == version), None)
+
+
+def accepted_offer(endpoint: Endpoint, offer: bytes) -> LiveOffer | None:
+    """The peer's offer with this `Offer.id` that we accepted and that is not countersigned: what `enforce.offer` signs."""
+    known = (endpoint.dropped, *endpoint.refused, endpoint.staged)
+    found = (item.offer for item in known if item is not None and item.proposer is endpoint.me)
+    return next((live for live in found if live is not None and live.offer.id == offer), None)

@@ -15,6 +15,7 @@ from channels_engine.core.types import (
     ZERO_HASH,
     ChannelOpen,
     ChannelState,
+    FundingChange,
     Offer,
     Side,
 )
@@ -37,6 +38,36 @@ def seller_of(offer: Offer, offeror: Side) -> Side:
 def opening_state(channel: bytes, opening: ChannelOpen) -> ChannelState:
     """Version 0: the state that follows from the opening itself, and is never signed as a state."""
     return ChannelState(channel, 0, 0, opening.funding_a, opening.funding_b, 0, 0, ZERO_HASH, is_final=False)
+
+
+def changed_state(change: FundingChange) -> ChannelState:
+    """The state that a change of the funding makes: never signed as a state, like version 0."""
+    return ChannelState(
+        change.channel,
+        change.version,
+        change.base,
+        change.funding_a,
+        change.funding_b,
+        change.energy_to_a,
+        change.energy_to_b,
+        change.trades_root,
+        is_final=False,
+    )
+
+
+def funded_total(endpoint: Endpoint) -> int:
+    """Micro-units that the ledger holds for the channel: what all balances sum to."""
+    funded, opening = endpoint.funded, endpoint.opening
+    if funded is None:
+        return opening.funding_a + opening.funding_b
+    return funded.funding_a + funded.funding_b
+
+
+def is_as_funded(endpoint: Endpoint) -> bool:
+    """Whether the current state is one that the ledger made: the opening's, or that of a change of the funding."""
+    current, funded = endpoint.current, endpoint.funded
+    version = 0 if funded is None else funded.version
+    return current is not None and current.state.version == version
 
 
 def current_of(endpoint: Endpoint) -> CoSigned:
@@ -131,6 +162,24 @@ def require_before_farewell(endpoint: Endpoint, state: ChannelState | None = Non
     )
 
 
+def require_free(endpoint: Endpoint, now: int) -> None:
+    """One proposal at a time: the peer can use each signature of ours that it holds (the free option)."""
+    if endpoint.dropped is not None:
+        raise Violation(
+            "unanswered_proposal",
+            f"The peer may still use our signature on version {endpoint.dropped.state.version}; "
+            "wait for its answer or raise a dispute.",
+        )
+    if endpoint.dispute_due is not None:
+        raise Violation("dispute_pending", "A dispute is raised; go on when it is answered.")
+    if endpoint.ledger_version > current_of(endpoint).state.version:
+        raise Violation(
+            "behind_ledger", "The ledger knows a newer state than we do; wait for the peer to send it."
+        )
+    if now >= endpoint.opening.expiry:
+        raise Violation("expired", "The channel has expired; it can only be closed by the ledger.")
+
+
 def check_offer(endpoint: Endpoint, offer: Offer, offeror: Side, now: int) -> None:
     """Refuse an offer that could not be accepted now."""
     state = current_of(endpoint).state
@@ -177,7 +226,10 @@ def _check_amount(state: ChannelState, offer: Offer, seller: Side) -> None:
         )
 
 
-def check_conservation(opening: ChannelOpen, state: ChannelState) -> None:
+_PLEDGED = frozenset({Phase.CLOSING, Phase.DISPUTED})
+
+
+def check_conservation(funded: int, state: ChannelState) -> None:
     """Raise if a state creates or destroys money.
 
     Raises:
@@ -187,7 +239,6 @@ def check_conservation(opening: ChannelOpen, state: ChannelState) -> None:
         raise InvariantError(
             f"Version {state.version} holds a negative balance or energy; nothing may be stored."
         )
-    funded = opening.funding_a + opening.funding_b
     if state.balance_a + state.balance_b != funded:
         raise InvariantError(
             f"Version {state.version} sums to {state.balance_a + state.balance_b}, funded were {funded}; "
@@ -208,6 +259,9 @@ def check_invariants(before: Endpoint | None, after: Endpoint) -> None:
         raise InvariantError(
             f"Phase {after.phase.name} and a staged state exclude each other or belong together."
         )
+    pledged = after.pledge is not None
+    if pledged is not (after.phase is Phase.CHANGING) and not (pledged and after.phase in _PLEDGED):
+        raise InvariantError(f"A change of the funding is on its way, or none is: not in {after.phase.name}.")
     if before is None:
         return
     if current is not None and current is not before.current:
@@ -219,17 +273,21 @@ def check_invariants(before: Endpoint | None, after: Endpoint) -> None:
 
 
 def _check_current(before: Endpoint, after: Endpoint, current: CoSigned) -> None:
-    if before.staged is None or current.state is not before.staged.state:
-        check_conservation(after.opening, current.state)
+    if before.staged is None or current.state is not before.staged.state or after.funded is not before.funded:
+        check_conservation(funded_total(after), current.state)
     old = before.current
-    if old is not None and current.state.version <= old.state.version:
+    told = after.funded is not before.funded  # the ledger's word counts, whatever we held
+    if old is not None and current.state.version <= old.state.version and not told:
         raise InvariantError(f"Version {current.state.version} does not follow {old.state.version}.")
     if after.highest_version < current.state.version:
         raise InvariantError("The highest known version is below the current one.")
 
 
 def _check_staged(after: Endpoint, staged: Staged) -> None:
-    check_conservation(after.opening, staged.state)
+    change = staged.change
+    check_conservation(
+        funded_total(after) if change is None else change.funding_a + change.funding_b, staged.state
+    )
     if after.current is None or staged.state.base != after.current.state.version:
         raise InvariantError("A staged state must follow from the current one.")
     if staged.state.version > after.highest_version:
@@ -252,6 +310,11 @@ def _opening_due(endpoint: Endpoint) -> int:
 
 def _closing_due(endpoint: Endpoint) -> int | None:
     return endpoint.finalise_due
+
+
+def _changing_due(endpoint: Endpoint) -> int:
+    due, bring = _trading_due(endpoint), endpoint.finalise_due
+    return due if bring is None or due < bring else bring
 
 
 def _disputed_due(endpoint: Endpoint) -> int | None:
@@ -278,6 +341,7 @@ _DUE: Mapping[Phase, Callable[[Endpoint], int | None]] = {
     Phase.FUNDING: _opening_due,
     Phase.OPEN: _trading_due,
     Phase.STAGED: _trading_due,
+    Phase.CHANGING: _changing_due,
     Phase.CLOSING: _closing_due,
     Phase.DISPUTED: _disputed_due,
     Phase.CLOSED: _never,

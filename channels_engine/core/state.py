@@ -7,8 +7,16 @@ import enum
 
 import msgspec
 
-from channels_engine.core.messages import Funding
-from channels_engine.core.types import ChannelOpen, ChannelState, Domain, EntityContract, Offer, Side
+from channels_engine.core.messages import Funding, SignedDelivery
+from channels_engine.core.types import (
+    ChannelOpen,
+    ChannelState,
+    Domain,
+    EntityContract,
+    FundingChange,
+    Offer,
+    Side,
+)
 
 
 class Phase(enum.Enum):
@@ -21,6 +29,7 @@ class Phase(enum.Enum):
     FUNDING = "funding"
     OPEN = "open"
     STAGED = "staged"
+    CHANGING = "changing"
     CLOSING = "closing"
     DISPUTED = "disputed"
     CLOSED = "closed"
@@ -35,12 +44,14 @@ class Purpose(enum.Enum):
     TRADE = "trade"
     SETTLE = "settle"
     CLOSE = "close"
+    FUNDING = "funding"
 
 
 class CoSigned(msgspec.Struct, frozen=True, gc=False, array_like=True):
     """A state with both signatures: what the ledger will honour.
 
-    Version 0 is the opening itself; its signatures are those of `ChannelOpen`.
+    Version 0 is the opening itself; its signatures are those of `ChannelOpen`. The state that a change of the
+    funding makes has the signatures of that `FundingChange`.
     """
 
     state: ChannelState
@@ -61,6 +72,7 @@ class Trade(msgspec.Struct, frozen=True, gc=False, array_like=True):
 
     `id` is the struct hash of its offer, which only one trade of a channel can have; the field `id` of an
     offer is its offeror's choice, and could be chosen twice to have one delivery settle two trades.
+    The members from `base_version` on make the offer whole again: the ledger asks for it before it refunds.
     """
 
     id: bytes
@@ -71,6 +83,25 @@ class Trade(msgspec.Struct, frozen=True, gc=False, array_like=True):
     slot_start: int
     slot_end: int
     amount: int
+    base_version: int = 0
+    nonce: bytes = b""
+    offeror_sells: bool = False
+    valid_until: int = 0
+
+    def offer(self, channel: bytes) -> Offer:
+        """The offer that made this trade; the trade's id is its struct hash."""
+        return Offer(
+            channel,
+            self.base_version,
+            self.nonce,
+            self.offeror_sells,
+            self.quantity_wh,
+            self.price_per_kwh,
+            self.imbalance_per_kwh,
+            self.slot_start,
+            self.slot_end,
+            self.valid_until,
+        )
 
 
 class TradesTree(msgspec.Struct, frozen=True, gc=False, array_like=True):
@@ -84,7 +115,8 @@ class Staged(msgspec.Struct, frozen=True, gc=False, array_like=True):
     """A next state that one side has signed and the other not yet.
 
     It carries all that follows from it (`open_trades`, `tree`), so that it may become current on whatever
-    it was based. `offer` is the evidence that an acceptor may bring to the ledger.
+    it was based. `offer` is the evidence that an acceptor may bring to the ledger. Of a change of the
+    funding, `signature` is under `change`, and `state` is what it makes of the channel.
     """
 
     purpose: Purpose
@@ -98,22 +130,45 @@ class Staged(msgspec.Struct, frozen=True, gc=False, array_like=True):
     open_trades: tuple[Trade, ...] = ()
     tree: TradesTree = TradesTree()
     offer: LiveOffer | None = None
+    change: FundingChange | None = None
+    funding: Funding | None = None
+
+
+class Pledge(msgspec.Struct, frozen=True, gc=False, array_like=True):
+    """A change of the funding that we signed: until the ledger shows it, or its time is past there, we sign nothing.
+
+    A signature is empty while its side has not signed, as far as we know. `fundings` prove what comes in.
+    """
+
+    change: FundingChange
+    state: ChannelState
+    proposer: Side
+    signatures: tuple[bytes, bytes]
+    fundings: tuple[Funding | None, Funding | None]
 
 
 class Dispute(msgspec.Struct, frozen=True, gc=False, array_like=True):
-    """A dispute on the ledger: `answered` with a newer state, or `claimed` after its deadline."""
+    """A dispute on the ledger: `answered` with a newer state, or `claimed` after its deadline.
+
+    `enforced` is the trade of an offer that the ledger itself applied to a state: a co-signed state of the same
+    version beats it too. `delivered` are trades that the ledger has refunded.
+    """
 
     version: int
     deadline: int
     answered: bool = False
     claimed: bool = False
+    enforced: bytes = b""
+    delivered: tuple[bytes, ...] = ()
 
 
 class Policy(msgspec.Struct, frozen=True, gc=False, array_like=True):
     """What one party's own machine insists on; not agreed with the peer, never signed.
 
     A proposer waits `confirm_grace_s` longer than the peer may confirm, so that honest clocks and delays
-    make no fallback. `expiry_grace_s` lets the ledger's clock pass the expiry before we ask it. `close_timeout_s` is how long the peer has to bring the final state to the ledger.
+    make no fallback. `expiry_grace_s` lets the ledger's clock pass the expiry before we ask it. `close_timeout_s`
+    is how long the peer has to bring the final state, or a change of the funding, to the ledger.
+    `max_change_s` is how long such a change may stop the channel at most.
     """
 
     update_timeout_s: int = 30
@@ -126,6 +181,7 @@ class Policy(msgspec.Struct, frozen=True, gc=False, array_like=True):
     expiry_grace_s: int = 60
     max_open_trades: int = 128
     max_refused: int = 4
+    max_change_s: int = 3600
 
 
 class Endpoint(msgspec.Struct, frozen=True, gc=False, array_like=True):
@@ -143,8 +199,11 @@ class Endpoint(msgspec.Struct, frozen=True, gc=False, array_like=True):
     data, or that the peer used our signature without telling: nothing of ours is newer then.
     `history_lost` says that `current` was learned without its trades: it can be closed, not traded upon.
     `dispute_due` is when a raised dispute goes to the ledger, with the `consent` that our user signed.
-    `finalise_due` is when we close on the ledger ourselves, if the peer has not.
+    `finalise_due` is when we close, or change the funding, on the ledger ourselves, if the peer has not.
     `payout` is what the ledger paid to A and B.
+    `pledge` is a change of the funding on its way to the ledger, `funded` the last one that came there.
+    `metered` are deliveries of open trades that we know of, in case a dispute must settle them.
+    `enforcing` is an accepted offer that one side brings to the ledger.
     """
 
     domain: Domain
@@ -173,6 +232,10 @@ class Endpoint(msgspec.Struct, frozen=True, gc=False, array_like=True):
     consent: bytes = b""
     finalise_due: int | None = None
     payout: tuple[int, int] | None = None
+    pledge: Pledge | None = None
+    funded: FundingChange | None = None
+    metered: tuple[SignedDelivery, ...] = ()
+    enforcing: LiveOffer | None = None
 
     @property
     def peer(self) -> Side:

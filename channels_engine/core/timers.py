@@ -1,6 +1,6 @@
 """The clock: what is due is done, one thing at a time; an early or repeated ring does nothing."""
 
-from channels_engine.core import disputes, opening, updates
+from channels_engine.core import disputes, funding, opening, updates
 from channels_engine.core import effects as fx
 from channels_engine.core.inputs import TimerElapsed
 from channels_engine.core.rules import earliest_due, staged_until
@@ -30,6 +30,8 @@ def _trading(endpoint: Endpoint, now: int) -> Step:
         return disputes.elapsed(endpoint, "the channel expired", b"")
     if endpoint.dispute_due is not None and now >= endpoint.dispute_due:
         return disputes.elapsed(endpoint, "the peer did not answer the dispute", endpoint.consent)
+    if endpoint.finalise_due is not None and now >= endpoint.finalise_due:
+        return funding.bring(endpoint)
     staged = endpoint.staged
     if staged is not None and now >= staged_until(endpoint, staged):
         return updates.elapsed(endpoint, staged)

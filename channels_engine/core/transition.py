@@ -10,7 +10,18 @@ from typing import Any, TypeAlias
 
 from msgspec.structs import replace
 
-from channels_engine.core import disputes, inputs, offers, opening, reorganisation, timers, updates
+from channels_engine.core import (
+    deliveries,
+    disputes,
+    enforcement,
+    funding,
+    inputs,
+    offers,
+    opening,
+    reorganisation,
+    timers,
+    updates,
+)
 from channels_engine.core.effects import Effect
 from channels_engine.core.errors import (
     LedgerProtocolError,
@@ -49,6 +60,11 @@ _ON_LEDGER: Mapping[type, Handler] = {
     inputs.LedgerOpened: _unchanged,
     inputs.LedgerDisputed: disputes.disputed,
     inputs.LedgerResolved: disputes.resolved,
+    inputs.LedgerFundingChanged: funding.changed,
+    inputs.LedgerTimePassed: funding.time_passed,
+    inputs.LedgerOfferEnforced: enforcement.offer_enforced,
+    inputs.LedgerDeliveryEnforced: deliveries.enforced,
+    inputs.LedgerCheckpointed: enforcement.checkpointed,
     inputs.ReceiveOpenConfirm: _unchanged,
     inputs.ReceiveDisputeRaise: disputes.asked,
     inputs.ReceiveDisputeAnswer: disputes.answered,
@@ -60,6 +76,12 @@ _ON_LEDGER: Mapping[type, Handler] = {
     inputs.ReceiveUpdateFallback: updates.fell_back,
     inputs.ReceiveReject: offers.rejected,
     inputs.ReceiveWithdraw: offers.withdrawn,
+    inputs.ReceiveFundingRequest: funding.receive,
+    inputs.ReceiveFundingConfirm: funding.confirmed,
+    inputs.ReceiveFundingAnswer: funding.answered,
+    inputs.ReceiveEnforceOffer: enforcement.told,
+    inputs.ReceiveEnforceDelivery: deliveries.shown,
+    inputs.ReceiveCheckpoint: _unchanged,
 }
 _TRADING: Mapping[type, Handler] = {
     **_ON_LEDGER,
@@ -68,6 +90,8 @@ _TRADING: Mapping[type, Handler] = {
     inputs.ActionReject: offers.reject,
     inputs.ActionWithdraw: offers.withdraw,
     inputs.ActionDispute: disputes.raise_dispute,
+    inputs.ActionCheckpoint: enforcement.checkpoint,
+    inputs.ActionEnforceOffer: enforcement.enforce,
 }
 
 TABLE: Mapping[Phase | None, Mapping[type, Handler]] = MappingProxyType(
@@ -86,19 +110,31 @@ TABLE: Mapping[Phase | None, Mapping[type, Handler]] = MappingProxyType(
             inputs.ActionAccept: updates.propose,
             inputs.ActionSettle: updates.propose,
             inputs.ActionClose: updates.propose,
+            inputs.ActionRequestFunding: funding.request,
         },
         Phase.STAGED: {
             **_TRADING,
             inputs.ActionConfirm: updates.confirm,
             inputs.ActionAbortUpdate: updates.abort,
+            inputs.ActionConfirmFunding: funding.confirm,
+        },
+        Phase.CHANGING: {
+            **_ON_LEDGER,
+            inputs.ActionDispute: disputes.raise_dispute,
+            inputs.ActionCheckpoint: enforcement.checkpoint,
         },
         Phase.CLOSING: _ON_LEDGER,
-        Phase.DISPUTED: _ON_LEDGER,
+        Phase.DISPUTED: {**_ON_LEDGER, inputs.ActionEnforceDelivery: deliveries.shown},
         Phase.CLOSED: {
             **_ALWAYS,
             inputs.LedgerOpened: _unchanged,
             inputs.LedgerDisputed: _unchanged,
             inputs.LedgerResolved: _unchanged,
+            inputs.LedgerFundingChanged: _unchanged,
+            inputs.LedgerTimePassed: _unchanged,
+            inputs.LedgerOfferEnforced: _unchanged,
+            inputs.LedgerDeliveryEnforced: _unchanged,
+            inputs.LedgerCheckpointed: _unchanged,
             inputs.ReceiveOpenConfirm: _unchanged,
             inputs.ReceiveUpdateAbort: _unchanged,
             inputs.ReceiveReject: _unchanged,

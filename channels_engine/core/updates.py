@@ -13,6 +13,7 @@ from msgspec.structs import replace
 from channels_engine.core import effects as fx
 from channels_engine.core import inputs
 from channels_engine.core.adoption import adopt, answer_with_newest
+from channels_engine.core.deliveries import require_metered, with_metered
 from channels_engine.core.drafts import draft_final, draft_settlement, draft_trade
 from channels_engine.core.errors import Violation
 from channels_engine.core.messages import (
@@ -32,6 +33,7 @@ from channels_engine.core.rules import (
     current_of,
     own_proposals,
     require_before_farewell,
+    require_free,
     require_own_version,
     require_peer_version,
     require_signer,
@@ -51,6 +53,7 @@ _SETTLING = (inputs.ActionSettle, inputs.ReceiveSettleRequest)
 # What an honest peer may run into, because its proposal and ours, or a clock, crossed: answered, not blamed.
 _RACES = frozenset(
     {
+        "changing",
         "closing_down",
         "history_lost",
         "insufficient_balance",
@@ -71,7 +74,7 @@ def propose(
     now: int,
 ) -> Step:
     """Stage our own signed next state and send it."""
-    _require_free(endpoint, now)
+    require_free(endpoint, now)
     signed = change.state
     require_signer(endpoint, signed, endpoint.me)
     require_own_version(endpoint, signed.value.version)
@@ -79,25 +82,14 @@ def propose(
     staged = _matching(endpoint, change, endpoint.me, now)
     if signed.value.is_final:
         endpoint = replace(endpoint, farewell=signed.value)
-    return _staged(endpoint, staged), (fx.SendMessage(_request(change)),)
+    return stage(_remember(endpoint, change), staged), (fx.SendMessage(_request(change)),)
 
 
-def _require_free(endpoint: Endpoint, now: int) -> None:
-    """One proposal at a time: the peer can use each signature of ours that it holds (the free option)."""
-    if endpoint.dropped is not None:
-        raise Violation(
-            "unanswered_proposal",
-            f"The peer may still use our signature on version {endpoint.dropped.state.version}; "
-            "wait for its answer or raise a dispute.",
-        )
-    if endpoint.dispute_due is not None:
-        raise Violation("dispute_pending", "A dispute is raised; go on when it is answered.")
-    if endpoint.ledger_version > current_of(endpoint).state.version:
-        raise Violation(
-            "behind_ledger", "The ledger knows a newer state than we do; wait for the peer to send it."
-        )
-    if now >= endpoint.opening.expiry:
-        raise Violation("expired", "The channel has expired; it can only be closed by the ledger.")
+def _remember(endpoint: Endpoint, change: object) -> Endpoint:
+    """With the deliveries of a settlement kept: in a dispute the ledger takes them without the peer."""
+    if not isinstance(change, _SETTLING):
+        return endpoint
+    return with_metered(endpoint, change.deliveries)
 
 
 def receive(
@@ -127,12 +119,15 @@ def receive(
             raise
         refusal = fx.SendMessage(UpdateAbort(state.version, violation.code))
         news = answer_with_newest(endpoint) if state.base < current.version else ()
-        return _known(endpoint, state.version), (*news, refusal)
-    return _staged(endpoint, staged), (fx.NotifyStaged(staged.purpose, state.version),)
+        return known_version(endpoint, state.version), (*news, refusal)
+    told = fx.NotifyStaged(staged.purpose, state.version)
+    return stage(_remember(endpoint, change), staged), (told,)
 
 
 def _fitting(endpoint: Endpoint, change: Proposal, now: int) -> Staged:
     state = change.state.value
+    if endpoint.phase is Phase.CHANGING:
+        raise Violation("changing", "A change of the funding waits for the ledger; propose again after it.")
     if endpoint.phase not in (Phase.OPEN, Phase.STAGED) or now >= endpoint.opening.expiry:
         raise Violation("closing_down", "The channel is disputed, closing or expired.")
     if state.version <= endpoint.highest_version:
@@ -166,16 +161,12 @@ def _draft(endpoint: Endpoint, change: Proposal, proposer: Side, version: int, n
         check_still_valid(endpoint, live.offer, now)
         return draft_trade(endpoint, live, proposer, version)
     if isinstance(change, _SETTLING):
-        for delivery in change.deliveries:
-            if delivery.signer != endpoint.terms.metering:
-                raise Violation(
-                    "wrong_signer", "A delivery must be signed by the metering key of the contract's terms."
-                )
+        require_metered(endpoint, change.deliveries)
         return draft_settlement(endpoint, [signed.value for signed in change.deliveries], proposer, version)
     return draft_final(endpoint, proposer, version)
 
 
-def _staged(endpoint: Endpoint, staged: Staged) -> Endpoint:
+def stage(endpoint: Endpoint, staged: Staged) -> Endpoint:
     """With this next state staged; an own one that it overtakes is dropped, and stays usable by the peer."""
     mine, overtaken = staged.proposer is endpoint.me, endpoint.staged
     dropped = overtaken if not mine and overtaken and overtaken.proposer is endpoint.me else endpoint.dropped
@@ -189,7 +180,7 @@ def _staged(endpoint: Endpoint, staged: Staged) -> Endpoint:
     )
 
 
-def _known(endpoint: Endpoint, version: int) -> Endpoint:
+def known_version(endpoint: Endpoint, version: int) -> Endpoint:
     """With this version taken note of, so that it isn't used again."""
     if version <= endpoint.highest_version:
         return endpoint
@@ -221,7 +212,7 @@ def confirm(endpoint: Endpoint, change: inputs.ActionConfirm, now: int) -> Step:
     staged = _peers(endpoint)
     signed = change.state
     require_signer(endpoint, signed, endpoint.me)
-    if signed.value != staged.state:
+    if staged.change is not None or signed.value != staged.state:
         raise Violation(
             "wrong_state", f"Sign the staged state of version {staged.state.version}, and nothing else."
         )
@@ -278,6 +269,9 @@ def aborted(endpoint: Endpoint, change: inputs.ReceiveUpdateAbort, _: int) -> St
         )
     if dropped is not None and dropped.state.version == change.version:
         return replace(endpoint, dropped=None, refused=_refused(endpoint, dropped)), ()
+    pledge = endpoint.pledge
+    if pledge is not None and pledge.change.version == change.version:
+        return endpoint, (fx.NotifyPhase(f"the peer refuses the change of the funding: {change.reason}"),)
     return endpoint, ()
 
 
@@ -294,7 +288,7 @@ def fell_back(endpoint: Endpoint, change: inputs.ReceiveUpdateFallback, _: int) 
     staged = endpoint.staged
     if staged is not None and staged.proposer is endpoint.peer and staged.state.version == change.version:
         return unstaged(endpoint), (*refusal, fx.NotifyPhase("the peer gave its proposal up"))
-    return _known(endpoint, change.version), refusal
+    return known_version(endpoint, change.version), refusal
 
 
 def elapsed(endpoint: Endpoint, staged: Staged) -> Step:

@@ -80,13 +80,13 @@ def sign(side: Side, value: Signable) -> bytes:
     return KEYS[side].sign(digest(DOMAIN, value))
 
 
-def _deposit() -> m.DepositFunding:
+def _deposit(amount: int = OPENING.funding_a) -> m.DepositFunding:
     owner, deadline = KEYS[Side.A].address, NOW + 3600
     permit = token_permit(
         TOKEN,
         owner=owner,
         spender=DOMAIN.verifying_contract,
-        amount=OPENING.funding_a,
+        amount=amount,
         nonce=0,
         deadline=deadline,
     )
@@ -161,11 +161,35 @@ class Play:
         self.say(Side.A, m.SettleRequest((signed,), state, sign(Side.A, state)))
         self.say(Side.B, m.SettleConfirm(state.version, sign(Side.B, state)))
 
+    def fund(self) -> None:
+        """A puts 5 units more in, B agrees, and the ledger says so."""
+        state = current_state(self.ends[Side.A])
+        deposit = state.balance_a + 5_000_000
+        change = negotiation.next_change(self.ends[Side.A], deposit, state.balance_b, NOW + 600)
+        self.say(Side.A, m.FundingRequest(change, sign(Side.A, change), _deposit(5_000_000)))
+        self.say(Side.B, m.FundingConfirm(change.version, sign(Side.B, change)))
+        self.said["funding.answer"] = (
+            Side.B,
+            m.FundingAnswer(change, sign(Side.A, change), sign(Side.B, change)),
+        )
+        told = inputs.LedgerFundingChanged(
+            change.version, change.balance_a, change.balance_b, change.funding_a, change.funding_b
+        )
+        for side in Side:
+            self.feed(side, told)
+
     def close(self) -> None:
         """A asks, B countersigns."""
         state = negotiation.final_state(self.ends[Side.A])
         self.say(Side.A, m.CloseRequest(state, sign(Side.A, state)))
         self.say(Side.B, m.CloseConfirm(state.version, sign(Side.B, state)))
+
+
+def current_state(endpoint: Endpoint) -> ChannelState:
+    """The newest co-signed state of an open channel."""
+    if endpoint.current is None:
+        raise RuntimeError("The play opens the channel first.")
+    return endpoint.current.state
 
 
 def _conversation() -> Iterator[tuple[Side, m.Body]]:
@@ -187,6 +211,7 @@ def _aside(play: Play) -> Iterator[tuple[Side, m.Body]]:
     yield Side.A, m.Withdraw(offer.offer.id)
     yield Side.A, m.UpdateAbort(2, "slot already sold")
     yield Side.B, m.UpdateFallback(2)
+    yield Side.B, m.EnforceOffer(offer.offer.id, sign(Side.B, offer.offer))
 
 
 def _disputing(play: Play) -> Iterator[tuple[Side, m.Body]]:
@@ -197,6 +222,10 @@ def _disputing(play: Play) -> Iterator[tuple[Side, m.Body]]:
     consent = sign(Side.A, request)
     yield Side.A, m.DisputeRaise(request.version, "no answer to my acceptance", consent)
     yield Side.B, m.DisputeAnswer(current.state, current.signature_a, current.signature_b)
+    yield Side.B, m.Checkpoint(current.state.version)
+    settled = play.said["settle.request"][1]
+    if isinstance(settled, m.SettleRequest):
+        yield Side.B, m.EnforceDelivery(settled.deliveries)
 
 
 def _played() -> tuple[dict[str, tuple[Side, m.Body]], Endpoint]:
@@ -208,6 +237,7 @@ def _played() -> tuple[dict[str, tuple[Side, m.Body]], Endpoint]:
     play.say(Side.A, m.UpdateConfirm(state.version, sign(Side.A, state)))
     play.settle()
     others += _disputing(play)
+    play.fund()
     play.close()
     return {frames.type_of(body): (side, body) for side, body in others} | play.said, shown
 
@@ -218,7 +248,18 @@ def _ledger_bodies() -> Mapping[str, Any]:
         "ledger.opened": inputs.LedgerOpened(),
         "ledger.disputed": inputs.LedgerDisputed(2, NOW + 3650),
         "ledger.resolved": inputs.LedgerResolved(3, 0),
-        "ledger.finalised": inputs.LedgerFinalised(5, 20_329_000, 49_671_000),
+        "ledger.finalised": inputs.LedgerFinalised(7, 25_329_000, 49_671_000),
+        "ledger.funding_changed": inputs.LedgerFundingChanged(
+            5, 20_329_000, 49_671_000, 25_329_000, 49_671_000
+        ),
+        "ledger.time_passed": inputs.LedgerTimePassed(NOW + 601),
+        "ledger.offer_enforced": inputs.LedgerOfferEnforced(
+            struct_hash(_offer()), 1, 20_360_000, 49_640_000, NOW + 3650
+        ),
+        "ledger.delivery_enforced": inputs.LedgerDeliveryEnforced(
+            struct_hash(_offer()), DELIVERED_WH, 31_000, 20_329_000, 49_671_000
+        ),
+        "ledger.checkpointed": inputs.LedgerCheckpointed(3, 20_329_000, 49_671_000),
     }
 
 

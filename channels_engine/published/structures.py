@@ -97,6 +97,7 @@ def definitions(prefix: str) -> dict[str, Any]:
             found[f"send.{name}"] = _send(name, ref)
         found[f"message.{name}"] = _entry(name, ref)
     found["state"]["properties"]["openingSignatures"]["prefixItems"] = [_EMPTY_OR_SIGNATURE] * 2
+    found["Pledge"]["properties"]["signatures"]["prefixItems"] = [_EMPTY_OR_SIGNATURE] * 2
     found["ClientFrame"] = {"oneOf": [{"$ref": prefix + name} for name in client_names()]}
     found["RelayFrame"] = {"oneOf": [{"$ref": prefix + name} for name in relay_names()]}
     cleaned: dict[str, Any] = _draft7(found)

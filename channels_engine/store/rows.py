@@ -1,6 +1,7 @@
 """Rows that follow from a change: what is written of it, table by table."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from types import MappingProxyType
 from typing import Any, TypeAlias
 
 from channels_engine.codec import to_hex
@@ -8,6 +9,7 @@ from channels_engine.core import effects as fx
 from channels_engine.core.amounts import refund_of
 from channels_engine.core.messages import SettleRequest
 from channels_engine.core.state import CoSigned, Endpoint, Phase, Trade
+from channels_engine.core.typed_data import struct_hash
 from channels_engine.core.types import Side
 from channels_engine.frames import Entry
 from channels_engine.relay import Change, Hosting
@@ -114,7 +116,7 @@ OUTBOX = Table(
     conflict=("key",),
     update=("done_at", "next_at"),
 )
-_TOLD = (fx.NotifyPhase, fx.NotifyTraded, fx.NotifySettled)
+_TOLD = (fx.NotifyPhase, fx.NotifyTraded, fx.NotifySettled, fx.NotifyFunded, fx.NotifyEnforced)
 
 
 def channel_row(hosting: Hosting, now: int) -> Row:
@@ -284,19 +286,37 @@ def _outbox_row(change: Change, effect: fx.Effect) -> Row | None:
     return (int(lane), key, channel, kind, pack(effect), change.entries[0].at, 0, 0, None, "")
 
 
-def _occasion(change: Change, effect: fx.Effect) -> int:
+def _occasion(change: Change, effect: fx.Effect) -> int | str:
     """What makes the effect's key unique: the version, or for a change of phase the log's entry."""
-    if isinstance(effect, fx.LedgerFinalise):
-        return effect.final.state.version
-    if isinstance(effect, fx.LedgerDispute):
-        return effect.newest.state.version
-    if isinstance(effect, fx.LedgerResolve | fx.LedgerFinaliseDisputed):
-        return effect.deadline
-    if isinstance(effect, fx.NotifyTraded | fx.NotifySettled):
-        return effect.version
     if isinstance(effect, fx.NotifyPhase):
         return change.entries[0].seq
-    return 0
+    told = _OCCASIONS.get(type(effect))
+    return 0 if told is None else told(effect)
+
+
+def _short(trade: bytes) -> str:
+    """As much of a trade's id as tells it apart: keys are of limited length."""
+    return to_hex(trade)[:34]
+
+
+_OCCASIONS: Mapping[type[fx.Effect], Callable[[Any], int | str]] = MappingProxyType(
+    {
+        fx.LedgerFinalise: lambda effect: effect.final.state.version,
+        fx.LedgerDispute: lambda effect: effect.newest.state.version,
+        fx.LedgerResolve: lambda effect: effect.deadline,
+        fx.LedgerFinaliseDisputed: lambda effect: effect.deadline,
+        fx.LedgerChangeFunding: lambda effect: effect.change.version,
+        fx.LedgerCheckpoint: lambda effect: effect.newest.state.version,
+        fx.LedgerEnforceOffer: lambda effect: _short(struct_hash(effect.offer)),
+        fx.LedgerEnforceDelivery: lambda effect: (
+            f"{_short(effect.delivery.delivery.trade)}:{effect.deadline}"
+        ),
+        fx.NotifyTraded: lambda effect: effect.version,
+        fx.NotifySettled: lambda effect: effect.version,
+        fx.NotifyFunded: lambda effect: effect.version,
+        fx.NotifyEnforced: lambda effect: _short(effect.trade),
+    }
+)
 
 
 def chained(changes: Iterable[Change], rows: Any) -> list[Row]:

@@ -38,6 +38,15 @@ def _balances(said: Arguments) -> str:
     return f"Version {version}: {money_exact(first)} and {money_exact(second)}"
 
 
+def _funded(said: Arguments) -> str:
+    first, second = money_exact(said.get("funding_a")), money_exact(said.get("funding_b"))
+    return f"Version {said.get('version', '?')}: now {first} and {second}"
+
+
+def _refund(said: Arguments) -> str:
+    return f"{money_exact(said.get('refund'))} back to the buyer for {said.get('delivered_wh', '?')} Wh delivered"
+
+
 WORDS: Mapping[str, tuple[str, str, Callable[[Arguments], str]]] = MappingProxyType(
     {
         "PairCreated": ("Terms agreed", "agreed", lambda _: "Two session keys made an entity contract"),
@@ -45,6 +54,10 @@ WORDS: Mapping[str, tuple[str, str, Callable[[Arguments], str]]] = MappingProxyT
         "ChannelFinalised": ("Channel closed, paid out", "approved", _balances),
         "ChannelDisputed": ("Dispute raised", "disputed", _balances),
         "DisputeResolved": ("Dispute answered with a newer state", "staged", _balances),
+        "FundingChanged": ("Funded anew while open", "open", _funded),
+        "OfferEnforced": ("Accepted offer enforced", "disputed", _balances),
+        "DeliveryEnforced": ("Short delivery refunded", "approved", _refund),
+        "ChannelCheckpointed": ("State recorded", "open", _balances),
         "DisputeFinalised": ("Paid out after a dispute", "approved", _balances),
     }
 )

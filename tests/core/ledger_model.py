@@ -5,9 +5,13 @@ It recovers signatures as the real one does, so that a signature with a wrong v 
 
 from typing import Any
 
+from msgspec.structs import replace
+
 from channels_engine.core import effects as fx
-from channels_engine.core import inputs, signing
-from channels_engine.core.rules import opening_state
+from channels_engine.core import inputs, merkle, signing
+from channels_engine.core.amounts import amount_of, refund_of
+from channels_engine.core.keccak import keccak256
+from channels_engine.core.rules import balance_of, changed_state, opening_state, seller_of
 from channels_engine.core.state import CoSigned
 from channels_engine.core.typed_data import digest, struct_hash
 from channels_engine.core.types import (
@@ -16,6 +20,8 @@ from channels_engine.core.types import (
     DisputeRequest,
     Domain,
     EntityContract,
+    FundingChange,
+    Offer,
     Side,
 )
 
@@ -36,6 +42,17 @@ class LedgerModel:
         self.disputer: Side | None = None
         self.stale = [0, 0]
         self.payout: tuple[int, int] | None = None
+        self.funded: FundingChange | None = None
+        self.enforced = b""
+        self.delivered: set[tuple[bytes, int]] = set()
+        self.flows: list[int] = []
+
+    @property
+    def held(self) -> int:
+        """Micro-units that the ledger holds for the channel."""
+        if self.funded is None:
+            return self.opening.funding_a + self.opening.funding_b
+        return self.funded.funding_a + self.funded.funding_b
 
     def submit(self, effect: fx.Effect, now: int) -> None:
         """Mine the transaction of an effect.
@@ -49,6 +66,10 @@ class LedgerModel:
             fx.LedgerDispute: self._dispute,
             fx.LedgerResolve: self._resolve,
             fx.LedgerFinaliseDisputed: self._finalise_disputed,
+            fx.LedgerChangeFunding: self._change_funding,
+            fx.LedgerEnforceOffer: self._enforce_offer,
+            fx.LedgerEnforceDelivery: self._enforce_delivery,
+            fx.LedgerCheckpoint: self._checkpoint,
         }
         handlers[type(effect)](effect, now)
 
@@ -75,8 +96,7 @@ class LedgerModel:
         self._require(true=self.known is not None and self.payout is None, why="not open")
         self._recovers(state, co_signed.signature_a, self.terms.party_a)
         self._recovers(state, co_signed.signature_b, self.terms.party_b)
-        funded = self.opening.funding_a + self.opening.funding_b
-        self._require(true=state.balance_a + state.balance_b == funded, why="balances")
+        self._require(true=state.balance_a + state.balance_b == self.held, why="balances")
         return state
 
     def _running(self) -> ChannelState:
@@ -102,6 +122,7 @@ class LedgerModel:
         else:
             state = self.known
         self.disputer = self._disputer(effect.consent, state.version, now)
+        self.enforced = b""
         self.known, self.deadline = state, now + self.terms.challenge_period
         self.events.append(inputs.LedgerDisputed(state.version, self.deadline))
 
@@ -117,7 +138,8 @@ class LedgerModel:
     def _resolve(self, effect: fx.LedgerResolve, now: int) -> None:
         disputed = self._running()
         self._require(true=now < self.deadline, why="challenge over")
-        self._require(true=effect.newest.state.version > disputed.version, why="too old")
+        least = disputed.version + (not self.enforced)
+        self._require(true=effect.newest.state.version >= least, why="too old")
         state = self._co_signed(effect.newest)
         goes_on = not state.is_final and now > self.opening.expiry
         self._answered(state, self.deadline if goes_on else 0)
@@ -128,7 +150,7 @@ class LedgerModel:
         assert self.known is not None
         if self.disputer is not None and state.base > self.known.version:
             self.stale[self.disputer] += 1
-        self.known, self.deadline, self.disputer = state, deadline, None
+        self.known, self.deadline, self.disputer, self.enforced = state, deadline, None, b""
         self.events.append(inputs.LedgerResolved(state.version, deadline))
 
     def _finalise_disputed(self, _: fx.LedgerFinaliseDisputed, now: int) -> None:
@@ -142,3 +164,109 @@ class LedgerModel:
         self.payout = (state.balance_a - from_a + from_b, state.balance_b - from_b + from_a)
         self.known, self.deadline = state, 0
         self.events.append(inputs.LedgerFinalised(state.version, *self.payout))
+
+    def _change_funding(self, effect: fx.LedgerChangeFunding, now: int) -> None:
+        change = effect.change
+        self._require(
+            true=self.known is not None and self.payout is None and not self.deadline, why="not now"
+        )
+        assert self.known is not None
+        self._recovers(change, effect.signatures[0], self.terms.party_a)
+        self._recovers(change, effect.signatures[1], self.terms.party_b)
+        self._require(true=change.version > self.known.version, why="too old")
+        self._require(true=change.balance_a + change.balance_b == self.held, why="balances")
+        self._require(true=now <= change.valid_until and now < self.opening.expiry, why="late")
+        self._require(true=change.funding_a + change.funding_b > 0, why="nothing left")
+        self.flows.append(change.funding_a + change.funding_b - self.held)
+        self.funded, self.known = change, changed_state(change)
+        self.events.append(
+            inputs.LedgerFundingChanged(
+                change.version, change.balance_a, change.balance_b, change.funding_a, change.funding_b
+            )
+        )
+
+    def _enforce_offer(self, effect: fx.LedgerEnforceOffer, now: int) -> None:
+        offer, shown = effect.offer, effect.newest.state
+        self._require(true=self.known is not None and self.payout is None, why="not open")
+        assert self.known is not None
+        state = shown if self._as_funded(shown) else self._co_signed(effect.newest)
+        self._require(true=shown.version >= self.known.version and not self.enforced, why="too old")
+        self._require(true=not self.deadline or now < self.deadline, why="over")
+        self._require(true=offer.channel == self.channel and offer.base_version == shown.version, why="base")
+        self._require(true=now <= offer.valid_until, why="late")
+        message = digest(self.domain, offer)
+        parties = [self.terms.party_a, self.terms.party_b]
+        signers = [
+            signing.recover(message, signature)
+            for signature in (effect.offeror_signature, effect.acceptor_signature)
+        ]
+        self._require(true=set(signers) == set(parties), why="signers")
+        offeror = Side(parties.index(signers[0]))
+        made = _applied(state, offer, offeror)
+        self._require(true=min(made.balance_a, made.balance_b) >= 0, why="buyer short")
+        self.known, self.deadline = made, now + self.terms.challenge_period
+        self.disputer, self.enforced = offeror.other, struct_hash(offer)
+        self.events.append(
+            inputs.LedgerOfferEnforced(
+                self.enforced, made.version, made.balance_a, made.balance_b, self.deadline
+            )
+        )
+
+    def _as_funded(self, state: ChannelState) -> bool:
+        made = changed_state(self.funded) if self.funded else opening_state(self.channel, self.opening)
+        return state == made == self.known
+
+    def _enforce_delivery(self, effect: fx.LedgerEnforceDelivery, now: int) -> None:
+        record, offer, signed = self._running(), effect.offer, effect.delivery
+        trade, delivery = struct_hash(offer), effect.delivery.delivery
+        self._require(true=now < self.deadline, why="over")
+        self._recovers(delivery, signed.signature, self.terms.metering)
+        fits = delivery.channel == self.channel and delivery.trade == trade
+        self._require(true=fits and delivery.delivered_wh <= offer.quantity_wh, why="delivery")
+        self._require(true=(trade, record.version) not in self.delivered, why="twice")
+        if self.enforced:
+            self._require(true=trade == self.enforced, why="not the enforced trade")
+        else:
+            self._listed(effect, trade, record)
+        due = refund_of(
+            offer.quantity_wh - delivery.delivered_wh,
+            offer.price_per_kwh,
+            offer.imbalance_per_kwh,
+            balance_of(record, effect.seller),
+        )
+        self.delivered.add((trade, record.version))
+        self.known = _moved(record, due if effect.seller is Side.B else -due)
+        self.events.append(
+            inputs.LedgerDeliveryEnforced(
+                trade, delivery.delivered_wh, due, self.known.balance_a, self.known.balance_b
+            )
+        )
+
+    def _listed(self, effect: fx.LedgerEnforceDelivery, trade: bytes, record: ChannelState) -> None:
+        shown = effect.newest.state
+        if not (self.funded is not None and shown == changed_state(self.funded)):
+            self._co_signed(effect.newest)
+        listed = effect.open_list
+        root = keccak256(effect.history_root + merkle.open_hash(listed))
+        entries = [listed[at : at + 33] for at in range(0, len(listed), 33)]
+        self._require(true=shown.version == record.version and root == shown.trades_root, why="root")
+        self._require(true=merkle.entry_of(trade, effect.seller) in entries, why="not open")
+
+    def _checkpoint(self, effect: fx.LedgerCheckpoint, _: int) -> None:
+        state = self._co_signed(effect.newest)
+        assert self.known is not None
+        self._require(true=not self.deadline and not state.is_final, why="not now")
+        self._require(true=state.version > self.known.version, why="too old")
+        self.known = state
+        self.events.append(inputs.LedgerCheckpointed(state.version, state.balance_a, state.balance_b))
+
+
+def _moved(state: ChannelState, to_a: int) -> ChannelState:
+    return replace(state, balance_a=state.balance_a + to_a, balance_b=state.balance_b - to_a)
+
+
+def _applied(state: ChannelState, offer: Offer, offeror: Side) -> ChannelState:
+    """What the contract makes of a state and an accepted offer."""
+    amount = amount_of(offer.quantity_wh, offer.price_per_kwh)
+    moved = _moved(state, amount if seller_of(offer, offeror) is Side.A else -amount)
+    return replace(moved, version=state.version + 1, base=state.version)

@@ -13,7 +13,7 @@ from channels_engine.core import effects as fx
 from channels_engine.core import inputs, messages, negotiation, signing
 from channels_engine.core.errors import RemoteProtocolError
 from channels_engine.core.keeper import Keeper
-from channels_engine.core.messages import DepositFunding
+from channels_engine.core.messages import DepositFunding, Funding
 from channels_engine.core.state import Endpoint, Phase, Policy
 from channels_engine.core.transition import apply
 from channels_engine.core.typed_data import Signable, struct_hash
@@ -25,6 +25,7 @@ from channels_engine.core.types import (
     Delivery,
     Domain,
     EntityContract,
+    FundingChange,
     Offer,
     Side,
 )
@@ -70,6 +71,8 @@ class Party:
         self.inbox: deque[Any] = deque()
         self.effects: list[fx.Effect] = []
         self.signed: list[inputs.Verified[ChannelState]] = []
+        self.changes: list[inputs.Verified[FundingChange]] = []
+        self.ledger_time = 0
         self.staged: set[int] = set()
         self.keeper = Keeper()
         self.peer: Party = self
@@ -92,6 +95,8 @@ class Party:
     def feed(self, change: inputs.Input, now: int = START) -> tuple[fx.Effect, ...]:
         """Apply an input; messages go to the peer's inbox, the other effects are kept."""
         self.view, effects = apply(self.view, change, now)
+        if isinstance(change, inputs.LedgerTimePassed):
+            self.ledger_time = max(self.ledger_time, change.at)
         self.effects.extend(effects)
         if self.endpoint.staged is not None:
             self.staged.add(self.endpoint.staged.state.version)
@@ -105,8 +110,11 @@ class Party:
     def sign(self, value: T) -> inputs.Verified[T]:
         proof = signing.sign_value(DOMAIN, value, self.key)
         if isinstance(proof.value, ChannelState):
-            self.keeper = self.keeper.after(proof.value)
+            self.keeper = self.keeper.after(proof.value, self.ledger_time)
             self.signed.append(proof)
+        if isinstance(proof.value, FundingChange):
+            self.keeper = self.keeper.after(proof.value, self.ledger_time)
+            self.changes.append(proof)
         return proof
 
     @property
@@ -177,6 +185,40 @@ class Party:
     def dispute(self, now: int = START) -> None:
         consent = self.sign(negotiation.dispute_request(self.endpoint))
         self.feed(inputs.ActionDispute("no answer", consent), now)
+
+    def change(self, to_a: int, to_b: int, now: int = START, valid_for: int = 600) -> FundingChange:
+        """Ask for these new fundings, with a permit for what this side puts in."""
+        wanted = negotiation.next_change(self.endpoint, to_a, to_b, now + valid_for, self.top)
+        self.feed(inputs.ActionRequestFunding(self.sign(wanted), self.permit(wanted)), now)
+        return wanted
+
+    def agree(self, now: int = START) -> None:
+        """Confirm the staged change of the funding."""
+        staged = self.endpoint.staged
+        assert staged is not None
+        assert staged.change is not None
+        self.feed(inputs.ActionConfirmFunding(self.sign(staged.change), self.permit(staged.change)), now)
+
+    def permit(self, change: FundingChange) -> Funding | None:
+        before, after = (
+            (change.balance_a, change.funding_a)
+            if self.side is Side.A
+            else (change.balance_b, change.funding_b)
+        )
+        return DEPOSIT if after > before else None
+
+    def enforce(self, offer: Offer, now: int = START) -> tuple[fx.Effect, ...]:
+        return self.feed(inputs.ActionEnforceOffer(self.sign(offer)), now)
+
+    def show_deliveries(self, *delivered: tuple[bytes, int], now: int = START) -> tuple[fx.Effect, ...]:
+        proofs = tuple(
+            signing.sign_value(DOMAIN, Delivery(self.endpoint.channel, trade, energy), METERING)
+            for trade, energy in delivered
+        )
+        return self.feed(inputs.ActionEnforceDelivery(proofs), now)
+
+    def checkpoint(self, now: int = START) -> tuple[fx.Effect, ...]:
+        return self.feed(inputs.ActionCheckpoint(self.state.version), now)
 
     def ring(self, now: int) -> tuple[fx.Effect, ...]:
         return self.feed(inputs.TimerElapsed(), now)
@@ -257,6 +299,36 @@ def _answer(_: Party, body: messages.DisputeAnswer) -> inputs.Input:
     )
 
 
+def _funding_confirm(party: Party, body: messages.FundingConfirm) -> inputs.Input:
+    change = negotiation.change_of_version(party.endpoint, body.version)
+    if change is None:
+        raise RemoteProtocolError("not_staged", "No change of this version is known.")
+    return inputs.ReceiveFundingConfirm(_verified(party, change, body.signature), body.funding)
+
+
+def _funding_answer(_: Party, body: messages.FundingAnswer) -> inputs.Input:
+    return inputs.ReceiveFundingAnswer(
+        signing.verify(DOMAIN, body.change, body.signature_a, KEYS[0].address),
+        signing.verify(DOMAIN, body.change, body.signature_b, KEYS[1].address),
+    )
+
+
+def _enforce_offer(party: Party, body: messages.EnforceOffer) -> inputs.Input:
+    live = negotiation.accepted_offer(party.peer.endpoint, body.offer)
+    if live is None:
+        raise RemoteProtocolError("not_accepted", "No such offer was accepted.")
+    return inputs.ReceiveEnforceOffer(_verified(party, live.offer, body.signature))
+
+
+def _enforce_delivery(_: Party, body: messages.EnforceDelivery) -> inputs.Input:
+    return inputs.ReceiveEnforceDelivery(
+        tuple(
+            signing.verify(DOMAIN, signed.delivery, signed.signature, METERING.address)
+            for signed in body.deliveries
+        )
+    )
+
+
 _READERS: dict[type, Callable[[Party, Any], inputs.Input]] = {
     messages.OpenRequest: _open_request,
     messages.OpenConfirm: lambda p, m: inputs.ReceiveOpenConfirm(
@@ -279,4 +351,12 @@ _READERS: dict[type, Callable[[Party, Any], inputs.Input]] = {
     messages.CloseRequest: lambda p, m: inputs.ReceiveCloseRequest(_verified(p, m.state, m.signature)),
     messages.DisputeRaise: lambda _, m: inputs.ReceiveDisputeRaise(m.version, m.reason),
     messages.DisputeAnswer: _answer,
+    messages.FundingRequest: lambda p, m: inputs.ReceiveFundingRequest(
+        _verified(p, m.change, m.signature), m.funding
+    ),
+    messages.FundingConfirm: _funding_confirm,
+    messages.FundingAnswer: _funding_answer,
+    messages.EnforceOffer: _enforce_offer,
+    messages.EnforceDelivery: _enforce_delivery,
+    messages.Checkpoint: lambda _, m: inputs.ReceiveCheckpoint(m.version),
 }

@@ -18,7 +18,7 @@ from channels_engine.codec import json_form, to_hex
 from channels_engine.core import messages as m
 from channels_engine.core.errors import ProtocolError
 from channels_engine.core.keccak import keccak256
-from channels_engine.core.negotiation import final_state, next_state_for_offer
+from channels_engine.core.negotiation import final_state, next_change, next_state_for_offer
 from channels_engine.core.signing import LocalSigner
 from channels_engine.core.typed_data import digest, struct_hash
 from channels_engine.core.types import CreditNote, Domain, Side
@@ -33,7 +33,7 @@ SIGNED = sorted(
     set(TYPES)
     - {"esc.propose", "esc.abort", "channel.open_abort", "reject", "withdraw"}
     - frames.MACHINE_ONLY
-    - {"update.abort"}
+    - {"update.abort", "checkpoint", "enforce.delivery"}
 )
 _ids = itertools.count()
 
@@ -62,6 +62,7 @@ class Scene:
         channel, live = pair.channel, self.endpoint(Side.B).offers[0].offer
         state = next_state_for_offer(self.endpoint(Side.B), live.id)
         final = final_state(self.endpoint(Side.A))
+        change = next_change(self.endpoint(Side.A), 1, final.balance_b, 2**32)
         fresh = msgspec.structs.replace(live, id=keccak256(b"fresh"))
         nonce = keccak256(b"conversation %d" % next(_ids))
         terms = msgspec.structs.replace(pair.terms, nonce=nonce)
@@ -86,6 +87,10 @@ class Scene:
             ),
             (channel, m.CloseRequest(final, self.sign(a, final))),
             (channel, m.DisputeRaise(0, "no answer", self.sign(a, final))),
+            (channel, m.FundingRequest(change, self.sign(a, change), deposit)),
+            (channel, m.EnforceOffer(live.id, self.sign(a, live))),
+            (channel, m.EnforceDelivery((delivery(channel, keccak256(b"trade"), 1),))),
+            (channel, m.Checkpoint(state.version)),
         ]
         by_b: list[tuple[bytes, m.Body]] = [
             (nonce, m.EscAccept(terms, self.sign(b, terms))),
@@ -96,6 +101,8 @@ class Scene:
             (channel, m.SettleConfirm(state.version, self.sign(b, state))),
             (channel, m.CloseConfirm(final.version, self.sign(b, final))),
             (channel, m.DisputeAnswer(state, self.sign(a, state), self.sign(b, state))),
+            (channel, m.FundingConfirm(change.version, self.sign(b, change), deposit)),
+            (channel, m.FundingAnswer(change, self.sign(a, change), self.sign(b, change))),
         ]
         sent = [(pair.owner_a, *one) for one in by_a] + [(pair.owner_b, *one) for one in by_b]
         return {frames.type_of(body): (owner, where, body) for owner, where, body in sent}
@@ -173,6 +180,11 @@ WRONG = [
     "x" * 300,
 ]
 TEXTS = {"reason", "to"}
+OPTIONAL = {
+    "dispute.raise": [("signature",)],
+    "funding.request": [("funding",)],
+    "funding.confirm": [("funding",)],
+}
 
 
 def is_right(body: Any, path: tuple[str | int, ...], value: Any) -> bool:
@@ -195,7 +207,7 @@ def test_wrong_fields_are_malformed(scene: Scene, kind: str) -> None:
                 continue
             code = scene.receive(owner, json.dumps(replaced(frame, path, wrong)))
             assert code in {"malformed", "machine_only"}, (path, wrong, code)
-        optional = isinstance(path[-1], int) or (path[-1], kind) == ("signature", "dispute.raise")
+        optional = isinstance(path[-1], int) or path in OPTIONAL.get(kind, ())
         if not optional:
             assert scene.receive(owner, json.dumps(replaced(frame, path, ...))) in {
                 "malformed",

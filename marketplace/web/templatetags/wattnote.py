@@ -25,6 +25,7 @@ CHIP_BY_WORD = {
     "staged": "warn",
     "requested": "warn",
     "funding": "warn",
+    "changing": "warn",
     "closing": "warn",
     "submitted": "warn",
     "in_review": "warn",

@@ -26,6 +26,7 @@ const PHASES = new Map([
   ["funding", ["The ledger is opening it", "warn"]],
   ["open", ["Open", "good"]],
   ["staged", ["Waiting for a signature", "warn"]],
+  ["changing", ["The ledger is changing its funding", "warn"]],
   ["closing", ["Closing", "warn"]],
   ["disputed", ["In dispute", "bad"]],
   ["closed", ["Closed", "plain"]],
