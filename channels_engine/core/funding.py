@@ -33,7 +33,7 @@ from channels_engine.core.rules import (
     require_peer_version,
     require_signer,
 )
-from channels_engine.core.state import CoSigned, Endpoint, Phase, Pledge, Purpose, Staged
+from channels_engine.core.state import Before, CoSigned, Endpoint, Phase, Pledge, Purpose, Staged
 from channels_engine.core.types import ZERO_ADDRESS, ChannelState, FundingChange, Side
 from channels_engine.core.updates import known_version, stage
 
@@ -219,16 +219,16 @@ def bring(endpoint: Endpoint) -> Step:
 
 def changed(endpoint: Endpoint, change: inputs.LedgerFundingChanged, _: int) -> Step:
     """The ledger settled the channel and funded it anew: all states from here on sum to the new fundings."""
+    pledge, before = endpoint.pledge, current_of(endpoint)
+    known = pledge is not None and pledge.change.version == change.version
     if endpoint.funded is not None and change.version <= endpoint.funded.version:
-        return endpoint, ()
+        return _told_again(endpoint, known=known), ()
     held = funded_total(endpoint)
     if change.balance_a + change.balance_b != held or min(change.funding_a, change.funding_b) < 0:
         raise Violation(
             "not_conserved",
             f"The ledger settled {change.balance_a + change.balance_b}, it held {held}; check the node.",
         )
-    pledge, before = endpoint.pledge, current_of(endpoint)
-    known = pledge is not None and pledge.change.version == change.version
     funded = pledge.change if pledge is not None and known else _as_told(before.state, change)
     signatures = pledge.signatures if pledge is not None and known else (b"", b"")
     made = CoSigned(changed_state(funded), *signatures)
@@ -238,6 +238,14 @@ def changed(endpoint: Endpoint, change: inputs.LedgerFundingChanged, _: int) -> 
         return after, (told,)
     ask = DisputeRaise(change.version, "the ledger knows a change of the funding that this side lost")
     return after, (fx.SendMessage(ask), told)
+
+
+def _told_again(endpoint: Endpoint, *, known: bool) -> Endpoint:
+    """A change that we knew. After a reorganisation the wait for it ends so."""
+    if not known:
+        return endpoint
+    phase = Phase.OPEN if endpoint.phase is Phase.CHANGING else endpoint.phase
+    return replace(endpoint, phase=phase, pledge=None)
 
 
 def _newer(before: CoSigned, made: CoSigned) -> CoSigned:
@@ -283,6 +291,7 @@ def _refunded(endpoint: Endpoint, funded: FundingChange, current: CoSigned, *, l
         dispute_due=None,
         consent=b"",
         history_lost=endpoint.history_lost or lost,
+        unchanged=Before(current_of(endpoint), endpoint.funded, endpoint.open_trades, endpoint.tree),
     )
 
 
@@ -294,7 +303,23 @@ def time_passed(endpoint: Endpoint, change: inputs.LedgerTimePassed, _: int) -> 
     phase = Phase.OPEN if endpoint.phase is Phase.CHANGING else endpoint.phase
     due = None if endpoint.phase is Phase.CHANGING else endpoint.finalise_due
     lapsed = replace(endpoint, phase=phase, pledge=None, finalise_due=due)
-    return lapsed, (fx.NotifyPhase("the change of the funding lapsed"),)
+    told = fx.NotifyPhase("the change of the funding lapsed")
+    lost = endpoint.unchanged
+    if lost is None or endpoint.funded is None or endpoint.funded.version != pledge.change.version:
+        return lapsed, (told,)
+    return _unchanged(lapsed, lost), (told,)
+
+
+def _unchanged(endpoint: Endpoint, lost: Before) -> Endpoint:
+    """A reorganisation took the change back and it is too late for it: what it replaced counts again."""
+    return replace(
+        endpoint,
+        current=lost.current,
+        funded=lost.funded,
+        open_trades=lost.open_trades,
+        tree=lost.tree,
+        unchanged=None,
+    )
 
 
 def answered(endpoint: Endpoint, change: inputs.ReceiveFundingAnswer, now: int) -> Step:

@@ -226,7 +226,7 @@ def _check_amount(state: ChannelState, offer: Offer, seller: Side) -> None:
         )
 
 
-_PLEDGED = frozenset({Phase.CLOSING, Phase.DISPUTED})
+_PLEDGED = frozenset({Phase.CLOSING, Phase.DISPUTED, Phase.REQUESTED, Phase.FUNDING, Phase.ABORTED})
 
 
 def check_conservation(funded: int, state: ChannelState) -> None:

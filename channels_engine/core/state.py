@@ -147,6 +147,15 @@ class Pledge(msgspec.Struct, frozen=True, gc=False, array_like=True):
     fundings: tuple[Funding | None, Funding | None]
 
 
+class Before(msgspec.Struct, frozen=True, gc=False, array_like=True):
+    """What a change of the funding took the place of: it counts again if the ledger takes the change back."""
+
+    current: CoSigned
+    funded: FundingChange | None
+    open_trades: tuple[Trade, ...]
+    tree: TradesTree
+
+
 class Dispute(msgspec.Struct, frozen=True, gc=False, array_like=True):
     """A dispute on the ledger: `answered` with a newer state, or `claimed` after its deadline.
 
@@ -203,6 +212,7 @@ class Endpoint(msgspec.Struct, frozen=True, gc=False, array_like=True):
     `payout` is what the ledger paid to A and B.
     `pledge` is a change of the funding on its way to the ledger, `funded` the last one that came there.
     `metered` are deliveries of open trades that we know of, in case a dispute must settle them.
+    `unchanged` is what the last change replaced, should a reorganisation lose it.
     `enforcing` is an accepted offer that one side brings to the ledger.
     """
 
@@ -236,6 +246,7 @@ class Endpoint(msgspec.Struct, frozen=True, gc=False, array_like=True):
     funded: FundingChange | None = None
     metered: tuple[SignedDelivery, ...] = ()
     enforcing: LiveOffer | None = None
+    unchanged: Before | None = None
 
     @property
     def peer(self) -> Side:

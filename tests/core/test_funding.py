@@ -438,3 +438,46 @@ def test_the_root_and_trades_stay_through_a_change() -> None:
     assert a.state.balance_b == FUNDING - 420_000 + 525_000
     assert a.endpoint.open_trades == ()
     assert a.side is Side.A
+
+
+def rolled_back(a: Party, b: Party) -> None:
+    """A reorganisation takes everything back; the opening is told again."""
+    for party in (a, b):
+        for event in (inputs.LedgerRolledBack(), inputs.LedgerOpened()):
+            party.feed(event)
+
+
+def test_a_change_that_a_reorganisation_takes_back_waits_for_the_ledger_again() -> None:
+    a, b = open_pair()
+    trade(a, b)
+    ledger = ledger_of(a)
+    effect = agreed(a, b, a.state.balance_a + MORE, a.state.balance_b)
+    land(ledger, effect, a, b)
+    rolled_back(a, b)
+    for party in (a, b):
+        assert party.phase is Phase.CHANGING
+        assert party.wanted(fx.LedgerChangeFunding)[-1].change == effect.change
+        party.feed(ledger.events[-1])
+        assert party.phase is Phase.OPEN
+        assert party.endpoint.pledge is None
+    trade(b, a)
+    assert a.state == b.state
+
+
+def test_what_a_lost_change_replaced_counts_again() -> None:
+    a, b = open_pair()
+    trade(a, b)
+    before = a.endpoint
+    effect = agreed(a, b, a.state.balance_a + MORE, a.state.balance_b)
+    land(ledger_of(a), effect, a, b)
+    trade(a, b)
+    rolled_back(a, b)
+    for party in (a, b):
+        party.feed(inputs.LedgerTimePassed(effect.change.valid_until + 1))
+        assert party.phase is Phase.OPEN
+        assert party.endpoint.current == before.current
+        assert party.endpoint.open_trades == before.open_trades
+        assert party.endpoint.funded is None
+    trade(a, b)
+    assert a.state == b.state
+    assert a.state.balance_a + a.state.balance_b == 2 * FUNDING
