@@ -1,6 +1,6 @@
 """Durable binary form of the core's values: msgpack, which keeps bytes as they are.
 
-An endpoint is stored in two halves. The *fixed* half (terms, opening, policy, and what opened the channel) stays
+An endpoint is stored in two halves. The *fixed* half (terms, opening, policy, and what funded the channel) stays
 as it is from one trade to the next. The *moving* half is everything else, and is written with each message: once
 for both sides where both are hosted here, side B as its differences from side A.
 
@@ -20,7 +20,18 @@ from channels_engine.core.effects import Effect
 from channels_engine.core.state import Endpoint
 
 Pair: TypeAlias = tuple[Endpoint | None, Endpoint | None]
-_FIXED = ("domain", "channel", "me", "terms", "opening", "policy", "opening_signatures", "fundings")
+_FIXED = (
+    "domain",
+    "channel",
+    "me",
+    "terms",
+    "opening",
+    "policy",
+    "opening_signatures",
+    "fundings",
+    "funded",
+    "unchanged",
+)
 _MOVING = tuple(name for name in Endpoint.__struct_fields__ if name not in _FIXED)
 _HINTS = get_type_hints(Endpoint)
 _FORM = crc32(repr(msgspec.inspect.type_info(Endpoint)).encode())
