@@ -95,10 +95,9 @@ class Client:
                 stream.close()
 
 
-@pytest.fixture(scope="module")
-def lives(site: WholeSite, tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, Any]]:
+def lives_of(site: WholeSite, folder: Path) -> dict[str, dict[str, Any]]:
     """What both clients report; they live at the same time."""
-    folder, tag = tmp_path_factory.mktemp("clients"), uuid4().hex[:6]
+    tag = uuid4().hex[:6]
     common = {
         "url": site.url,
         "ledgerUrl": site.ledger_url,
@@ -122,9 +121,19 @@ def lives(site: WholeSite, tmp_path_factory: pytest.TempPathFactory) -> dict[str
             client.end()
 
 
-@pytest.mark.parametrize("library", ["ethers", "viem"])
-def test_a_life_with_a_household(lives: dict[str, dict[str, Any]], library: str) -> None:
-    house = lives[library]["house"]
+def test_two_other_clients_live_their_lives(site: WholeSite, tmp_path: Path) -> None:
+    """One test, so that one site and one run of both will do."""
+    check_session(site)
+    for origin in (None, "http://elsewhere.example"):
+        check_origin(site, origin)
+    lives = lives_of(site, tmp_path)
+    for life in lives.values():
+        check_house(life["house"])
+    check_pair(lives["ethers"]["pair"], lives["viem"]["pair"])
+    check_frames(set(lives["ethers"]["seen"]) | set(lives["viem"]["seen"]))
+
+
+def check_house(house: dict[str, Any]) -> None:
     assert {"accepted", "countered"} & set(house["answers"])
     assert int(house["final"]["balanceA"]) < int(house["funding"])
     assert house["final"]["isFinal"] is True
@@ -132,8 +141,7 @@ def test_a_life_with_a_household(lives: dict[str, dict[str, Any]], library: str)
     assert int(house["atKey"]) == expected
 
 
-def test_a_life_with_each_other(lives: dict[str, dict[str, Any]]) -> None:
-    buyer, seller = lives["ethers"]["pair"], lives["viem"]["pair"]
+def check_pair(buyer: dict[str, Any], seller: dict[str, Any]) -> None:
     assert buyer["channel"] == seller["channel"]
     assert buyer["final"] == seller["final"]
     assert buyer["trades"] == seller["trades"] == 2
@@ -142,23 +150,15 @@ def test_a_life_with_each_other(lives: dict[str, dict[str, Any]]) -> None:
     assert int(buyer["final"]["balanceA"]) + int(buyer["final"]["balanceB"]) == 25_000_000
 
 
-def test_together_they_saw_nearly_every_frame(lives: dict[str, dict[str, Any]]) -> None:
+def check_frames(seen: set[str]) -> None:
     """Each was held against the published schema when it came."""
-    seen = set(lives["ethers"]["seen"]) | set(lives["viem"]["seen"])
     assert seen <= set(structures.relay_names())
-    assert {"hello", "accepted", "state", "message.esc.propose", "message.settle.request"} <= seen
+    assert {"hello", "accepted", "channels", "state", "message.esc.propose", "message.settle.request"} <= seen
     assert {"message.close.confirm", "message.ledger.finalised", "message.counter", "message.reject"} <= seen
 
 
-def test_they_import_nothing_of_this_project() -> None:
-    allowed = {"ajv", "ethers", "viem", "viem/accounts", "ws"}
-    for path in [path for path in HERE.rglob("*.mjs") if "node_modules" not in path.parts]:
-        for name in re.findall(r'(?:from|import)\s+"([^"]+)"', path.read_text()):
-            inside = name.startswith(".") and (path.parent / name).resolve().is_relative_to(HERE)
-            assert inside or name in allowed or name.startswith("node:"), f"{path}: {name}"
-
-
-def test_a_program_gets_its_session_as_the_docs_say(site: WholeSite) -> None:
+def check_session(site: WholeSite) -> None:
+    """A program gets it as docs/api.md says."""
     session = requests.Session()
     session.get(f"{site.url}/accounts/login/", timeout=20)
     form = {"login": "prosumer@wattnote.example", "password": "wattnote-demo"}
@@ -170,8 +170,16 @@ def test_a_program_gets_its_session_as_the_docs_say(site: WholeSite) -> None:
     assert session.get(f"{site.url}/api/v1/me/", timeout=20).json()["email"] == form["login"]
 
 
-@pytest.mark.parametrize("origin", [None, "http://elsewhere.example"])
-def test_the_socket_wants_the_sites_origin(site: WholeSite, origin: str | None) -> None:
+def check_origin(site: WholeSite, origin: str | None) -> None:
+    """The socket wants the site's own."""
     head = {"Connection": "Upgrade", "Upgrade": "websocket", "Sec-WebSocket-Version": "13"}
     head |= {"Sec-WebSocket-Key": "AAAAAAAAAAAAAAAAAAAAAA=="} | ({"Origin": origin} if origin else {})
     assert requests.get(f"{site.url}/ws/channels/", headers=head, timeout=20).status_code == 403
+
+
+def test_they_import_nothing_of_this_project() -> None:
+    allowed = {"ajv", "ethers", "viem", "viem/accounts", "ws"}
+    for path in [path for path in HERE.rglob("*.mjs") if "node_modules" not in path.parts]:
+        for name in re.findall(r'(?:from|import)\s+"([^"]+)"', path.read_text()):
+            inside = name.startswith(".") and (path.parent / name).resolve().is_relative_to(HERE)
+            assert inside or name in allowed or name.startswith("node:"), f"{path}: {name}"
