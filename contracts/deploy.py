@@ -57,7 +57,8 @@ def deploy(
         token: An ERC-20 that exists already; None makes a `TestStablecoin`.
     """
     token = token or _created(execute(Stablecoin.creation(owner)))
-    factory = MerchantFactory(_created(execute(MerchantFactory.creation(token))))
+    extension = _created(execute(MerchantFactory.extension_creation(token)))
+    factory = MerchantFactory(_created(execute(MerchantFactory.creation(token, extension))))
     contracts = {merchant: create_merchant(execute, eth_call, factory, merchant) for merchant in merchants}
     return Deployment(token, factory.address, factory.registry(eth_call), contracts)
 

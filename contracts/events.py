@@ -15,7 +15,51 @@ from eth_utils.crypto import keccak
 from contracts.calls import LogEntry
 from contracts.claim_events import ClaimEvent
 from contracts.encoding import to_bytes
-from contracts.records import Disputer
+from contracts.registry_events import (
+    ChannelCheckpointed,
+    ChannelDisputed,
+    ChannelFinalised,
+    ChannelOpened,
+    DeliveryEnforced,
+    DisputeFinalised,
+    DisputeResolved,
+    FundingChanged,
+    MerchantAdmitted,
+    OfferEnforced,
+    PairCreated,
+)
+
+__all__ = [
+    "TOPICS",
+    "AgreementInitialised",
+    "ChannelCheckpointed",
+    "ChannelDisputed",
+    "ChannelFinalised",
+    "ChannelOpened",
+    "CollateralReleased",
+    "CollateralToppedUp",
+    "CollateralWithdrawn",
+    "DebtPaid",
+    "DeliveryEnforced",
+    "DisputeFinalised",
+    "DisputeResolved",
+    "EarningsWithdrawn",
+    "Event",
+    "FundingChanged",
+    "MerchantAdmitted",
+    "MerchantCreated",
+    "NoteAdmitted",
+    "NoteReserved",
+    "NoteSettled",
+    "OfferEnforced",
+    "PairCreated",
+    "PayoutClaimed",
+    "PayoutHeld",
+    "Transfer",
+    "TreasuryDeposited",
+    "TreasuryWithdrawn",
+    "decode_log",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,114 +69,6 @@ class MerchantCreated:
     ABI: ClassVar[str] = "address indexed merchant,address indexed source"
     merchant: bytes
     source: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class MerchantAdmitted:
-    """The registry takes notes of the contract `source` from now on."""
-
-    ABI: ClassVar[str] = "address indexed source"
-    source: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class PairCreated:
-    """An entity contract came into being; beside `scid` these are all members of its terms."""
-
-    ABI: ClassVar[str] = (
-        "bytes32 indexed scid,address indexed partyA,address indexed partyB,address metering,"
-        "uint32 challengePeriod,uint16 disputeLimit,uint96 stalePenalty,bytes32 nonce"
-    )
-    scid: bytes
-    party_a: bytes
-    party_b: bytes
-    metering: bytes
-    challenge_period: int
-    dispute_limit: int
-    stale_penalty: int
-    nonce: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class ChannelOpened:
-    """A channel is open and funded; with `scid` these are all members of its `ChannelOpen`."""
-
-    ABI: ClassVar[str] = (
-        "bytes32 indexed channel,bytes32 indexed scid,uint64 index,uint96 fundingA,uint96 fundingB,"
-        "address sourceA,bytes32 noteA,address sourceB,bytes32 noteB,uint64 openBy,uint64 expiry"
-    )
-    channel: bytes
-    scid: bytes
-    index: int
-    funding_a: int
-    funding_b: int
-    source_a: bytes
-    note_a: bytes
-    source_b: bytes
-    note_b: bytes
-    open_by: int
-    expiry: int
-
-
-@dataclass(frozen=True, slots=True)
-class ChannelFinalised:
-    """Closed by a co-signed final state; the balances are the payouts."""
-
-    ABI: ClassVar[str] = (
-        "bytes32 indexed channel,uint64 version,uint96 balanceA,uint96 balanceB,uint64 energyToA,"
-        "uint64 energyToB"
-    )
-    channel: bytes
-    version: int
-    balance_a: int
-    balance_b: int
-    energy_to_a: int
-    energy_to_b: int
-
-
-@dataclass(frozen=True, slots=True)
-class ChannelDisputed:
-    """A challenge period began; newer states are heard until `deadline`."""
-
-    ABI: ClassVar[str] = (
-        "bytes32 indexed channel,uint8 disputer,uint64 version,uint96 balanceA,uint96 balanceB,"
-        "uint64 deadline"
-    )
-    channel: bytes
-    disputer: Disputer
-    version: int
-    balance_a: int
-    balance_b: int
-    deadline: int
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "disputer", Disputer(self.disputer))
-
-
-@dataclass(frozen=True, slots=True)
-class DisputeResolved:
-    """A newer state answered a dispute; with a `deadline` of 0 the channel goes on."""
-
-    ABI: ClassVar[str] = (
-        "bytes32 indexed channel,uint64 version,uint96 balanceA,uint96 balanceB,bool stale,uint64 deadline"
-    )
-    channel: bytes
-    version: int
-    balance_a: int
-    balance_b: int
-    stale: bool
-    deadline: int
-
-
-@dataclass(frozen=True, slots=True)
-class DisputeFinalised:
-    """Closed after the challenge period; the balances are the payouts."""
-
-    ABI: ClassVar[str] = "bytes32 indexed channel,uint64 version,uint96 balanceA,uint96 balanceB"
-    channel: bytes
-    version: int
-    balance_a: int
-    balance_b: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -290,6 +226,10 @@ Event: TypeAlias = (
     | ChannelDisputed
     | DisputeResolved
     | DisputeFinalised
+    | ChannelCheckpointed
+    | FundingChanged
+    | OfferEnforced
+    | DeliveryEnforced
     | PayoutHeld
     | PayoutClaimed
     | TreasuryDeposited

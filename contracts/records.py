@@ -173,7 +173,11 @@ class Channel:
 class Record:
     """The newest state that the ledger knows; `deadline` is 0 while no dispute runs.
 
-    `stale_a` and `stale_b` count the stale disputes that each side answers for when the channel closes.
+    Attributes:
+        stale_a: Stale disputes that A answers for when the channel closes.
+        stale_b: The same for B.
+        enforced: Computed by the ledger from an accepted offer, not co-signed.
+        refunded: Changed by `enforce_delivery` since the version was recorded.
     """
 
     version: int
@@ -182,3 +186,5 @@ class Record:
     disputer: Disputer
     stale_a: int
     stale_b: int
+    enforced: bool
+    refunded: bool

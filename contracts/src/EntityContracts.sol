@@ -2,63 +2,67 @@
 pragma solidity 0.8.37;
 
 import {IERC20} from "@openzeppelin/contracts/token/ERC20/IERC20.sol";
-import {TokenPayouts} from "./TokenPayouts.sol";
+import {ChannelBooks} from "./ChannelBooks.sol";
+import {ChannelMoney} from "./ChannelMoney.sol";
 import {
     Channel,
     ChannelStatus,
     Closing,
     DisputeCounts,
     Disputer,
-    IEntityContracts,
+    IChannels,
     Record
 } from "./interfaces/IEntityContracts.sol";
-import {IMerchantContract} from "./interfaces/IMerchantContract.sol";
+import {ITokenPayouts} from "./interfaces/ITokenPayouts.sol";
 import {Packing} from "./libraries/Packing.sol";
 import {Signature, Signatures} from "./libraries/Signatures.sol";
 import {ChannelOpen, EntityContract, StateBody, TypedData} from "./libraries/TypedData.sol";
 
 /// @title Pairs, their channels and disputes (the paper's ESC)
-/// @notice Made by the merchant factory, so that each knows the other from its first block on.
-/// @dev Terms and opening come with every call; the hash of the terms is in the opening, and the opening's
-/// hash is the channel's id, so neither can be another channel's. The ledger keeps one word for each open
-/// channel, and one more if it was ever disputed.
-contract EntityContracts is IEntityContracts, TokenPayouts {
+/// @notice Made by the merchant factory, so that each knows the other from its first block on. It answers to
+/// all of `IEntityContracts`: what is not here is in its extension.
+contract EntityContracts is IChannels, ChannelMoney {
     using Packing for Channel;
     using Packing for DisputeCounts;
     using Packing for Record;
     using TypedData for ChannelOpen;
     using TypedData for EntityContract;
-    using TypedData for StateBody;
 
-    /// @inheritdoc IEntityContracts
+    /// @inheritdoc IChannels
     address public immutable factory;
+    /// @inheritdoc IChannels
+    address public immutable extension;
 
-    /// @inheritdoc IEntityContracts
-    mapping(address source => bool) public isMerchantContract;
-    mapping(bytes32 scid => uint256) private _disputes; // packed DisputeCounts
-    mapping(bytes32 channel => uint256) private _channels; // packed Channels
-    mapping(bytes32 channel => uint256) private _records; // packed Records
-
-    /// @dev One side of a closing channel.
-    struct Leg {
-        address party;
-        address source;
-        bytes32 note;
-        uint96 funding;
-    }
-
-    constructor(IERC20 token_) TokenPayouts(token_) {
+    constructor(IERC20 token_, address extension_) ChannelBooks(token_) {
+        // Code that isn't there would do nothing and look like success.
+        if (address(ITokenPayouts(extension_).token()) != address(token_)) revert UnfitExtension(extension_);
         factory = msg.sender;
+        extension = extension_;
     }
 
-    /// @inheritdoc IEntityContracts
+    /// @dev Everything else of `IEntityContracts`. The target is fixed in the constructor, and all storage of
+    /// both contracts is declared in `ChannelBooks`.
+    fallback() external {
+        address target = extension;
+        assembly ("memory-safe") {
+            let free := mload(0x40)
+            calldatacopy(free, 0, calldatasize())
+            let done := delegatecall(gas(), target, free, calldatasize(), 0, 0)
+            returndatacopy(free, 0, returndatasize())
+            switch done
+            case 0 { revert(free, returndatasize()) }
+            default { return(free, returndatasize()) }
+        }
+    }
+
+    /// @inheritdoc IChannels
     function admitMerchant(address source) external {
         if (msg.sender != factory) revert NotFactory(msg.sender);
-        isMerchantContract[source] = true;
+        _merchantContracts[source] = true;
         emit MerchantAdmitted(source);
     }
 
-    /// @inheritdoc IEntityContracts
+    /// @inheritdoc IChannels
     function create(
         EntityContract calldata terms,
         Signature calldata signatureA,
@@ -69,7 +73,7 @@ contract EntityContracts is IEntityContracts, TokenPayouts {
         _create(scid, terms, signatureA, signatureB);
     }
 
-    /// @inheritdoc IEntityContracts
+    /// @inheritdoc IChannels
     function openChannel(
         EntityContract calldata terms,
         ChannelOpen calldata opening,
@@ -81,7 +85,7 @@ contract EntityContracts is IEntityContracts, TokenPayouts {
         return _open(terms, opening, signatureA, signatureB, fundingA, fundingB);
     }
 
-    /// @inheritdoc IEntityContracts
+    /// @inheritdoc IChannels
     function createAndOpen(
         EntityContract calldata terms,
         Signature calldata termsA,
@@ -97,7 +101,7 @@ contract EntityContracts is IEntityContracts, TokenPayouts {
         return _open(terms, opening, signatureA, signatureB, fundingA, fundingB);
     }
 
-    /// @inheritdoc IEntityContracts
+    /// @inheritdoc IChannels
     function finalise(
         EntityContract calldata terms,
         ChannelOpen calldata opening,
@@ -109,7 +113,7 @@ contract EntityContracts is IEntityContracts, TokenPayouts {
         _finalise(id, channel, terms, opening, state, signatureA, signatureB);
     }
 
-    /// @inheritdoc IEntityContracts
+    /// @inheritdoc IChannels
     function finaliseMany(Closing[] calldata closings) external nonReentrant {
         for (uint256 i = 0; i < closings.length; ++i) {
             Closing calldata closing = closings[i];
@@ -128,7 +132,7 @@ contract EntityContracts is IEntityContracts, TokenPayouts {
         }
     }
 
-    /// @inheritdoc IEntityContracts
+    /// @inheritdoc IChannels
     function dispute(
         EntityContract calldata terms,
         ChannelOpen calldata opening,
@@ -139,7 +143,7 @@ contract EntityContracts is IEntityContracts, TokenPayouts {
     ) external {
         (bytes32 id, Channel memory channel) = _load(terms, opening);
         Record memory record = _known(id, channel);
-        if (record.deadline != 0) revert DisputeRunning(id, record.deadline);
+        _requireNoDispute(id, record);
         if (state.version < record.version) revert StateTooOld(state.version, record.version);
         if (state.isFinal) revert StateIsFinal(state.version);
         _requireCoSigned(id, channel, terms, state, signatureA, signatureB);
@@ -149,20 +153,20 @@ contract EntityContracts is IEntityContracts, TokenPayouts {
         _raise(id, channel, record, terms);
     }
 
-    /// @inheritdoc IEntityContracts
+    /// @inheritdoc IChannels
     function disputeKnown(EntityContract calldata terms, ChannelOpen calldata opening, bytes calldata consent)
         external
     {
         (bytes32 id, Channel memory channel) = _load(terms, opening);
         Record memory record = _known(id, channel);
-        if (record.deadline != 0) revert DisputeRunning(id, record.deadline);
+        _requireNoDispute(id, record);
         if (block.timestamp <= opening.expiry) {
             record.disputer = _disputer(id, record.version, terms, consent);
         }
         _raise(id, channel, record, terms);
     }
 
-    /// @inheritdoc IEntityContracts
+    /// @inheritdoc IChannels
     function resolve(
         EntityContract calldata terms,
         ChannelOpen calldata opening,
@@ -172,11 +176,10 @@ contract EntityContracts is IEntityContracts, TokenPayouts {
     ) external nonReentrant {
         (bytes32 id, Channel memory channel) = _load(terms, opening);
         Record memory record = _known(id, channel);
-        if (record.deadline == 0) revert NoDispute(id);
-        if (block.timestamp >= record.deadline) revert ChallengeOver(id, record.deadline);
-        if (state.version <= record.version) revert StateTooOld(state.version, record.version);
+        _requireRunning(id, record);
+        if (!_beats(state, record)) revert StateTooOld(state.version, record.version);
         _requireCoSigned(id, channel, terms, state, signatureA, signatureB);
-        _answer(id, record, opening, state);
+        _answer(id, record, terms, opening, state);
         if (state.isFinal) {
             _close(id, channel, record, terms, opening, state);
         } else {
@@ -184,7 +187,7 @@ contract EntityContracts is IEntityContracts, TokenPayouts {
         }
     }
 
-    /// @inheritdoc IEntityContracts
+    /// @inheritdoc IChannels
     function finaliseDisputed(EntityContract calldata terms, ChannelOpen calldata opening)
         external
         nonReentrant
@@ -203,17 +206,22 @@ contract EntityContracts is IEntityContracts, TokenPayouts {
         _payOut(id, channel, terms, opening, balanceA);
     }
 
-    /// @inheritdoc IEntityContracts
+    /// @inheritdoc IChannels
+    function isMerchantContract(address source) external view returns (bool) {
+        return _merchantContracts[source];
+    }
+
+    /// @inheritdoc IChannels
     function disputesOf(bytes32 scid) external view returns (DisputeCounts memory) {
         return Packing.unpackCounts(_disputes[scid]);
     }
 
-    /// @inheritdoc IEntityContracts
+    /// @inheritdoc IChannels
     function channelOf(bytes32 channel) external view returns (Channel memory) {
         return Packing.unpackChannel(_channels[channel]);
     }
 
-    /// @inheritdoc IEntityContracts
+    /// @inheritdoc IChannels
     function recordOf(bytes32 channel) external view returns (Record memory) {
         return Packing.unpackRecord(_records[channel]);
     }
@@ -290,15 +298,6 @@ contract EntityContracts is IEntityContracts, TokenPayouts {
         );
     }
 
-    /// @dev Only a contract that the factory made is trusted to hold what it says that it reserved.
-    function _reserve(address source, bytes32 note, address party, uint96 amount, bytes calldata proof)
-        private
-    {
-        if (source == address(0)) return;
-        if (!isMerchantContract[source]) revert NotMerchantContract(source);
-        IMerchantContract(source).reserve(note, party, amount, proof);
-    }
-
     function _deposit(
         EntityContract calldata terms,
         ChannelOpen calldata opening,
@@ -326,7 +325,7 @@ contract EntityContracts is IEntityContracts, TokenPayouts {
         if (!state.isFinal) revert StateNotFinal(state.version);
         _requireCoSigned(id, channel, terms, state, signatureA, signatureB);
         Record memory record = _known(id, channel);
-        if (channel.recorded) _overtake(id, record, opening, state);
+        if (channel.recorded) _overtake(id, record, terms, opening, state);
         _close(id, channel, record, terms, opening, state);
     }
 
@@ -334,61 +333,45 @@ contract EntityContracts is IEntityContracts, TokenPayouts {
     function _overtake(
         bytes32 id,
         Record memory record,
+        EntityContract calldata terms,
         ChannelOpen calldata opening,
         StateBody calldata state
     ) private {
         if (state.version < record.version) {
             revert StateTooOld(state.version, record.version);
         }
-        if (record.deadline != 0 && state.version > record.version) _answer(id, record, opening, state);
+        if (record.deadline != 0 && _beats(state, record)) _answer(id, record, terms, opening, state);
     }
 
-    /// @dev Books the answer to a dispute. A disputer is punished only if `state.base` proves that it held a
-    /// newer co-signed state than the one that it disputed with: punishing any older version would let a peer
-    /// withhold its countersignature and then collect from an honest party.
-    function _answer(bytes32 id, Record memory record, ChannelOpen calldata opening, StateBody calldata state)
-        private
-    {
-        bool stale = record.disputer != Disputer.Nobody && state.base > record.version;
-        if (record.disputer != Disputer.Nobody) {
-            DisputeCounts memory counts = Packing.unpackCounts(_disputes[opening.scid]);
-            ++counts.resolved;
-            if (stale) ++counts.stale;
-            _disputes[opening.scid] = counts.pack();
-        }
-        if (stale) _blame(record);
+    /// @dev Puts a newer state in the disputed one's place.
+    function _answer(
+        bytes32 id,
+        Record memory record,
+        EntityContract calldata terms,
+        ChannelOpen calldata opening,
+        StateBody calldata state
+    ) private {
+        bool stale = _settleDispute(record, opening.scid, state);
         record.version = state.version;
         record.balanceA = state.balanceA;
         record.disputer = Disputer.Nobody;
-        // After its expiry a channel doesn't go on: the timer runs out, now with the newer state.
-        if (state.isFinal || block.timestamp <= opening.expiry) record.deadline = 0;
-        emit DisputeResolved(id, state.version, state.balanceA, state.balanceB, stale, record.deadline);
-    }
-
-    function _blame(Record memory record) private pure {
-        if (record.disputer == Disputer.PartyA) {
-            if (record.staleA < type(uint8).max) ++record.staleA;
-        } else if (record.staleB < type(uint8).max) {
-            ++record.staleB;
+        if (state.isFinal || block.timestamp <= opening.expiry) {
+            record.deadline = 0;
+        } else if (record.refunded) {
+            // After its expiry a channel doesn't go on: the timer runs out, now with the newer state. But who
+            // shows it at the last second must not take away a refund that is due in this state as well.
+            record.deadline = uint40(block.timestamp) + terms.challengePeriod;
         }
+        record.enforced = false;
+        record.refunded = false;
+        emit DisputeResolved(id, state.version, state.balanceA, state.balanceB, stale, record.deadline);
     }
 
     function _raise(bytes32 id, Channel memory channel, Record memory record, EntityContract calldata terms)
         private
     {
-        record.deadline = uint40(block.timestamp) + terms.challengePeriod;
-        _records[id] = record.pack();
-        if (record.disputer != Disputer.Nobody) {
-            bytes32 scid = terms.hash();
-            DisputeCounts memory counts = Packing.unpackCounts(_disputes[scid]);
-            ++counts.raised;
-            _disputes[scid] = counts.pack();
-        }
-        if (!channel.recorded) {
-            channel.recorded = true;
-            _channels[id] = channel.pack();
-        }
-        uint96 balanceB = channel.fundingA + channel.fundingB - record.balanceA;
+        _start(id, channel, record, terms);
+        uint96 balanceB = _total(channel) - record.balanceA;
         emit ChannelDisputed(id, record.disputer, record.version, record.balanceA, balanceB, record.deadline);
     }
 
@@ -412,7 +395,7 @@ contract EntityContracts is IEntityContracts, TokenPayouts {
         EntityContract calldata terms,
         uint96 balanceA
     ) private pure returns (uint96, uint96) {
-        uint96 balanceB = channel.fundingA + channel.fundingB - balanceA;
+        uint96 balanceB = _total(channel) - balanceA;
         if (record.staleA == 0 && record.staleB == 0) return (balanceA, balanceB);
         uint96 fromA = _least(uint256(terms.stalePenalty) * record.staleA, balanceA);
         uint96 fromB = _least(uint256(terms.stalePenalty) * record.staleB, balanceB);
@@ -442,78 +425,17 @@ contract EntityContracts is IEntityContracts, TokenPayouts {
 
     /// @dev Moves `amount` from the payer's funding to the payee and releases the rest of both.
     function _settle(Leg memory payer, Leg memory payee, uint96 amount) private {
-        if (payer.source != address(0) && payer.source == payee.source) {
-            IMerchantContract(payer.source)
-                .settleBoth(
-                    payer.note, payer.party, payer.funding, payee.note, payee.party, payee.funding, amount
-                );
-            return;
-        }
+        if (_settleInside(payer, payee, amount)) return;
         uint96 received = _collect(payer, payee, amount) ? amount : 0;
         if (payee.source == address(0)) {
             _push(payee.party, payee.funding + received, payee.party);
         } else {
-            IMerchantContract(payee.source).settlePayee(payee.note, payee.party, payee.funding, received);
+            _settlePayee(payee, received);
         }
-    }
-
-    /// @dev Brings `amount` of the payer's funding to where the payee's money is kept. If the token refuses, it
-    /// becomes a held payout of the payee's session key and the answer is false.
-    function _collect(Leg memory payer, Leg memory payee, uint96 amount) private returns (bool) {
-        address payTo = payee.source == address(0) ? address(this) : payee.source;
-        if (payer.source != address(0)) {
-            return IMerchantContract(payer.source)
-                .settlePayer(payer.note, payer.party, payer.funding, amount, payTo, payee.party);
-        }
-        _push(payer.party, payer.funding - amount, payer.party);
-        return payTo == address(this) || _push(payTo, amount, payee.party);
-    }
-
-    function _load(EntityContract calldata terms, ChannelOpen calldata opening)
-        private
-        view
-        returns (bytes32 id, Channel memory channel)
-    {
-        id = opening.hash();
-        channel = Packing.unpackChannel(_channels[id]);
-        if (channel.status != ChannelStatus.Open) revert ChannelNotOpen(id);
-        bytes32 scid = terms.hash();
-        if (scid != opening.scid) revert WrongTerms(scid, opening.scid);
-    }
-
-    /// @dev The newest state that the ledger knows; without any it is the opening, version 0.
-    function _known(bytes32 id, Channel memory channel) private view returns (Record memory) {
-        if (channel.recorded) return Packing.unpackRecord(_records[id]);
-        return Record(0, channel.fundingA, 0, Disputer.Nobody, 0, 0);
     }
 
     function _status(bytes32 id) private view returns (ChannelStatus) {
         return Packing.unpackChannel(_channels[id]).status;
-    }
-
-    function _requireCoSigned(
-        bytes32 id,
-        Channel memory channel,
-        EntityContract calldata terms,
-        StateBody calldata state,
-        Signature calldata signatureA,
-        Signature calldata signatureB
-    ) private view {
-        uint256 sum = uint256(state.balanceA) + state.balanceB;
-        uint256 funding = uint256(channel.fundingA) + channel.fundingB;
-        if (sum != funding) revert WrongBalances(sum, funding);
-        _requireBoth(state.hash(id), terms, signatureA, signatureB);
-    }
-
-    function _requireBoth(
-        bytes32 structHash,
-        EntityContract calldata terms,
-        Signature calldata signatureA,
-        Signature calldata signatureB
-    ) private view {
-        bytes32 digest = _hashTypedDataV4(structHash);
-        Signatures.requireSigner(digest, signatureA, terms.partyA);
-        Signatures.requireSigner(digest, signatureB, terms.partyB);
     }
 
     /// @dev Both signatures under a state are in both sides' hands, so they can't tell who disputes: the
@@ -530,11 +452,5 @@ contract EntityContracts is IEntityContracts, TokenPayouts {
         if (account == terms.partyA) return Disputer.PartyA;
         if (account == terms.partyB) return Disputer.PartyB;
         revert NotParty(account);
-    }
-
-    function _least(uint256 x, uint96 y) private pure returns (uint96) {
-        // casting to 'uint96' is safe because the value is below a 96-bit one
-        // forge-lint: disable-next-line(unsafe-typecast)
-        return x < y ? uint96(x) : y;
     }
 }

@@ -15,9 +15,9 @@ contract MerchantFactory is IMerchantFactory {
     /// @inheritdoc IMerchantFactory
     mapping(address merchant => address) public contractOf;
 
-    constructor(IERC20 token_) {
+    constructor(IERC20 token_, address extension) {
         token = token_;
-        _registry = new EntityContracts(token_);
+        _registry = new EntityContracts(token_, extension);
     }
 
     /// @inheritdoc IMerchantFactory

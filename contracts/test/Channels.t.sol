@@ -2,7 +2,7 @@
 pragma solidity 0.8.37;
 
 import {ITokenPayouts} from "../src/interfaces/ITokenPayouts.sol";
-import {IEntityContracts, Record} from "../src/interfaces/IEntityContracts.sol";
+import {IChannelFacts, Record} from "../src/interfaces/IChannelFacts.sol";
 import {NoteAccount, Treasury} from "../src/interfaces/IMerchantContract.sol";
 import {ChannelOpen, StateBody} from "../src/libraries/TypedData.sol";
 import {FeeStablecoin} from "./support/FeeStablecoin.sol";
@@ -62,7 +62,7 @@ contract ChannelsTest is Market {
     function test_expiryFreesTheDeposits() public {
         ChannelOpen memory opening = _opening(FUNDING, FUNDING, address(0), address(0));
         _open(opening, "", "");
-        vm.expectRevert(abi.encodeWithSelector(IEntityContracts.NotParty.selector, address(this)));
+        vm.expectRevert(abi.encodeWithSelector(IChannelFacts.NotParty.selector, address(this)));
         registry.disputeKnown(terms, opening, "");
         vm.warp(opening.expiry + 1);
         registry.disputeKnown(terms, opening, "");

@@ -37,13 +37,9 @@ contract Lender is Market {
 
     constructor() {
         vm.warp(1_800_000_000);
-        token = TestStablecoin(_create("artifacts/TestStablecoin.json", address(this)));
-        bytes memory code = vm.parseJsonBytes(vm.readFile("artifacts/MerchantContract.json"), ".bytecode");
-        code = abi.encodePacked(code, abi.encode(address(token), vm.addr(KEY_M), address(this)));
-        address created;
-        assembly ("memory-safe") {
-            created := create(0, add(code, 0x20), mload(code))
-        }
+        token = TestStablecoin(_create("artifacts/TestStablecoin.json", abi.encode(address(this))));
+        bytes memory arguments = abi.encode(address(token), vm.addr(KEY_M), address(this));
+        address created = _create("artifacts/MerchantContract.json", arguments);
         msc = IMerchantContract(created);
         _end = uint64(block.timestamp) + LIFE;
         token.mint(address(this), RICHES);

@@ -28,11 +28,21 @@ contract LibrariesTest {
         uint64 version,
         uint40 deadline,
         uint8[4] memory seeds,
-        bool recorded
+        bool recorded,
+        bool[2] memory flags
     ) public pure {
         Channel memory channel = Channel(ChannelStatus(seeds[0] % 3), recorded, fundingA, fundingB);
         _same(abi.encode(channel), abi.encode(Packing.unpackChannel(channel.pack())));
-        Record memory record = Record(version, fundingA, deadline, Disputer(seeds[1] % 3), seeds[2], seeds[3]);
+        Record memory record = Record({
+            version: version,
+            balanceA: fundingA,
+            deadline: deadline,
+            disputer: Disputer(seeds[1] % 3),
+            staleA: seeds[2],
+            staleB: seeds[3],
+            enforced: flags[0],
+            refunded: flags[1]
+        });
         _same(abi.encode(record), abi.encode(Packing.unpackRecord(record.pack())));
     }
 

@@ -9,10 +9,13 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 
+import { forge } from "./forge.mjs";
+
 const HOME = join(dirname(fileURLToPath(import.meta.url)), "..");
 // [contract, source file, folder of its artifact]
 const CONTRACTS = [
   ["EntityContracts", "EntityContracts.sol", "artifacts"],
+  ["RegistryExtension", "RegistryExtension.sol", "artifacts"],
   ["MerchantContract", "MerchantContract.sol", "artifacts"],
   ["MerchantFactory", "MerchantFactory.sol", "artifacts"],
   ["TestStablecoin", "TestStablecoin.sol", "artifacts"],
@@ -20,18 +23,29 @@ const CONTRACTS = [
 ];
 
 function compile(out) {
-  const forge = join(HOME, "node_modules", ".bin", "forge");
   const sources = CONTRACTS.map(([, file, folder]) => join(folder === "artifacts" ? "src" : "test/support", file));
   const args = ["build", ...sources, "--force", "--out", join(out, "out"), "--cache-path", join(out, "cache")];
-  const run = spawnSync(forge, args, { cwd: HOME, encoding: "utf8" });
+  const run = spawnSync(forge(), args, { cwd: HOME, encoding: "utf8" });
   if (run.status !== 0) throw new Error(`forge build failed:\n${run.stdout}${run.stderr}${run.error ?? ""}`);
 }
 
+function read(out, name, file) {
+  return JSON.parse(readFileSync(join(out, "out", file, `${name}.json`), "utf8"));
+}
+
+/** The registry answers to its extension's functions too. */
+function withExtension(out, abi) {
+  const known = new Set(abi.map((entry) => JSON.stringify(entry)));
+  const callable = ["function", "event", "error"];
+  const more = read(out, "RegistryExtension", "RegistryExtension.sol").abi;
+  return [...abi, ...more.filter((entry) => callable.includes(entry.type) && !known.has(JSON.stringify(entry)))];
+}
+
 function render(out, name, file) {
-  const built = JSON.parse(readFileSync(join(out, "out", file, `${name}.json`), "utf8"));
+  const built = read(out, name, file);
   const artifact = {
     contract: name,
-    abi: built.abi,
+    abi: name === "EntityContracts" ? withExtension(out, built.abi) : built.abi,
     bytecode: built.bytecode.object,
     deployedBytecode: built.deployedBytecode.object,
     immutables: Object.values(built.deployedBytecode.immutableReferences ?? {}).flat(),

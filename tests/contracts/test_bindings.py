@@ -16,8 +16,12 @@ from channels_engine.core.types import (
     ChannelOpen,
     ChannelState,
     CreditAgreement,
+    Delivery,
     Domain,
     EntityContract,
+    FundingChange,
+    Offer,
+    Side,
 )
 from contracts import consents
 from contracts.authorizations import AuthorizingToken
@@ -28,13 +32,15 @@ from contracts.deploy import Deployment
 from contracts.encoding import Payment, artifact, selector
 from contracts.events import TOPICS, decode_log
 from contracts.records import AuthorizedTransfer, TokenDomain
+from contracts.registry import MeteredTrade
 
-NAMES = ("EntityContracts", "MerchantContract", "MerchantFactory", "TestStablecoin")
+NAMES = ("EntityContracts", "RegistryExtension", "MerchantContract", "MerchantFactory", "TestStablecoin")
 ADDRESS = b"\x11" * 20
 SIGNATURE = Key(1).sign(b"\x01" * 32)
 # Not for clients: the factory and the registry call these; and what every ERC-20 or Ownable has beside.
 UNBOUND = {
     "EntityContracts": {"admitMerchant", "eip712Domain", "token"},
+    "RegistryExtension": {"claimPayout", "eip712Domain", "heldPayout", "nonces", "token"},
     "MerchantContract": {
         "eip712Domain", "registry", "reserve", "settleBoth", "settlePayee", "settlePayer", "token",
     },
@@ -78,12 +84,15 @@ def calls_of(contract: str) -> list[Call]:
             ),
             bound.finalise_many([signed]), bound.dispute(signed), bound.dispute_known(terms, opening),
             bound.resolve(signed), bound.finalise_disputed(terms, opening), bound.claim_payout(ADDRESS, ADDRESS),
+            *extension_calls(bound, signed),
         ]  # fmt: skip
         reads = [
-            (bound.factory,), (bound.is_merchant_contract, ADDRESS), (bound.disputes_of, ZERO_HASH),
+            (bound.factory,), (bound.extension,), (bound.is_merchant_contract, ADDRESS), (bound.disputes_of, ZERO_HASH),
             (bound.channel_of, ZERO_HASH), (bound.record_of, ZERO_HASH), (bound.held_payout, ADDRESS),
             (bound.consent_nonce, ADDRESS),
         ]  # fmt: skip
+    elif contract == "RegistryExtension":
+        writes, reads = extension_calls(EntityContracts(ADDRESS), signed), []
     elif contract == "MerchantContract":
         bound, claims = MerchantContract(ADDRESS), MerchantClaims(ADDRESS)
         agreement, paid = make_agreement(), Payment(ADDRESS, 1)
@@ -122,6 +131,19 @@ def calls_of(contract: str) -> list[Call]:
         with pytest.raises(LookupError):
             read(ask, *arguments)
     return writes + asked
+
+
+def extension_calls(bound: EntityContracts, signed: SignedState) -> list[Call]:
+    two = SIGNATURE, SIGNATURE
+    offer = Offer(ZERO_HASH, 1, ZERO_HASH, bool(1), *(1,) * 6)
+    change = FundingChange(ZERO_HASH, 1, 1, 1, 1, 1, 1, 1, 1, ZERO_HASH, 1)
+    metered = MeteredTrade(offer, Side.A, Delivery(ZERO_HASH, ZERO_HASH, 1), SIGNATURE)
+    return [
+        bound.checkpoint(signed),
+        bound.change_funding(signed.terms, signed.opening, change, *two),
+        bound.enforce_offer(signed, offer, *two),
+        bound.enforce_delivery(signed, metered),
+    ]
 
 
 def make_agreement() -> CreditAgreement:
@@ -292,6 +314,7 @@ def test_views_before_anything_happened(market: Market) -> None:
 def test_code_on_the_ledger_is_the_committed_run_time_code_with_its_immutables(market: Market) -> None:
     for name, address in (
         ("EntityContracts", market.registry.address),
+        ("RegistryExtension", market.registry.extension(market.chain.call)),
         ("MerchantContract", market.merchant().address),
         ("MerchantFactory", market.deployment.factory),
         ("TestStablecoin", market.token.address),

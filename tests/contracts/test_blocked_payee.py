@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from evm_chain import Chain, refused
+from funded_life import FIRST, SECOND, Life
 from market import COIN, Key, Market, Side, make_market
 
 from channels_engine.core.types import ChannelOpen
@@ -129,3 +130,13 @@ def test_between_merchants_the_payers_contract_holds_what_the_token_refuses(
     market.chain.execute(payer.claim_payout(market.b.address, market.b.address), market.b.address)
     assert market.balance(market.b.address) == before + 30 * COIN
     market.require_solvent()
+
+
+def test_a_change_of_funding_that_the_token_refuses_leaves_the_channel_as_it_was(market: Market) -> None:
+    life = Life(market, (FIRST, SECOND))
+    block(market, market.merchant(1).address)
+    with refused("ChangeNotSettled", channel=life.channel):
+        life.send(life.change(4, 30 * COIN, (30 * COIN, 70 * COIN)))
+    assert market.registry.channel_of(market.chain.call, life.channel).funding_a == FUNDING
+    market.chain.execute(market.registry.finalise(life.signed(9, COIN, 2 * FUNDING, is_final=True)))
+    market.require_solvent(0)

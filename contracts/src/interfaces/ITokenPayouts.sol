@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.37;
 
+import {IERC20} from "@openzeppelin/contracts/token/ERC20/IERC20.sol";
+
 /// @title Payouts that fell back to being claimed
 interface ITokenPayouts {
     /// @notice A push failed; `owner` may claim `amount`.
@@ -18,6 +20,9 @@ interface ITokenPayouts {
     /// @param signature empty if `owner` sends it itself, else its signature over
     /// `PayoutClaim(owner, to, nonce)` with the nonce of `nonces(owner)`.
     function claimPayout(address owner, address to, bytes calldata signature) external;
+
+    /// @notice What everything is paid in.
+    function token() external view returns (IERC20);
 
     /// @notice Micro-units held for `owner`.
     function heldPayout(address owner) external view returns (uint256);

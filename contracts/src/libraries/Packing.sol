@@ -26,7 +26,8 @@ library Packing {
 
     function pack(Record memory record) internal pure returns (uint256) {
         return uint256(record.version) | uint256(record.balanceA) << 64 | uint256(record.deadline) << 160
-            | uint256(record.disputer) << 200 | uint256(record.staleA) << 208 | uint256(record.staleB) << 216;
+            | uint256(record.disputer) << 200 | uint256(record.staleA) << 208 | uint256(record.staleB) << 216
+            | uint256(record.enforced ? 1 : 0) << 224 | uint256(record.refunded ? 1 : 0) << 232;
     }
 
     function unpackRecord(uint256 word) internal pure returns (Record memory) {
@@ -36,7 +37,9 @@ library Packing {
             deadline: uint40(word >> 160),
             disputer: Disputer(uint8(word >> 200)),
             staleA: uint8(word >> 208),
-            staleB: uint8(word >> 216)
+            staleB: uint8(word >> 216),
+            enforced: word >> 224 & 1 == 1,
+            refunded: word >> 232 & 1 == 1
         });
     }
 

@@ -24,6 +24,11 @@ library Signatures {
         if (recovered != signer) revert WrongSigner(signer, recovered);
     }
 
+    /// @notice Who signed `digest`.
+    function recoverCompact(bytes32 digest, Signature memory signature) internal pure returns (address) {
+        return ECDSA.recover(digest, signature.r, signature.vs);
+    }
+
     /// @notice Who signed `digest`; `data` is 64 bytes.
     function recover(bytes32 digest, bytes calldata data) internal pure returns (address) {
         Signature memory signature = read(data);

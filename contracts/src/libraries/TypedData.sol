@@ -40,6 +40,34 @@ struct StateBody {
     bool isFinal;
 }
 
+/// @notice A signed offer after its channel, which the contract fills in. The struct hash is the trade's id.
+struct OfferBody {
+    uint64 baseVersion;
+    bytes32 id;
+    bool offerorSells;
+    uint64 quantityWh;
+    uint64 pricePerKwh;
+    uint64 imbalancePerKwh;
+    uint64 slotStart;
+    uint64 slotEnd;
+    uint64 validUntil;
+}
+
+/// @notice A top-up or withdrawal after its channel, which the contract fills in.
+/// @dev Balances, energy and root are those of the co-signed state `base`; the fundings are the new balances.
+struct ChangeBody {
+    uint64 version;
+    uint64 base;
+    uint96 balanceA;
+    uint96 balanceB;
+    uint96 fundingA;
+    uint96 fundingB;
+    uint64 energyToA;
+    uint64 energyToB;
+    bytes32 tradesRoot;
+    uint64 validUntil;
+}
+
 /// @notice What a merchant grants a participant. The struct hash is the paper's `sid`.
 struct CreditAgreement {
     address participant;
@@ -63,6 +91,14 @@ library TypedData {
     bytes32 internal constant CHANNEL_STATE = keccak256(
         "ChannelState(bytes32 channel,uint64 version,uint64 base,uint96 balanceA,uint96 balanceB,uint64 energyToA,uint64 energyToB,bytes32 tradesRoot,bool isFinal)"
     );
+    bytes32 internal constant OFFER = keccak256(
+        "Offer(bytes32 channel,uint64 baseVersion,bytes32 id,bool offerorSells,uint64 quantityWh,uint64 pricePerKwh,uint64 imbalancePerKwh,uint64 slotStart,uint64 slotEnd,uint64 validUntil)"
+    );
+    bytes32 internal constant FUNDING_CHANGE = keccak256(
+        "FundingChange(bytes32 channel,uint64 version,uint64 base,uint96 balanceA,uint96 balanceB,uint96 fundingA,uint96 fundingB,uint64 energyToA,uint64 energyToB,bytes32 tradesRoot,uint64 validUntil)"
+    );
+    bytes32 internal constant DELIVERY =
+        keccak256("Delivery(bytes32 channel,bytes32 trade,uint64 deliveredWh)");
     bytes32 internal constant DISPUTE_REQUEST = keccak256("DisputeRequest(bytes32 channel,uint64 version)");
     bytes32 internal constant CREDIT_AGREEMENT = keccak256(
         "CreditAgreement(address participant,uint96 creditLimit,uint96 collateral,uint32 billingPeriod,uint32 paymentTerm,uint64 validUntil,bytes32 documentsHash,bytes32 nonce)"
@@ -121,6 +157,32 @@ library TypedData {
             calldatacopy(add(free, 0x40), state, 0x100)
             result := keccak256(free, 0x140)
         }
+    }
+
+    function hash(OfferBody calldata offer, bytes32 channel) internal pure returns (bytes32 result) {
+        bytes32 typeHash = OFFER;
+        assembly ("memory-safe") {
+            let free := mload(0x40)
+            mstore(free, typeHash)
+            mstore(add(free, 0x20), channel)
+            calldatacopy(add(free, 0x40), offer, 0x120)
+            result := keccak256(free, 0x160)
+        }
+    }
+
+    function hash(ChangeBody calldata change, bytes32 channel) internal pure returns (bytes32 result) {
+        bytes32 typeHash = FUNDING_CHANGE;
+        assembly ("memory-safe") {
+            let free := mload(0x40)
+            mstore(free, typeHash)
+            mstore(add(free, 0x20), channel)
+            calldatacopy(add(free, 0x40), change, 0x140)
+            result := keccak256(free, 0x180)
+        }
+    }
+
+    function delivery(bytes32 channel, bytes32 trade, uint64 deliveredWh) internal pure returns (bytes32) {
+        return keccak256(abi.encode(DELIVERY, channel, trade, deliveredWh));
     }
 
     function hash(CreditAgreement calldata agreement) internal pure returns (bytes32) {

@@ -54,13 +54,13 @@ abstract contract Market {
 
     function setUp() public virtual {
         vm.warp(1_800_000_000);
-        _deploy(_create("artifacts/TestStablecoin.json", address(this)));
+        _deploy(_create("artifacts/TestStablecoin.json", abi.encode(address(this))));
     }
 
-    /// @dev Creates a contract with one argument from its committed artifact.
-    function _create(string memory artifact, address argument) internal returns (address created) {
+    /// @dev Creates a contract from its committed artifact.
+    function _create(string memory artifact, bytes memory arguments) internal returns (address created) {
         bytes memory code = vm.parseJsonBytes(vm.readFile(artifact), ".bytecode");
-        bytes memory initCode = abi.encodePacked(code, abi.encode(argument));
+        bytes memory initCode = abi.encodePacked(code, arguments);
         assembly ("memory-safe") {
             created := create(0, add(initCode, 0x20), mload(initCode))
         }
@@ -69,7 +69,9 @@ abstract contract Market {
 
     function _deploy(address token_) internal {
         token = TestStablecoin(token_);
-        factory = IMerchantFactory(_create("artifacts/MerchantFactory.json", token_));
+        address extension = _create("artifacts/RegistryExtension.json", abi.encode(token_));
+        bytes memory arguments = abi.encode(token_, extension);
+        factory = IMerchantFactory(_create("artifacts/MerchantFactory.json", arguments));
         registry = IEntityContracts(factory.registry());
         merchants[0] = IMerchantContract(factory.create(vm.addr(KEY_M)));
         merchants[1] = IMerchantContract(factory.create(vm.addr(KEY_N)));
