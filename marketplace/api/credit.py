@@ -24,8 +24,9 @@ from marketplace.api.fields import (
 )
 from marketplace.api.views import PagedView, checked, one, user_of
 from marketplace.credit import ledger, selectors, services
-from marketplace.credit.issuing import NoteRequest, agreement_to_sign, issue_note
+from marketplace.credit.issuing import agreement_to_sign
 from marketplace.credit.models import Agreement, CreditApplication, CreditNote, Merchant
+from marketplace.credit.notes import NoteRequest, issue_note
 
 
 class MerchantSerializer(serializers.ModelSerializer[Merchant]):

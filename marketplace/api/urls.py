@@ -14,6 +14,7 @@ from marketplace.api import (
     me,
     money,
     published,
+    statements,
     trading,
     wallet,
 )
@@ -69,6 +70,9 @@ urlpatterns = [
     path("agreements/<uuid:pk>/", credit.AgreementView.as_view(), name="agreement"),
     path("agreements/<uuid:pk>/to-sign/", credit.ToSignView.as_view(), name="agreement-to-sign"),
     path("agreements/<uuid:pk>/initialise/", credit.InitialiseView.as_view(), name="agreement-initialise"),
+    path("agreements/<uuid:pk>/statement/", statements.StatementView.as_view(), name="agreement-statement"),
+    path("agreements/<uuid:pk>/pay/", statements.PayView.as_view(), name="agreement-pay"),
+    path("agreements/<uuid:pk>/top-up/", statements.TopUpView.as_view(), name="agreement-top-up"),
     path("notes/", credit.NotesView.as_view(), name="notes"),
     path("notes/<hash:serial>/", credit.NoteView.as_view(), name="note"),
     path("notes/<hash:serial>/withdraw/", money.WithdrawEarningsView.as_view(), name="note-withdraw"),

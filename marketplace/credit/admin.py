@@ -14,7 +14,9 @@ from marketplace.accounts.backoffice import is_superuser, user_of
 from marketplace.accounts.errors import RefusedError
 from marketplace.accounts.models import AuditEvent
 from marketplace.credit import ledger, selectors
+from marketplace.credit.account import account
 from marketplace.credit.backoffice import ScopedAdmin
+from marketplace.credit.claims import cancel_note
 from marketplace.credit.keystores import new_keystore
 from marketplace.credit.models import Agreement, CreditApplication, CreditNote, Ledger, ListEntry, Merchant
 from marketplace.credit.money import shown
@@ -108,21 +110,6 @@ class AgreementAdmin(ScopedAdmin):
     list_display = ("agreement", "merchant", "state_label", "limit", "locked", "open_notes", "ends")
     list_filter = ("state",)
     search_fields = ("sid", "participant", "user__participant__display_name")
-    fields = (
-        "merchant",
-        "state",
-        "participant",
-        "limit",
-        "locked",
-        "open_notes",
-        "sid",
-        "merchant_signature",
-        "participant_signature",
-        "transaction_hash",
-        "block_number",
-        "failure",
-        "activated_at",
-    )
 
     @display(description=_("Agreement"), header=True)  # type: ignore[untyped-decorator]  # unfold ships no types
     def agreement(self, agreement: Agreement) -> list[str]:
@@ -138,7 +125,7 @@ class AgreementAdmin(ScopedAdmin):
     @admin.display(description=_("Credit limit"), ordering="credit_limit")
     def limit(self, agreement: Agreement) -> str:
         """In units."""
-        return shown(agreement.credit_limit)
+        return shown(agreement.limit)
 
     @admin.display(description=_("Collateral"), ordering="collateral")
     def locked(self, agreement: Agreement) -> str:
@@ -155,6 +142,21 @@ class AgreementAdmin(ScopedAdmin):
         """As a date."""
         return moment(agreement.valid_until)
 
+    def change_view(
+        self,
+        request: HttpRequest,
+        object_id: str,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> HttpResponse:
+        """The agreement's statement and actions in place of a form of fields."""
+        del form_url
+        agreement = self.get_object(request, object_id)
+        if agreement is None:
+            raise Http404
+        context = {**self.admin_site.each_context(request), "opts": self.opts, **(extra_context or {})}
+        return account(request, agreement, context)
+
 
 @admin.register(CreditNote)
 class NoteAdmin(ScopedAdmin):
@@ -162,6 +164,7 @@ class NoteAdmin(ScopedAdmin):
 
     scope = staticmethod(selectors.merchant_notes)
     list_display = ("serial_short", "agreement", "holder", "value", "ends", "issued_at")
+    actions = ("end_now",)
     search_fields = ("serial", "holder")
     fields = (
         "serial",
@@ -173,6 +176,17 @@ class NoteAdmin(ScopedAdmin):
         "receipt_signature",
         "issued_at",
     )
+
+    @admin.action(description=_("End now: fund no further channel"))
+    def end_now(self, request: HttpRequest, notes: QuerySet[CreditNote]) -> None:
+        """Cancel the chosen notes on the ledger."""
+        for note in notes.select_related("agreement__merchant", "agreement__user"):
+            try:
+                cancel_note(note=note, operator=user_of(request))
+            except RefusedError as error:
+                messages.error(request, f"{note}: {error.detail}")
+            else:
+                messages.success(request, _("%(note)s is ended.") % {"note": note})
 
     @admin.display(description=_("Serial"), ordering="serial")
     def serial_short(self, note: CreditNote) -> str:

@@ -1,32 +1,26 @@
-"""What merchants sign: credit agreements and credit notes; and what participants must have signed before."""
+"""What merchants sign first: credit agreements. `notes` has what they sign under these."""
 
 import secrets
-from dataclasses import dataclass
 from typing import Any
 
 from django.conf import settings
-from django.db import transaction
 from django.utils import timezone
 
 from channels_engine.core import types
-from channels_engine.core.errors import SignatureError
 from channels_engine.core.keccak import keccak256
-from channels_engine.core.signing import canonical, sign_value
+from channels_engine.core.signing import sign_value
 from channels_engine.core.typed_data import (
     DOMAIN_NAME,
     DOMAIN_TYPE,
     DOMAIN_VERSION,
     TYPE_STRINGS,
-    digest,
     struct_hash,
 )
-from marketplace.accounts.errors import AwayError, ConflictError, RefusedError
+from marketplace.accounts.errors import AwayError, ConflictError
 from marketplace.accounts.hexadecimal import to_hex
 from marketplace.accounts.selectors import wallet_of
-from marketplace.accounts.services import record
 from marketplace.credit.keystores import merchant_signer
-from marketplace.credit.models import Agreement, CreditApplication, CreditNote
-from marketplace.credit.selectors import with_outstanding
+from marketplace.credit.models import Agreement, CreditApplication
 
 
 def raw(text: str) -> bytes:
@@ -94,82 +88,6 @@ def sign_agreement(*, application: CreditApplication, limit: int, collateral: in
     )
     agreement.save(force_insert=True)
     return agreement
-
-
-@dataclass(frozen=True, slots=True)
-class NoteRequest:
-    """What a participant asks for: a note for the session key `holder` (20 bytes), with the signed receipt.
-
-    `serial` is 32 random bytes of the client's; the same request again gives the same note.
-    """
-
-    serial: bytes
-    holder: bytes
-    amount: int
-    receipt_signature: bytes
-
-
-def issue_note(*, agreement: Agreement, request: NoteRequest) -> CreditNote:
-    """Check the participant's receipt, then let the merchant's key sign the note.
-
-    Raises:
-        RefusedError: the receipt is not signed by the participant's root key, or the amount is nothing.
-        ConflictError: the agreement is not active, the limit is used up, or the serial names another note.
-    """
-    if request.amount <= 0 or request.holder == types.ZERO_ADDRESS:
-        raise RefusedError(
-            "note", "A note needs a holder and an amount above 0.", {"amount": ["Must be above 0."]}
-        )
-    receipt = _checked_receipt(agreement, request)
-    with transaction.atomic():
-        locked = with_outstanding(
-            Agreement.objects.select_for_update(of=("self",)).select_related("merchant", "user")
-        )
-        agreement = locked.get(pk=agreement.pk)
-        found = CreditNote.objects.filter(serial=to_hex(request.serial)).first()
-        if found is not None:
-            return _same_note(found, agreement, request)
-        return _signed_note(agreement, request, receipt)
-
-
-def _checked_receipt(agreement: Agreement, request: NoteRequest) -> bytes:
-    receipt = types.NoteReceipt(raw(agreement.sid), request.serial, request.holder, request.amount)
-    try:
-        message = digest(domain_of(agreement), receipt)
-        return canonical(message, request.receipt_signature, raw(agreement.participant))
-    except SignatureError as error:
-        raise RefusedError(error.code, error.message, {"receipt_signature": [error.message]}) from error
-
-
-def _same_note(found: CreditNote, agreement: Agreement, request: NoteRequest) -> CreditNote:
-    asked = (agreement.pk, to_hex(request.holder), request.amount)
-    if (found.agreement_id, found.holder, found.amount) != asked:
-        raise ConflictError("serial_used", "This serial names another note: draw a new one.")
-    return found
-
-
-def _signed_note(agreement: Agreement, request: NoteRequest, receipt: bytes) -> CreditNote:
-    now = int(timezone.now().timestamp())
-    if agreement.state != Agreement.State.ACTIVE or agreement.valid_until <= now:
-        raise ConflictError("agreement_not_active", "The agreement is not active on the ledger.")
-    available = agreement.credit_limit - agreement.outstanding
-    if request.amount > available:
-        problem = f"At most {available} micro-units are left of the limit."
-        raise ConflictError("limit_used_up", problem, {"amount": [problem]})
-    until = min(now + agreement.merchant.note_life, agreement.valid_until)
-    note = types.CreditNote(request.serial, request.holder, request.amount, until)
-    signed = sign_value(domain_of(agreement), note, merchant_signer(agreement.merchant))
-    subject = f"note {to_hex(request.serial)}"
-    record(actor=agreement.user, action="note.issued", subject=subject, person=agreement.user)
-    return CreditNote.objects.create(
-        serial=to_hex(note.serial),
-        agreement=agreement,
-        holder=to_hex(note.holder),
-        amount=note.amount,
-        valid_until=note.valid_until,
-        merchant_signature=to_hex(signed.signature),
-        receipt_signature=to_hex(receipt),
-    )
 
 
 def agreement_to_sign(agreement: Agreement) -> dict[str, Any]:

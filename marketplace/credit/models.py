@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from django.conf import settings
+from django.core.validators import MinValueValidator
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
@@ -90,8 +91,12 @@ class Merchant(models.Model):
         default=dict, blank=True, help_text=_("Encrypted keystore (version 3) of its operator key.")
     )
     operators = models.ManyToManyField(settings.AUTH_USER_MODEL, related_name="merchants", blank=True)
-    billing_period = models.PositiveIntegerField(default=30 * DAY, help_text=_("Seconds."))
-    payment_term = models.PositiveIntegerField(default=14 * DAY, help_text=_("Seconds."))
+    billing_period = models.PositiveIntegerField(
+        default=30 * DAY, validators=[MinValueValidator(DAY)], help_text=_("Seconds, a day at least.")
+    )
+    payment_term = models.PositiveIntegerField(
+        default=14 * DAY, validators=[MinValueValidator(1)], help_text=_("Seconds.")
+    )
     agreement_life = models.PositiveIntegerField(default=365 * DAY, help_text=_("Seconds."))
     note_life = models.PositiveIntegerField(default=30 * DAY, help_text=_("Seconds."))
     max_limit = models.BigIntegerField(
@@ -230,6 +235,7 @@ class Agreement(models.Model):
     transaction_hash = models.CharField(max_length=66, blank=True)
     block_number = models.BigIntegerField(null=True)
     failure = models.CharField(max_length=300, blank=True)
+    changed_limit = models.BigIntegerField(null=True, help_text=_("Where the merchant changed it since."))
     created_at = models.DateTimeField(auto_now_add=True)
     activated_at = models.DateTimeField(null=True)
 
@@ -242,6 +248,11 @@ class Agreement(models.Model):
 
     def __str__(self) -> str:
         return f"Agreement {self.sid[:10]}"
+
+    @property
+    def limit(self) -> int:
+        """What the participant's notes may add up to now."""
+        return self.credit_limit if self.changed_limit is None else self.changed_limit
 
 
 class CreditNote(models.Model):
@@ -263,6 +274,51 @@ class CreditNote(models.Model):
 
     def __str__(self) -> str:
         return f"Note {self.serial[:10]}"
+
+
+class BookBlock(models.Model):
+    """A ledger block whose events of a merchant contract are in the books."""
+
+    msc = models.CharField(max_length=42)
+    number = models.BigIntegerField()
+    hash = models.CharField(max_length=66)
+
+    class Meta:
+        """One a height."""
+
+        constraints = (models.UniqueConstraint(fields=("msc", "number"), name="one_book_block_a_height"),)
+
+    def __str__(self) -> str:
+        return f"Block {self.number}"
+
+
+class BookEvent(models.Model):
+    """An event of a merchant contract: what statements are made of. A block that is rolled back takes its events along."""
+
+    msc = models.CharField(max_length=42)
+    block_number = models.BigIntegerField()
+    log_index = models.PositiveIntegerField()
+    at = models.BigIntegerField(help_text=_("Epoch seconds."))
+    name = models.CharField(max_length=30)
+    sid = models.CharField(max_length=66, blank=True)
+    serial = models.CharField(max_length=66, blank=True)
+    arguments = models.JSONField()
+    transaction_hash = models.CharField(max_length=66)
+
+    class Meta:
+        """In the ledger's order."""
+
+        ordering = ("block_number", "log_index")
+        constraints = (
+            models.UniqueConstraint(fields=("msc", "block_number", "log_index"), name="one_book_event_a_log"),
+        )
+        indexes = (
+            models.Index(fields=("msc", "sid"), name="book_events_of_agreement"),
+            models.Index(fields=("msc", "serial"), name="book_events_of_note"),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.name} in block {self.block_number}"
 
 
 class ListEntry(models.Model):

@@ -16,8 +16,9 @@ from pytest_django import DjangoAssertNumQueries
 from channels_engine.core import types
 from channels_engine.core.typed_data import digest
 from marketplace.accounts.models import AuditEvent, User
-from marketplace.credit.issuing import NoteRequest, domain_of, issue_note, raw
+from marketplace.credit.issuing import domain_of, raw
 from marketplace.credit.models import Agreement, CreditApplication, CreditNote, ListEntry
+from marketplace.credit.notes import NoteRequest, issue_note
 from marketplace.credit.services import reject_application
 
 pytestmark = pytest.mark.django_db
@@ -278,7 +279,7 @@ def test_superusers_see_all_and_keys_never_show(shop: Shop, admin_client: Client
         "slug": "neue-werke",
         "role": "supplier",
         "max_limit": 10**9,
-        "billing_period": 1,
+        "billing_period": 86_400,
         "payment_term": 1,
         "agreement_life": 1,
         "note_life": 1,

@@ -16,17 +16,10 @@ from marketplace.accounts.errors import AwayError, ConflictError, RefusedError
 from marketplace.accounts.models import Document, Wallet
 from marketplace.accounts.services import add_document, remove_document
 from marketplace.credit import services
-from marketplace.credit.issuing import (
-    NoteRequest,
-    agreement_to_sign,
-    documents_commitment,
-    domain_of,
-    issue_note,
-    raw,
-    terms_of,
-)
+from marketplace.credit.issuing import agreement_to_sign, documents_commitment, domain_of, raw, terms_of
 from marketplace.credit.keystores import merchant_signer
 from marketplace.credit.models import Agreement, CreditApplication, CreditNote
+from marketplace.credit.notes import NoteRequest, issue_note
 from marketplace.credit.selectors import active_agreement, own_agreements
 
 pytestmark = pytest.mark.django_db

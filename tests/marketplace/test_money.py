@@ -20,8 +20,9 @@ from contracts.consents import transfer_authorization
 from contracts.records import AuthorizedTransfer, TokenDomain
 from marketplace.accounts.hexadecimal import to_hex
 from marketplace.credit import ledger
-from marketplace.credit.issuing import NoteRequest, domain_of, issue_note, raw
+from marketplace.credit.issuing import domain_of, raw
 from marketplace.credit.models import Agreement, Ledger, RelayedTransfer
+from marketplace.credit.notes import NoteRequest, issue_note
 from tests.fixtures_ledger import RunningNode, devnode  # noqa: F401  pytest finds the fixture by its name
 
 pytestmark = pytest.mark.django_db

@@ -17,8 +17,9 @@ from channels_engine.core.state import CoSigned, Endpoint, Phase
 from channels_engine.core.typed_data import digest, struct_hash
 from channels_engine.store import models as engine
 from marketplace.accounts.models import Document
-from marketplace.credit.issuing import NoteRequest, domain_of, issue_note, raw
+from marketplace.credit.issuing import domain_of, raw
 from marketplace.credit.models import Agreement
+from marketplace.credit.notes import NoteRequest, issue_note
 from marketplace.trading.models import GateDecision, Listing, Prosumer
 from tests.stored_channels import store_endpoints
 

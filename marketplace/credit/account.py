@@ -1,0 +1,92 @@
+"""An agreement's page in the back office: its statement, and what the merchant may do under it."""
+
+from collections.abc import Callable
+from typing import Any
+
+from django import forms
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.template.response import TemplateResponse
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from marketplace.accounts.backoffice import user_of
+from marketplace.accounts.errors import RefusedError
+from marketplace.credit import claims
+from marketplace.credit.billing import Statement
+from marketplace.credit.books import fresh_statement_of
+from marketplace.credit.models import Agreement
+from marketplace.credit.money import plain
+from marketplace.credit.review import UnitsField
+
+
+class LimitForm(forms.Form):
+    """The new limit."""
+
+    limit = UnitsField(label=_("Credit limit"), help_text=_("Open channels go on as they are."))
+
+
+class NothingForm(forms.Form):
+    """Nothing to fill in."""
+
+
+VERBS: dict[str, tuple[type[forms.Form], Callable[..., Any], Any]] = {
+    "claim": (NothingForm, claims.start_claim, _("The claim is on the ledger: the window to pay runs.")),
+    "execute": (NothingForm, claims.execute_claim, _("The claim is executed.")),
+    "cancel": (NothingForm, claims.cancel_claim, _("The claim is dropped.")),
+    "hold": (NothingForm, claims.hold_collateral, _("The collateral is held for two more terms.")),
+    "limit": (LimitForm, claims.change_limit, _("The limit is changed.")),
+    "release": (NothingForm, claims.release_collateral, _("The collateral is free.")),
+}
+
+
+def account(request: HttpRequest, agreement: Agreement, site_context: dict[str, Any]) -> HttpResponse:
+    """Show an agreement, or act on it by one of the forms."""
+    limit_form = LimitForm(prefix="limit", initial={"limit": plain(agreement.limit)})
+    action = request.POST.get("action", "")
+    if request.method == "POST" and action in VERBS:
+        form = VERBS[action][0](request.POST, prefix=action)
+        if form.is_valid() and _done(request, agreement, action, form):
+            return HttpResponseRedirect(reverse("admin:credit_agreement_change", args=[agreement.pk]))
+        limit_form = form if isinstance(form, LimitForm) else limit_form
+    context = {**site_context, **_facts(agreement), "limit_form": limit_form}
+    status = 400 if request.method == "POST" else 200
+    return TemplateResponse(request, "admin/credit/agreement.html", context, status=status)
+
+
+def _done(request: HttpRequest, agreement: Agreement, action: str, form: forms.Form) -> bool:
+    _form, verb, said = VERBS[action]
+    try:
+        verb(agreement=agreement, operator=user_of(request), **form.cleaned_data)
+    except RefusedError as error:
+        for name, problems in (error.fields or {"": [error.detail]}).items():
+            form.add_error(name if name in form.fields else None, problems)
+        messages.error(request, error.detail)
+        return False
+    messages.success(request, said)
+    return True
+
+
+def _facts(agreement: Agreement) -> dict[str, Any]:
+    facts = {"title": str(agreement), "agreement": agreement, "books": None, "may": {}, "problem": ""}
+    if agreement.state != Agreement.State.ACTIVE:
+        return facts
+    try:
+        books = fresh_statement_of(agreement)
+    except RefusedError as error:
+        return {**facts, "problem": error.detail}
+    return {**facts, "books": books, "may": _may(books)}
+
+
+def _may(books: Statement) -> dict[str, bool]:
+    now = int(timezone.now().timestamp())
+    claim, runs = books.claim, not books.released
+    return {
+        "claim": runs and claim is None and books.payable > 0,
+        "execute": claim is not None and now > claim.deadline,
+        "cancel": claim is not None,
+        "hold": runs and now > books.terms.valid_until and any(n.debt or n.reserved for n in books.notes),
+        "limit": runs,
+        "release": runs,
+    }
