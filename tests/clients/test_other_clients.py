@@ -18,6 +18,7 @@ import requests
 from channels_engine.published import structures
 from tests.e2e.papers import identity_card, statement
 from tests.e2e.whole_site import WholeSite
+from tests.system_parts import ROOT, require
 
 HERE = Path(__file__).parent
 NAME = "Erika Musterfrau"
@@ -175,6 +176,21 @@ def check_origin(site: WholeSite, origin: str | None) -> None:
     head = {"Connection": "Upgrade", "Upgrade": "websocket", "Sec-WebSocket-Version": "13"}
     head |= {"Sec-WebSocket-Key": "AAAAAAAAAAAAAAAAAAAAAA=="} | ({"Origin": origin} if origin else {})
     assert requests.get(f"{site.url}/ws/channels/", headers=head, timeout=20).status_code == 403
+
+
+@pytest.mark.parametrize("library", ["ethers", "viem"])
+def test_another_library_computes_the_vectors(library: str) -> None:
+    require("Node")
+    require("ethers and viem")
+    command = [
+        "node",
+        f"{library}/vectors.mjs",
+        str(ROOT / "fixtures/vectors"),
+        str(ROOT / "docs/schema/eip712.json"),
+    ]
+    done = subprocess.run(command, cwd=HERE, capture_output=True, text=True, check=False, timeout=60)
+    assert done.returncode == 0, done.stderr
+    assert all(count > 3 for count in json.loads(done.stdout).values())
 
 
 def test_they_import_nothing_of_this_project() -> None:

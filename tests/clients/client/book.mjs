@@ -11,6 +11,12 @@ const greatest = (...numbers) => numbers.reduce((a, b) => (a > b ? a : b));
 
 export const amountOf = (offer) => ceilDiv(BigInt(offer.quantityWh) * BigInt(offer.pricePerKwh), 1000n);
 
+/** What a seller that holds `held` gives back for `missingWh`. */
+export function refundOf(trade, missingWh, held) {
+  const price = greatest(BigInt(trade.pricePerKwh), BigInt(trade.imbalancePerKwh));
+  return least(ceilDiv(missingWh * price, 1000n), held);
+}
+
 /** "Trades" and "tradesRoot" of the protocol. */
 export function tradesRoot(keccak, all, open) {
   if (!all.length) return ZERO_HASH;
@@ -86,11 +92,10 @@ export class Book {
 
   refunded(state, trade, missingWh) {
     if (missingWh < 0n) throw new Error(`More was delivered of ${trade.id} than was sold`);
-    const price = greatest(BigInt(trade.pricePerKwh), BigInt(trade.imbalancePerKwh));
-    const held = BigInt(state[`balance${trade.seller.toUpperCase()}`]);
+    const refund = refundOf(trade, missingWh, BigInt(state[`balance${trade.seller.toUpperCase()}`]));
     const energy = `energyTo${other(trade.seller).toUpperCase()}`;
     const less = { [energy]: String(BigInt(state[energy]) - missingWh) };
-    return { ...state, ...this.paid(state, trade.seller, least(ceilDiv(missingWh * price, 1000n), held)), ...less };
+    return { ...state, ...this.paid(state, trade.seller, refund), ...less };
   }
 
   paid(state, payer, amount) {
@@ -122,10 +127,13 @@ export class Book {
     return this.wallet.signStruct(this.key, this.domain, this.types, name, value);
   }
 
-  /** No version twice, and only upwards. */
+  /** No version twice, and only upwards; after a final state the same payout only. A client for use stores both first. */
   signState(state) {
     if (BigInt(state.version) <= this.signed) throw new Error(`Version ${state.version} was signed before`);
+    const payout = ({ balanceA, balanceB, energyToA, energyToB }) => [balanceA, balanceB, energyToA, energyToB].join();
+    if (this.farewell && !(state.isFinal && payout(state) === payout(this.farewell))) throw new Error("A final state was signed before");
     this.signed = BigInt(state.version);
+    if (state.isFinal) this.farewell = state;
     return this.sign("ChannelState", state);
   }
 

@@ -1,11 +1,11 @@
 // A participant: account, wallet (EIP-4361), profile, credit agreement, session keys, funding.
 
-import { hkdfSync, randomBytes } from "node:crypto";
+import { randomBytes } from "node:crypto";
+import { hex, sessionKey } from "./keys.mjs";
 import { Relay } from "./relay.mjs";
 import { Site } from "./site.mjs";
 import { ZERO_ADDRESS, ZERO_HASH } from "./book.mjs";
 
-const hex = (value) => `0x${Buffer.from(value).toString("hex")}`;
 const now = () => Math.floor(Date.now() / 1000);
 export const randomHash = () => hex(randomBytes(32));
 
@@ -83,13 +83,7 @@ export class Person {
 
   /** The key of one entity contract; whoever has the root key and the nonce finds it again. */
   session(nonce) {
-    const label = Buffer.concat([Buffer.from("esc/"), Buffer.from(nonce.slice(2), "hex")]);
-    for (let counter = 0; ; counter += 1) {
-      const suffix = Buffer.alloc(counter ? 4 : 0);
-      if (counter) suffix.writeUInt32BE(counter);
-      const key = new Uint8Array(hkdfSync("sha256", Buffer.from(this.root.slice(2), "hex"), "wattnote/session", Buffer.concat([label, suffix]), 32));
-      if (this.wallet.isKey(key)) return hex(key);
-    }
+    return sessionKey(this.wallet, this.root, Buffer.concat([Buffer.from("esc/"), Buffer.from(nonce.slice(2), "hex")]));
   }
 
   sign(key, domain, name, message) {

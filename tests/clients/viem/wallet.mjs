@@ -12,7 +12,7 @@ function typed(types, name, message) {
 }
 
 const whole = (domain, types, name, message) => ({
-  domain: { ...domain, chainId: Number(domain.chainId) },
+  domain: { ...domain, chainId: BigInt(domain.chainId) },
   types: { [name]: types[name] },
   primaryType: name,
   message: typed(types, name, message),
