@@ -19,7 +19,7 @@ from channels_engine.frames import Entry
 from channels_engine.relay import LEDGER, Change, Hosting
 from channels_engine.store import conversations, repository
 from channels_engine.store.repository import Known, MessageKey
-from channels_engine.submissions import Accepted, Due, Fact, Outcome, Refused, Said, Submission
+from channels_engine.submissions import Accepted, Due, Fact, Outcome, Refused, Said, Shown, Submission
 
 _ESC_BODIES = frozenset(get_args(EscBody))
 logger = logging.getLogger(__name__)
@@ -105,7 +105,7 @@ class Batch:
         """What makes a submission's repetition recognisable."""
         if isinstance(submission, Fact):
             return submission.channel, LEDGER, submission.key
-        if isinstance(submission, Due):
+        if isinstance(submission, Due | Shown):
             return None
         side = self._side(submission)
         return None if side is None else (submission.channel, int(side), submission.message.id)
@@ -157,6 +157,8 @@ class Batch:
         hosting = self._hosting(submission.channel)
         if isinstance(submission, Fact):
             return self._keep(relay.report(submission.event, submission.key, hosting, self._now))
+        if isinstance(submission, Shown):
+            return self._keep(relay.show(submission.evidence, hosting, self._now))
         return self._keep(relay.wake(submission.side, hosting, self._now))
 
     def _message(self, said: Said) -> Change:

@@ -16,7 +16,7 @@ from channels_engine.codec import json_form
 from channels_engine.core import effects as fx
 from channels_engine.core import inputs
 from channels_engine.core.errors import InvariantError, RemoteProtocolError
-from channels_engine.core.messages import Body, OpenRequest
+from channels_engine.core.messages import Body, DisputeAnswer, OpenRequest
 from channels_engine.core.state import Endpoint, Policy
 from channels_engine.core.transition import apply
 from channels_engine.core.types import Domain, EntityContract, Side
@@ -124,6 +124,11 @@ class _Turn:
         seq = self._before.seq + len(self._entries) + 1
         self._entries.append(Entry(self._before.channel, seq, sender, message_id, kind, text, self._now))
 
+    def log_machine(self, side: Side, body: Body) -> None:
+        """Append what a machine says by itself."""
+        kind, seq = type_of(body), self._before.seq + len(self._entries) + 1
+        self.log(side, f"{MACHINE}{kind}/{seq}", kind, body_text(body))
+
     def say(self, side: Side, message: Message, both: wire.Inputs) -> None:
         """A user's message: its own machine agrees first, then the peer's gets it."""
         if both.action is None:
@@ -153,8 +158,7 @@ class _Turn:
             endpoint = self._endpoints[side]
             if endpoint is None:
                 raise InvariantError("A machine without endpoint can't speak.")
-            kind, seq = type_of(body), self._before.seq + len(self._entries) + 1
-            self.log(side, f"{MACHINE}{kind}/{seq}", kind, body_text(body))
+            self.log_machine(side, body)
             self.run(side.other, wire.verify(body, endpoint).receive)
         if self._outgoing:
             raise InvariantError("Two machines answer each other without end.")
@@ -240,6 +244,23 @@ def report(fact: LedgerInput, message_id: str, hosting: Hosting, now: int) -> Ch
     turn.log(LEDGER, message_id, _LEDGER_TYPES[type(fact)], text)
     turn.run(Side.A, fact)
     turn.run(Side.B, fact)
+    turn.deliver_machine_messages()
+    return turn.finish()
+
+
+def show(evidence: DisputeAnswer, hosting: Hosting, now: int) -> Change:
+    """A co-signed state that somebody brought along; each side hears it as the answer of the other.
+
+    Raises:
+        ProtocolError: It is not signed by both, or not of this channel.
+    """
+    turn = _Turn(hosting, now)
+    for side in Side:
+        endpoint = hosting.endpoints[side]
+        if endpoint is not None:
+            both = wire.verify(evidence, endpoint)
+            turn.log_machine(side, evidence)
+            turn.run(side.other, both.receive)
     turn.deliver_machine_messages()
     return turn.finish()
 

@@ -6,7 +6,8 @@ Settings (each a dotted path, so that the engine imports nothing of the site):
 - `CHANNELS_ENGINE_DOMAIN`: function that gives the EIP-712 `Domain`; called once it is needed;
 - `CHANNELS_ENGINE_GATE`, `CHANNELS_ENGINE_DIRECTORY`: a `ports.Gate` and a `ports.Directory`, or functions that
   make them; empty for none;
-- `CHANNELS_ENGINE_LISTENERS`: a list of `ports.Listener`.
+- `CHANNELS_ENGINE_LISTENERS`: a list of `ports.Listener`;
+- `CHANNELS_ENGINE_KEYSTORES`: function that gives the encrypted keystores (name -> JSON text) that a backup takes along.
 """
 
 import sys

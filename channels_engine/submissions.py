@@ -4,6 +4,7 @@ from typing import TypeAlias
 
 import msgspec
 
+from channels_engine.core.messages import DisputeAnswer
 from channels_engine.core.types import Side
 from channels_engine.frames import Message
 from channels_engine.relay import LedgerInput
@@ -36,6 +37,13 @@ class Due(msgspec.Struct, frozen=True, gc=False):
     side: Side
 
 
+class Shown(msgspec.Struct, frozen=True, gc=False):
+    """A co-signed state that somebody kept: evidence for both sides of a channel restored from a backup."""
+
+    channel: bytes
+    evidence: DisputeAnswer
+
+
 class Accepted(msgspec.Struct, frozen=True, gc=False):
     """It is durable, as entry `seq`; `repeated` where it had been before."""
 
@@ -51,5 +59,5 @@ class Refused(msgspec.Struct, frozen=True, gc=False):
     message: str
 
 
-Submission: TypeAlias = Said | Fact | Due
+Submission: TypeAlias = Said | Fact | Due | Shown
 Outcome: TypeAlias = Accepted | Refused

@@ -6,7 +6,7 @@ The watchtower is here: a stale state on the ledger is answered at once with our
 from msgspec.structs import replace
 
 from channels_engine.core import effects as fx
-from channels_engine.core import inputs
+from channels_engine.core import inputs, restoring
 from channels_engine.core.adoption import adopt, adopt_unknown, answer_dispute, answer_with_newest
 from channels_engine.core.deliveries import enforce_deliveries
 from channels_engine.core.errors import Violation
@@ -47,7 +47,7 @@ def raise_dispute(endpoint: Endpoint, change: inputs.ActionDispute, now: int) ->
 
 def asked(endpoint: Endpoint, change: inputs.ReceiveDisputeRaise, _: int) -> Step:
     """The peer asks for our newest state: it gets it, unless its own is newer."""
-    if current_of(endpoint).state.version < change.version:
+    if endpoint.doubtful or current_of(endpoint).state.version < change.version:
         return endpoint, ()
     return endpoint, answer_with_newest(endpoint)
 
@@ -59,6 +59,7 @@ def answered(endpoint: Endpoint, change: inputs.ReceiveDisputeAnswer, now: int) 
     require_signer(endpoint, change.by_b, Side.B)
     if state != change.by_b.value or state.channel != endpoint.channel:
         raise Violation("wrong_state", "Both signatures must be under one state of this channel.")
+    endpoint = restoring.certain(endpoint, state)
     if state.version <= current_of(endpoint).state.version:
         return endpoint, ()
     if state.balance_a + state.balance_b != funded_total(endpoint):

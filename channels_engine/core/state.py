@@ -214,6 +214,8 @@ class Endpoint(msgspec.Struct, frozen=True, gc=False, array_like=True):
     `metered` are deliveries of open trades that we know of, in case a dispute must settle them.
     `unchanged` is what the last change replaced, should a reorganisation lose it.
     `enforcing` is an accepted offer that one side brings to the ledger.
+    `doubtful` says that all this was restored from a backup, and that newer states may have been signed since:
+    our user signs nothing until the peer, or evidence, shows the newest one (`core/restoring.py`).
     """
 
     domain: Domain
@@ -247,6 +249,7 @@ class Endpoint(msgspec.Struct, frozen=True, gc=False, array_like=True):
     metered: tuple[SignedDelivery, ...] = ()
     enforcing: LiveOffer | None = None
     unchanged: Before | None = None
+    doubtful: bool = False
 
     @property
     def peer(self) -> Side:

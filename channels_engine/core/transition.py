@@ -19,6 +19,7 @@ from channels_engine.core import (
     offers,
     opening,
     reorganisation,
+    restoring,
     timers,
     updates,
 )
@@ -202,4 +203,6 @@ def _handler(endpoint: Endpoint | None, change: Input) -> Handler:
         raise Violation(
             "not_now", f"{type(change).__name__} can't happen to a channel {where}; read its state first."
         )
+    if endpoint is not None and endpoint.doubtful:
+        restoring.require_certainty(change)
     return handler

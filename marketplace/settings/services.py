@@ -84,3 +84,4 @@ CHANNELS_ENGINE_DOMAIN = "marketplace.trading.engine.domain"
 CHANNELS_ENGINE_DIRECTORY = "marketplace.trading.engine.Participants"
 CHANNELS_ENGINE_GATE = "marketplace.trading.live.gate.MarketGate"
 CHANNELS_ENGINE_LISTENERS: list[str] = []
+CHANNELS_ENGINE_KEYSTORES = "marketplace.credit.keystores.all_keystores"
