@@ -59,7 +59,7 @@ def answered(endpoint: Endpoint, change: inputs.ReceiveDisputeAnswer, now: int) 
     require_signer(endpoint, change.by_b, Side.B)
     if state != change.by_b.value or state.channel != endpoint.channel:
         raise Violation("wrong_state", "Both signatures must be under one state of this channel.")
-    endpoint = restoring.certain(endpoint, state)
+    endpoint = restoring.certain(endpoint, state.version)
     if state.version <= current_of(endpoint).state.version:
         return endpoint, ()
     if state.balance_a + state.balance_b != funded_total(endpoint):

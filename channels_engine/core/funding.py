@@ -8,7 +8,7 @@ signed in between would be worth nothing beside new fundings, or the change woul
 from msgspec.structs import replace
 
 from channels_engine.core import effects as fx
-from channels_engine.core import inputs, merkle
+from channels_engine.core import inputs, merkle, restoring
 from channels_engine.core.adoption import answer_with_newest
 from channels_engine.core.drafts import draft_change
 from channels_engine.core.errors import Violation
@@ -329,6 +329,7 @@ def answered(endpoint: Endpoint, change: inputs.ReceiveFundingAnswer, now: int) 
     require_signer(endpoint, change.by_b, Side.B)
     if wanted != change.by_b.value or wanted.channel != endpoint.channel:
         raise Violation("wrong_state", "Both signatures must be under one change of this channel.")
+    endpoint = restoring.certain(endpoint, wanted.version)
     pledge, funded = endpoint.pledge, endpoint.funded
     if pledge is not None and pledge.change == wanted and not all(pledge.signatures):
         theirs = change.by_b if endpoint.me is Side.A else change.by_a

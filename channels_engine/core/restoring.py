@@ -11,7 +11,6 @@ from channels_engine.core.errors import Violation
 from channels_engine.core.inputs import Input
 from channels_engine.core.rules import earliest_due
 from channels_engine.core.state import Endpoint, Phase
-from channels_engine.core.types import ChannelState
 
 VERSIONS_SIGNED_SINCE = 2**16
 """More than anyone signs in a channel between two backups; a sixteenth of the leap that a peer allows."""
@@ -51,10 +50,10 @@ def require_certainty(change: Input) -> None:
         )
 
 
-def certain(endpoint: Endpoint, shown: ChannelState) -> Endpoint:
-    """The doubt ends with a co-signed state that is no older than ours."""
+def certain(endpoint: Endpoint, version: int) -> Endpoint:
+    """The doubt ends with something co-signed that is no older than ours."""
     current = endpoint.current
-    if not endpoint.doubtful or (current is not None and shown.version < current.state.version):
+    if not endpoint.doubtful or (current is not None and version < current.state.version):
         return endpoint
     return replace(endpoint, doubtful=False)
 

@@ -149,7 +149,8 @@ def _rewrite(hostings: Iterable[Hosting], make: Callable[[Endpoint], Endpoint], 
             entry = Entry(hosting.channel, seq, CLOCK, f"clock/{seq}", "timer.elapsed", LOOK_AGAIN, now)
             after = msgspec.structs.replace(hosting, endpoints=(first, second), wakes=(now, now), seq=seq)
             change = Change(hosting, after, (entry,), (), None)
-            repository.save([change], [entry], {hosting.channel: after}, now, notices=False)
+            numbers = {hosting.channel: hosting.number}
+            repository.save([change], [entry], {hosting.channel: after}, numbers, now, notices=False)
             rewritten += 1
     return rewritten
 
