@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from functools import cache
 from inspect import cleandoc
 from itertools import takewhile
+from operator import attrgetter
 from typing import Annotated, Any, Generic, NamedTuple, TypeVar, Union, get_args, get_origin, get_type_hints
 
 import msgspec
@@ -191,6 +192,13 @@ def _field(name: str, wire_type: Any, *, optional: bool) -> tuple[str, Any] | tu
     return (name, wire_type, None) if optional else (name, wire_type)
 
 
+def _values_of(names: tuple[str, ...]) -> Callable[[Any], tuple[Any, ...]]:
+    """`attrgetter` gives no tuple where it has one name or none."""
+    if len(names) > 1:
+        return attrgetter(*names)
+    return lambda core: tuple(getattr(core, name) for name in names)
+
+
 class JsonForm(Generic[T]):
     """The JSON form of one structure: its mirror and both conversions.
 
@@ -202,7 +210,8 @@ class JsonForm(Generic[T]):
         plans = {name: _plan(name, hints[name]) for name in kind.__struct_fields__}
         self._kind = kind
         self._decode = [(name, plan.decode) for name, plan in plans.items()]
-        self._encode = [(name, plan.encode) for name, plan in plans.items()]
+        self._encode = [plan.encode for plan in plans.values()]
+        self._values = _values_of(tuple(plans))
         tag = kind.__struct_config__.tag
         optional = _trailing_optional(kind)
         self.mirror = msgspec.defstruct(
@@ -226,12 +235,8 @@ class JsonForm(Generic[T]):
 
     def to_mirror(self, core: Any) -> Any:
         """Core structure to mirror."""
-        return self.mirror(
-            *(
-                getattr(core, name) if encode is None else encode(getattr(core, name))
-                for name, encode in self._encode
-            ),
-        )
+        values = zip(self._encode, self._values(core), strict=True)
+        return self.mirror(*[value if encode is None else encode(value) for encode, value in values])
 
     def parse(self, text: bytes | str | msgspec.Raw) -> Any:
         """Parse JSON into the mirror."""

@@ -7,6 +7,7 @@ from typing import NamedTuple
 from django.db import connection
 
 from channels_engine.codec import parse_hex, to_hex
+from channels_engine.core.messages import SettleRequest
 from channels_engine.core.state import Endpoint
 from channels_engine.frames import Entry
 from channels_engine.relay import Change, Hosting
@@ -194,11 +195,14 @@ def save(
     stored = [row for channel, old in before.items() for row in rows.endpoint_rows(old, hostings[channel])]
     bulk.write(rows.ENDPOINTS, stored)
     bulk.write(rows.ENTRIES, [rows.entry_row(entry, numbers[entry.channel]) for entry in entries])
-    bulk.write(rows.COSIGNED, rows.chained(changes, rows.cosigned_rows))
-    bulk.write(rows.TRADES, rows.chained(changes, rows.trade_rows))
-    bulk.write(rows.OUTBOX, rows.chained(changes, partial(rows.outbox_rows, notices=notices)))
-    _claim(rows.chained(changes, rows.delivery_claims))
-    _settle(rows.chained(changes, rows.settled_rows))
+    moved = [change for change in changes if rows.has_new_state(change)]
+    bulk.write(rows.COSIGNED, rows.chained(moved, rows.cosigned_rows))
+    told = [change for change in changes if change.effects]
+    bulk.write(rows.TRADES, rows.chained(told, rows.trade_rows))
+    bulk.write(rows.OUTBOX, rows.chained(told, partial(rows.outbox_rows, notices=notices)))
+    asked = [change for change in changes if isinstance(change.body, SettleRequest)]
+    _claim(rows.chained(asked, rows.delivery_claims))
+    _settle(rows.chained(told, rows.settled_rows))
 
 
 def _claim(claims: list[rows.Row]) -> None:

@@ -179,6 +179,14 @@ def entry_row(entry: Entry, number: int) -> Row:
     )
 
 
+def has_new_state(change: Change) -> bool:
+    """Whether another state may be current after this change."""
+    (old_a, old_b), (a, b) = change.before.endpoints, change.after.endpoints
+    return (a is not None and (old_a is None or old_a.current is not a.current)) or (
+        b is not None and (old_b is None or old_b.current is not b.current)
+    )
+
+
 def cosigned_rows(change: Change) -> Iterator[Row]:
     """The state that became current by this change; the second side's is the same, and stays out."""
     for old, new in zip(change.before.endpoints, change.after.endpoints, strict=True):
