@@ -26,7 +26,7 @@ else
 	@echo "Node is not installed: tsc and forge fmt are left out"
 endif
 
-bench: .make/dev .make/node  ## measure; one area with ONLY=gas|core|durable|websocket|grid|replay
+bench: .make/dev .make/node  ## measure; one area with ONLY=gas|core|durable|capacity|websocket|grid|replay
 	@$(PY) -m benchmarks $(ONLY)
 
 contracts: .make/node  ## recompile the contracts and rewrite their artifacts

@@ -7,6 +7,7 @@ AREAS = {
     "gas": "benchmarks.gas",
     "core": "benchmarks.core",
     "durable": "benchmarks.durable",
+    "capacity": "benchmarks.capacity",
     "websocket": "benchmarks.websocket",
     "grid": "benchmarks.powerflow",
     "replay": "benchmarks.replay",

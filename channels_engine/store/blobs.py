@@ -20,6 +20,7 @@ from channels_engine.core.effects import Effect
 from channels_engine.core.state import Endpoint
 
 Pair: TypeAlias = tuple[Endpoint | None, Endpoint | None]
+Values: TypeAlias = dict[str, Any]
 _FIXED = (
     "domain",
     "channel",
@@ -49,10 +50,11 @@ _Differences = msgspec.defstruct(
     rename=dict(zip(_MOVING, _KEYS, strict=True)),
     forbid_unknown_fields=True,
 )
+_SAME: dict[Any, Any] = {}  # the few domains and policies that there are, once for all channels
 _ENCODER = msgspec.msgpack.Encoder()
 _FORM_ONLY = msgspec.msgpack.Decoder(tuple[int, msgspec.Raw, msgspec.Raw])
 _FIXED_DECODER = msgspec.msgpack.Decoder(_Fixed)
-_MOVING_DECODER = msgspec.msgpack.Decoder(_Moving | None)
+_MOVING_DECODER = msgspec.msgpack.Decoder(_Moving)
 _DIFFERENCES_DECODER = msgspec.msgpack.Decoder(_Differences | None)
 _EFFECTS: Mapping[str, msgspec.msgpack.Decoder[Any]] = MappingProxyType(
     {kind.__name__: msgspec.msgpack.Decoder(kind) for kind in get_args(Effect)},
@@ -76,10 +78,8 @@ def pack_fixed(endpoint: Endpoint) -> bytes:
 def pack_moving(pair: Pair) -> bytes:
     """Binary form of the moving half of the endpoints of both sides; None where a side is not hosted here."""
     a, b = pair
-    if b is None:
-        return _ENCODER.encode((_FORM, None if a is None else _moving_of(a), None))
-    if a is None:
-        return _ENCODER.encode((_FORM, _moving_of(b), None))
+    if a is None or b is None:
+        return _ENCODER.encode((_FORM, _moving_of(a or b), None))
     of_a, of_b = _moving_of(a), _moving_of(b)
     differences = {
         key: its for key, ours, its in zip(_KEYS, of_a, of_b, strict=True) if its is not ours and its != ours
@@ -93,19 +93,52 @@ def unpack_endpoint(fixed: bytes, moving: bytes, side: int) -> Endpoint:
     Raises:
         StoredFormError: It was stored by another version of the engine.
     """
+    first, second = _unpack_moving(moving)
+    return _joined(_unpack_fixed(fixed), second if side else first)
+
+
+def unpack_pair(fixed_a: bytes | None, fixed_b: bytes | None, moving: bytes) -> Pair:
+    """The hosted endpoints of a channel; what they have in common is in memory once.
+
+    Raises:
+        StoredFormError: It was stored by another version of the engine.
+    """
+    first, second = _unpack_moving(moving)
+    of_a = None if fixed_a is None else _unpack_fixed(fixed_a)
+    of_b = None if fixed_b is None else _unpack_fixed(fixed_b)
+    if of_a is not None and of_b is not None:
+        of_b = {name: of_a[name] if of_a[name] == value else value for name, value in of_b.items()}
+    return (
+        None if of_a is None else _joined(of_a, first),
+        None if of_b is None else _joined(of_b, second),
+    )
+
+
+def _joined(fixed: Values, moving: Values) -> Endpoint:
+    return Endpoint(**fixed, **moving)
+
+
+def _unpack_fixed(blob: bytes) -> Values:
     try:
-        constant = _FIXED_DECODER.decode(_checked(fixed)[0])
-        first, second = _checked(moving)
-        values = _MOVING_DECODER.decode(first)
-        differences = _DIFFERENCES_DECODER.decode(second) if side else None
+        values = msgspec.structs.asdict(_FIXED_DECODER.decode(_checked(blob)[0]))
     except msgspec.DecodeError as error:
         raise _another_version(str(error)) from error
-    changed = {} if differences is None else msgspec.structs.asdict(differences)
-    own = {
-        name: getattr(values, name) if changed.get(name, msgspec.UNSET) is msgspec.UNSET else changed[name]
-        for name in _MOVING
-    }
-    return Endpoint(**msgspec.structs.asdict(constant), **own)
+    domain, policy = values["domain"], values["policy"]
+    return values | {"domain": _SAME.setdefault(domain, domain), "policy": _SAME.setdefault(policy, policy)}
+
+
+def _unpack_moving(blob: bytes) -> tuple[Values, Values]:
+    """Of side A and of side B; the same where only one side is hosted here."""
+    try:
+        first, second = _checked(blob)
+        values = msgspec.structs.asdict(_MOVING_DECODER.decode(first))
+        differences = _DIFFERENCES_DECODER.decode(second)
+    except msgspec.DecodeError as error:
+        raise _another_version(str(error)) from error
+    if differences is None:
+        return values, values
+    changed = msgspec.structs.asdict(differences)
+    return values, values | {name: value for name, value in changed.items() if value is not msgspec.UNSET}
 
 
 def _checked(blob: bytes) -> tuple[msgspec.Raw, msgspec.Raw]:

@@ -236,9 +236,14 @@ class OutboxItem(models.Model):
     error = models.TextField(default="")
 
     class Meta:
-        """The open ones of a lane, in order."""
+        """The open ones of a lane, in order; those done, by time."""
 
         indexes: ClassVar = [
+            models.Index(
+                fields=["done_at"],
+                name="engine_outbox_done",
+                condition=models.Q(done_at__isnull=False),
+            ),
             models.Index(
                 fields=["lane", "id"],
                 name="engine_outbox_open",

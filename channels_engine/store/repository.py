@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from django.db import connection
 
@@ -12,7 +12,7 @@ from channels_engine.core.state import Endpoint
 from channels_engine.frames import Entry
 from channels_engine.relay import Change, Hosting
 from channels_engine.store import bulk, models, rows
-from channels_engine.store.blobs import unpack_endpoint
+from channels_engine.store.blobs import unpack_endpoint, unpack_pair
 
 MessageKey = tuple[bytes, int, str]
 
@@ -87,24 +87,31 @@ _READ = (
 
 
 def _read_hostings(names: Iterable[str]) -> dict[bytes, Hosting]:
-    found: dict[bytes, Hosting] = {}
+    sides: dict[str, dict[int, tuple[Any, ...]]] = {}
     for row in bulk.select_in(*_READ, "channel", names, lock=False):
-        _, number, seq, staged_seq, moving, side, owner, peer, scid, wake_at, fixed = row
-        endpoint = unpack_endpoint(bytes(fixed), bytes(moving), side)
-        key = endpoint.channel
-        other = found[key].endpoints[1 - side] if key in found else None
-        others = found[key].wakes[1 - side] if key in found else None
-        found[key] = Hosting(
-            key,
-            parse_hex(scid, 32),
-            (peer, owner) if side else (owner, peer),
-            (other, endpoint) if side else (endpoint, other),
-            seq,
-            staged_seq,
-            (others, wake_at) if side else (wake_at, others),
-            number,
-        )
-    return found
+        sides.setdefault(row[0], {})[row[5]] = row
+    hostings = (_read_hosting(both.get(0), both.get(1)) for both in sides.values())
+    return {hosting.channel: hosting for hosting in hostings}
+
+
+def _read_hosting(of_a: tuple[Any, ...] | None, of_b: tuple[Any, ...] | None) -> Hosting:
+    """A channel out of its row, joined with that of each hosted side."""
+    one = of_a or of_b
+    if one is None:
+        raise LookupError("A channel without an endpoint was read.")
+    channel, number, seq, staged_seq, moving, side, owner, peer, scid, _, _ = one
+    fixed = [None if row is None else bytes(row[10]) for row in (of_a, of_b)]
+    wakes = [None if row is None else row[9] for row in (of_a, of_b)]
+    return Hosting(
+        parse_hex(channel, 32),
+        parse_hex(scid, 32),
+        (peer, owner) if side else (owner, peer),
+        unpack_pair(fixed[0], fixed[1], bytes(moving)),
+        seq,
+        staged_seq,
+        (wakes[0], wakes[1]),
+        number,
+    )
 
 
 def stored_endpoint(row: models.Endpoint) -> Endpoint:
