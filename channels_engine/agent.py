@@ -21,7 +21,7 @@ from channels_engine.core.errors import LocalProtocolError
 from channels_engine.core.negotiation import next_state_for_offer
 from channels_engine.core.state import Endpoint, LiveOffer, Phase, Purpose, Staged
 from channels_engine.core.typed_data import Signable, digest
-from channels_engine.core.types import ChannelOpen, Domain, EntityContract, Offer, Side
+from channels_engine.core.types import ChannelOpen, Domain, EntityContract, FundingChange, Offer, Side
 from channels_engine.frames import message_of
 from channels_engine.ports import Signer
 from channels_engine.runtime import Runtime
@@ -115,6 +115,8 @@ class Agent:
 
     def _countersign(self, endpoint: Endpoint, staged: Staged) -> Move:
         """The machine staged it because it follows from our own offer, from signed meters, or closes as it is."""
+        if staged.change is not None:
+            return self._fund_anew(endpoint, staged.change)
         version, signature = staged.state.version, self._sign(endpoint.terms.party(endpoint.me), staged.state)
         confirm = {
             Purpose.TRADE: m.UpdateConfirm,
@@ -122,6 +124,18 @@ class Agent:
             Purpose.CLOSE: m.CloseConfirm,
         }
         return f"confirm:{version}", confirm[staged.purpose](version, signature)
+
+    def _fund_anew(self, endpoint: Endpoint, change: FundingChange) -> Move:
+        """The peer may put in and take out what is its own; the agent's side stays as it is."""
+        mine, wanted = (
+            (change.balance_a, change.funding_a)
+            if endpoint.me is Side.A
+            else (change.balance_b, change.funding_b)
+        )
+        if mine != wanted:
+            return f"refuse:{change.version}", m.UpdateAbort(change.version, "my side stays as it is")
+        signature = self._sign(endpoint.terms.party(endpoint.me), change)
+        return f"confirm:{change.version}", m.FundingConfirm(change.version, signature)
 
     def _answers(self, endpoint: Endpoint, peer: str) -> Iterator[Move]:
         """At most one acceptance: what comes after it is of another version."""

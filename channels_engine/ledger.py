@@ -26,6 +26,7 @@ from contracts.connection import LedgerRejectedError as Rejected
 from contracts.encoding import FundingProof, NoteProof, PermitProof
 from contracts.gateway import Sender
 from contracts.records import ChannelStatus
+from contracts.registry import MeteredTrade
 
 logger = logging.getLogger(__name__)
 CLOSINGS_PER_CALL = 20
@@ -38,6 +39,10 @@ GAS_LIMITS: Mapping[type[fx.Effect], int] = MappingProxyType(
         fx.LedgerDispute: 200_000,
         fx.LedgerResolve: 150_000,
         fx.LedgerFinaliseDisputed: 250_000,
+        fx.LedgerChangeFunding: 500_000,
+        fx.LedgerEnforceOffer: 300_000,
+        fx.LedgerEnforceDelivery: 400_000,
+        fx.LedgerCheckpoint: 200_000,
     }
 )
 """Twice what contracts/gas.json says. Asking the ledger for each would run each several times before it is sent."""
@@ -127,7 +132,7 @@ class RegistryLedger:
         match effect:
             case fx.LedgerFinalise(final):
                 return registry.finalise(_signed_state(endpoint, final))
-            case fx.LedgerDispute(newest, consent) if newest.state.version == 0:
+            case fx.LedgerDispute(newest, consent, version) if _is_known(endpoint, newest, consent, version):
                 return registry.dispute_known(terms, opening, consent or None)
             case fx.LedgerDispute(newest, consent):
                 return registry.dispute(_signed_state(endpoint, newest), consent or None)
@@ -135,6 +140,29 @@ class RegistryLedger:
                 return registry.resolve(_signed_state(endpoint, newest))
             case fx.LedgerFinaliseDisputed():
                 return registry.finalise_disputed(terms, opening)
+            case _:
+                return self._enforcing_call(effect, endpoint)
+
+    def _enforcing_call(self, effect: fx.Effect, endpoint: Endpoint) -> Call:
+        registry = self._registry
+        match effect:
+            case fx.LedgerChangeFunding(change, signatures, fundings):
+                first, second = map(_permit, fundings)
+                return registry.change_funding(
+                    endpoint.terms,
+                    endpoint.opening,
+                    change,
+                    *signatures,
+                    funding_a=first,
+                    funding_b=second,
+                )
+            case fx.LedgerEnforceOffer(newest, offer, by_offeror, by_acceptor):
+                return registry.enforce_offer(_signed_state(endpoint, newest), offer, by_offeror, by_acceptor)
+            case fx.LedgerEnforceDelivery(newest, offer, seller, root, listed, signed):
+                metered = MeteredTrade(offer, seller, signed.delivery, signed.signature, root, listed)
+                return registry.enforce_delivery(_signed_state(endpoint, newest), metered)
+            case fx.LedgerCheckpoint(newest):
+                return registry.checkpoint(_signed_state(endpoint, newest))
             case _:
                 raise TypeError(f"{type(effect).__name__} is no business of the ledger.")
 
@@ -156,9 +184,33 @@ class RegistryLedger:
         if not shown.recorded or isinstance(effect, fx.LedgerFinalise):
             return False
         record = self._registry.record_of(call, channel)
-        if isinstance(effect, fx.LedgerResolve):
-            return record.version >= effect.newest.state.version
+        wanted = _recorded_version(effect)
+        if wanted is not None:
+            return record.version >= wanted
         return isinstance(effect, fx.LedgerDispute) and record.deadline != 0
+
+
+def _recorded_version(effect: fx.Effect) -> int | None:
+    """The version that the ledger knows once this is done; None where the version doesn't tell."""
+    match effect:
+        case fx.LedgerResolve(newest) | fx.LedgerCheckpoint(newest):
+            return newest.state.version
+        case fx.LedgerChangeFunding(change):
+            return change.version
+        case fx.LedgerEnforceOffer(offer=offer):
+            return offer.base_version + 1
+        case _:
+            return None
+
+
+def _is_known(endpoint: Endpoint, newest: CoSigned, consent: bytes, version: int) -> bool:
+    """Whether to dispute with what the ledger knows by itself.
+
+    That is all that anybody may do without consent, after the expiry; a newer state follows as the answer. And it
+    is all there is where no state was signed: for the opening, and for what a change of the funding left.
+    """
+    made = 0 if endpoint.funded is None else endpoint.funded.version
+    return not consent or newest.state.version == made or version > newest.state.version
 
 
 def _limited(call: Call, effects: Sequence[fx.Effect]) -> Call:
@@ -172,6 +224,8 @@ def _channel(effect: fx.Effect) -> bytes:
             return struct_hash(opening)
         case fx.LedgerFinaliseDisputed(channel):
             return channel
+        case fx.LedgerChangeFunding(change):
+            return change.channel
         case _:
             return _newest(effect).state.channel
 
@@ -180,12 +234,18 @@ def _newest(effect: fx.Effect) -> CoSigned:
     match effect:
         case fx.LedgerFinalise(state) | fx.LedgerDispute(state) | fx.LedgerResolve(state):
             return state
+        case fx.LedgerEnforceOffer(state) | fx.LedgerEnforceDelivery(state) | fx.LedgerCheckpoint(state):
+            return state
         case _:
             raise TypeError(f"{type(effect).__name__} shows no state.")
 
 
 def _signed_state(endpoint: Endpoint, shown: CoSigned) -> SignedState:
     return SignedState(endpoint.terms, endpoint.opening, shown.state, shown.signature_a, shown.signature_b)
+
+
+def _permit(funding: DepositFunding | None) -> PermitProof | None:
+    return None if funding is None else PermitProof(funding.permit_deadline, funding.permit_signature)
 
 
 def _proof(funding: Funding) -> FundingProof:

@@ -6,14 +6,16 @@ each tick goes on where the stored blocks end.
 """
 
 import logging
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import fields
+from types import MappingProxyType
 from typing import Any, TypeAlias
 
 from django.db import transaction
 
 from channels_engine.codec import to_hex
 from channels_engine.core import inputs
+from channels_engine.lookout import Deliveries, evidence, lapses, no_deliveries
 from channels_engine.relay import LedgerInput
 from channels_engine.runtime import Runtime
 from channels_engine.store import rollbacks
@@ -32,8 +34,13 @@ ChannelEvent: TypeAlias = (
     | events.ChannelDisputed
     | events.DisputeResolved
     | events.DisputeFinalised
+    | events.ChannelCheckpointed
+    | events.FundingChanged
+    | events.OfferEnforced
+    | events.DeliveryEnforced
 )
 Seen: TypeAlias = IndexedEvent[ChannelEvent]
+_DISPUTING = (events.ChannelDisputed, events.DisputeResolved, events.OfferEnforced)
 
 
 class DatabaseIndex:
@@ -43,8 +50,9 @@ class DatabaseIndex:
     chain have left these blocks meanwhile, their events are found when the next process applies its first.
     """
 
-    def __init__(self, runtime: Runtime) -> None:
+    def __init__(self, runtime: Runtime, deliveries: Deliveries = no_deliveries) -> None:
         self._runtime = runtime
+        self._deliveries = deliveries
         self._strays_may_be = True
 
     def recent(self) -> list[tuple[int, bytes]]:
@@ -63,12 +71,14 @@ class DatabaseIndex:
             [
                 Fact(
                     item.event.channel,
-                    _input(item.event),
+                    _INPUTS[type(item.event)](item.event),
                     rollbacks.told(_key(item), times, item.event.channel),
                 )
                 for item in seen
             ]
         )
+        self._tell(lapses(self._runtime, blocks[-1].header))
+        self._show_deliveries({item.event.channel for item in seen if isinstance(item.event, _DISPUTING)})
         with transaction.atomic():
             LedgerBlock.objects.bulk_create(_block_rows(blocks), ignore_conflicts=True)
             last = blocks[-1].header.number
@@ -89,6 +99,16 @@ class DatabaseIndex:
             if isinstance(outcome, Refused):
                 logger.error("Channel 0x%s refuses %r: %s", fact.channel.hex(), fact.event, outcome.message)
 
+    def _show_deliveries(self, disputed: set[bytes]) -> None:
+        """In a dispute, show what the meter signed: it needs no user, and the ledger refunds by it."""
+        for hosting in self._runtime.hostings(disputed).values():
+            said = evidence(hosting, self._deliveries(hosting.channel))
+            for outcome in self._runtime.process(said):
+                if isinstance(outcome, Refused):
+                    logger.warning(
+                        "Deliveries in 0x%s are not shown: %s", hosting.channel.hex(), outcome.message
+                    )
+
     def _drop_strays(self, blocks: Sequence[IndexedBlock[ChannelEvent]]) -> None:
         """Take back events that were told of blocks which were not stored before a crash, and are none any more."""
         if not self._strays_may_be:
@@ -108,11 +128,17 @@ class Watchtower:
     """Watches one registry for one runtime."""
 
     def __init__(
-        self, runtime: Runtime, source: RpcBlockSource, *, start: int = 0, confirmations: int = 0
+        self,
+        runtime: Runtime,
+        source: RpcBlockSource,
+        *,
+        start: int = 0,
+        confirmations: int = 0,
+        deliveries: Deliveries = no_deliveries,
     ) -> None:
         self._indexer = Indexer(
             source,
-            DatabaseIndex(runtime),
+            DatabaseIndex(runtime, deliveries),
             channel_event,
             start=start,
             confirmations=confirmations,
@@ -134,16 +160,25 @@ def channel_event(log: Any) -> ChannelEvent | None:
     return event if isinstance(event, ChannelEvent) else None
 
 
-def _input(event: ChannelEvent) -> LedgerInput:
-    match event:
-        case events.ChannelOpened():
-            return inputs.LedgerOpened()
-        case events.ChannelDisputed():
-            return inputs.LedgerDisputed(event.version, event.deadline)
-        case events.DisputeResolved():
-            return inputs.LedgerResolved(event.version, event.deadline)
-        case events.ChannelFinalised() | events.DisputeFinalised():
-            return inputs.LedgerFinalised(event.version, event.balance_a, event.balance_b)
+_INPUTS: Mapping[type[ChannelEvent], Callable[[Any], LedgerInput]] = MappingProxyType(
+    {
+        events.ChannelOpened: lambda _: inputs.LedgerOpened(),
+        events.ChannelDisputed: lambda e: inputs.LedgerDisputed(e.version, e.deadline),
+        events.DisputeResolved: lambda e: inputs.LedgerResolved(e.version, e.deadline),
+        events.ChannelFinalised: lambda e: inputs.LedgerFinalised(e.version, e.balance_a, e.balance_b),
+        events.DisputeFinalised: lambda e: inputs.LedgerFinalised(e.version, e.balance_a, e.balance_b),
+        events.ChannelCheckpointed: lambda e: inputs.LedgerCheckpointed(e.version, e.balance_a, e.balance_b),
+        events.FundingChanged: lambda e: inputs.LedgerFundingChanged(
+            e.version, e.balance_a, e.balance_b, e.funding_a, e.funding_b
+        ),
+        events.OfferEnforced: lambda e: inputs.LedgerOfferEnforced(
+            e.trade, e.version, e.balance_a, e.balance_b, e.deadline
+        ),
+        events.DeliveryEnforced: lambda e: inputs.LedgerDeliveryEnforced(
+            e.trade, e.delivered_wh, e.refund, e.balance_a, e.balance_b
+        ),
+    }
+)
 
 
 def _key(item: Seen) -> str:

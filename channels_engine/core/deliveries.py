@@ -16,7 +16,7 @@ from channels_engine.core.messages import EnforceDelivery, SignedDelivery
 from channels_engine.core.rules import current_of, seller_of
 from channels_engine.core.state import Dispute, Endpoint, Phase
 from channels_engine.core.typed_data import struct_hash
-from channels_engine.core.types import Delivery, Offer, Side
+from channels_engine.core.types import ZERO_HASH, Delivery, Offer, Side
 
 Step = tuple[Endpoint, tuple[fx.Effect, ...]]
 
@@ -91,13 +91,14 @@ def enforce_deliveries(endpoint: Endpoint) -> tuple[fx.Effect, ...]:
     dispute = endpoint.dispute
     if endpoint.phase is not Phase.DISPUTED or dispute is None or not endpoint.metered:
         return ()
-    if not dispute.enforced and dispute.version != current_of(endpoint).state.version:
-        return ()
+    base = dispute.version - 1 if dispute.enforced else dispute.version
+    known = base == current_of(endpoint).state.version and not endpoint.history_lost
     trades = _disputable(endpoint)
     return tuple(
         _claim(endpoint, dispute, *trades[signed.delivery.trade], signed)
         for signed in endpoint.metered
-        if _is_owed(endpoint, dispute, signed.delivery, trades.get(signed.delivery.trade))
+        if (known or signed.delivery.trade == dispute.enforced)
+        and _is_owed(endpoint, dispute, signed.delivery, trades.get(signed.delivery.trade))
     )
 
 
@@ -106,8 +107,6 @@ def _is_owed(
 ) -> bool:
     if trade is None or delivery.trade in dispute.delivered:
         return False
-    if dispute.enforced and delivery.trade != dispute.enforced:
-        return False
     offer, seller = trade
     return seller is endpoint.peer and delivery.delivered_wh < offer.quantity_wh
 
@@ -115,14 +114,11 @@ def _is_owed(
 def _claim(
     endpoint: Endpoint, dispute: Dispute, offer: Offer, seller: Side, signed: SignedDelivery
 ) -> fx.LedgerEnforceDelivery:
+    root, listed = merkle.history_root(endpoint.tree), merkle.open_list(endpoint.open_trades)
+    if signed.delivery.trade == dispute.enforced:
+        root, listed = ZERO_HASH, b""
     return fx.LedgerEnforceDelivery(
-        ledger_ready(endpoint),
-        offer,
-        seller,
-        merkle.history_root(endpoint.tree),
-        merkle.open_list(endpoint.open_trades),
-        signed,
-        dispute.deadline,
+        ledger_ready(endpoint), offer, seller, root, listed, signed, dispute.deadline
     )
 
 

@@ -7,7 +7,7 @@ from typing import TypeAlias
 
 import msgspec
 
-from channels_engine.core.messages import ChannelBody, Funding, SignedDelivery
+from channels_engine.core.messages import ChannelBody, DepositFunding, Funding, SignedDelivery
 from channels_engine.core.state import CoSigned, Purpose, Trade
 from channels_engine.core.types import ChannelOpen, EntityContract, FundingChange, Offer, Side
 
@@ -65,7 +65,7 @@ class LedgerChangeFunding(msgspec.Struct, frozen=True, gc=False):
 
     change: FundingChange
     signatures: tuple[bytes, bytes]
-    fundings: tuple[Funding | None, Funding | None]
+    fundings: tuple[DepositFunding | None, DepositFunding | None]
 
 
 class LedgerEnforceOffer(msgspec.Struct, frozen=True, gc=False):
@@ -80,8 +80,8 @@ class LedgerEnforceOffer(msgspec.Struct, frozen=True, gc=False):
 class LedgerEnforceDelivery(msgspec.Struct, frozen=True, gc=False):
     """Have the ledger refund in the disputed state what of a trade was not delivered.
 
-    `newest` is the disputed state, whose root is that of `history_root` and `open_list`. Where the ledger
-    disputes with an offer that it applied itself, all three are those of the state before.
+    `newest` is the disputed state, or the base of an offer that the ledger applied; `history_root` and
+    `open_list` give its root. For the applied offer itself both are empty.
     """
 
     newest: CoSigned

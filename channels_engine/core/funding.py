@@ -16,10 +16,8 @@ from channels_engine.core.evidence import bring_again, ledger_ready_change
 from channels_engine.core.messages import (
     DepositFunding,
     DisputeRaise,
-    Funding,
     FundingConfirm,
     FundingRequest,
-    NoteFunding,
     UpdateAbort,
 )
 from channels_engine.core.rules import (
@@ -88,38 +86,30 @@ def _require_draft(endpoint: Endpoint, wanted: FundingChange, now: int) -> None:
         )
 
 
-def _require_proof(endpoint: Endpoint, wanted: FundingChange, proof: Funding | None, side: Side) -> None:
-    """A deposit that grows needs a permit, one that does not nothing; a note may be shown again."""
-    source, note = (
-        (endpoint.opening.source_a, endpoint.opening.note_a)
-        if side is Side.A
-        else (endpoint.opening.source_b, endpoint.opening.note_b)
-    )
+def _require_proof(
+    endpoint: Endpoint, wanted: FundingChange, proof: DepositFunding | None, side: Side
+) -> None:
+    """A deposit that grows needs a permit; nothing else is proven, since the ledger knows the notes."""
+    opening = endpoint.opening
+    source = opening.source_a if side is Side.A else opening.source_b
     before, after = (
         (wanted.balance_a, wanted.funding_a) if side is Side.A else (wanted.balance_b, wanted.funding_b)
     )
-    if source == ZERO_ADDRESS:
-        fits = isinstance(proof, DepositFunding) if after > before else proof is None
-    else:
-        fits = proof is None or (
-            isinstance(proof, NoteFunding)
-            and proof.note.serial == note
-            and proof.note.holder == endpoint.terms.party(side)
-            and proof.note.amount >= after
-        )
-    if not fits:
+    grows = source == ZERO_ADDRESS and after > before
+    if grows is not (proof is not None):
         raise Violation(
-            "bad_funding",
-            f"Side {side.name} must show a permit for what it deposits, its own note, or nothing.",
+            "bad_funding", f"Side {side.name} shows a permit for what its deposit grows by, and else nothing."
         )
 
 
-def _pledged(wanted: FundingChange, proposer: Side, signature: bytes, funding: Funding | None) -> Pledge:
+def _pledged(
+    wanted: FundingChange, proposer: Side, signature: bytes, funding: DepositFunding | None
+) -> Pledge:
     blank = Pledge(wanted, changed_state(wanted), proposer, (b"", b""), (None, None))
     return _signed(blank, proposer, signature, funding)
 
 
-def _signed(pledge: Pledge, side: Side, signature: bytes, funding: Funding | None) -> Pledge:
+def _signed(pledge: Pledge, side: Side, signature: bytes, funding: DepositFunding | None) -> Pledge:
     signatures, fundings = list(pledge.signatures), list(pledge.fundings)
     signatures[side], fundings[side] = signature, funding
     return replace(pledge, signatures=(signatures[0], signatures[1]), fundings=(fundings[0], fundings[1]))

@@ -184,12 +184,12 @@ class CloseConfirm(Body, frozen=True, gc=False, tag="close.confirm"):
 class FundingRequest(Body, frozen=True, gc=False, tag="funding.request"):
     """Top-up or withdrawal while the channel stays open, signed by the side that asks for it.
 
-    `funding` proves what that side puts in: a permit, or its note; None where the ledger needs no proof.
+    `funding` is a permit for what that side's deposit grows by; None where it does not.
     """
 
     change: FundingChange
     signature: bytes
-    funding: Funding | None = None
+    funding: DepositFunding | None = None
 
 
 class FundingConfirm(Body, frozen=True, gc=False, tag="funding.confirm"):
@@ -197,7 +197,7 @@ class FundingConfirm(Body, frozen=True, gc=False, tag="funding.confirm"):
 
     version: int
     signature: bytes
-    funding: Funding | None = None
+    funding: DepositFunding | None = None
 
 
 class FundingAnswer(Body, frozen=True, gc=False, tag="funding.answer"):

@@ -7,7 +7,7 @@ import enum
 
 import msgspec
 
-from channels_engine.core.messages import Funding, SignedDelivery
+from channels_engine.core.messages import DepositFunding, Funding, SignedDelivery
 from channels_engine.core.types import (
     ChannelOpen,
     ChannelState,
@@ -131,7 +131,7 @@ class Staged(msgspec.Struct, frozen=True, gc=False, array_like=True):
     tree: TradesTree = TradesTree()
     offer: LiveOffer | None = None
     change: FundingChange | None = None
-    funding: Funding | None = None
+    funding: DepositFunding | None = None
 
 
 class Pledge(msgspec.Struct, frozen=True, gc=False, array_like=True):
@@ -144,7 +144,7 @@ class Pledge(msgspec.Struct, frozen=True, gc=False, array_like=True):
     state: ChannelState
     proposer: Side
     signatures: tuple[bytes, bytes]
-    fundings: tuple[Funding | None, Funding | None]
+    fundings: tuple[DepositFunding | None, DepositFunding | None]
 
 
 class Before(msgspec.Struct, frozen=True, gc=False, array_like=True):

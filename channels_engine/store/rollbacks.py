@@ -21,7 +21,12 @@ from channels_engine.submissions import Fact
 
 ROLLED_BACK = "ledger.rolled_back"
 _ASKED_BY_US: Mapping[str, str] = MappingProxyType(
-    {"ChannelOpened": "LedgerOpenChannel", "ChannelDisputed": "LedgerDispute"},
+    {
+        "ChannelOpened": "LedgerOpenChannel",
+        "ChannelDisputed": "LedgerDispute",
+        "OfferEnforced": "LedgerEnforceOffer",
+        "ChannelCheckpointed": "LedgerCheckpoint",
+    },
 )
 """Events that nobody asks for again by himself. Answers and payouts follow anew from what the ledger says."""
 

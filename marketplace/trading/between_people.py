@@ -9,9 +9,8 @@ from django.db.models import Q
 from channels_engine.agreements import AgreementPhase
 from channels_engine.core.messages import SignedDelivery
 from channels_engine.core.state import Phase
-from channels_engine.core.typed_data import digest
-from channels_engine.core.types import ZERO_ADDRESS, ZERO_HASH, Delivery
-from channels_engine.store.models import Contract, Endpoint, TradeRecord
+from channels_engine.core.types import ZERO_ADDRESS, ZERO_HASH
+from channels_engine.store.models import Contract, Endpoint
 from channels_engine.store.repository import stored_endpoint
 from marketplace.accounts.errors import ConflictError, RefusedError
 from marketplace.accounts.hexadecimal import to_hex
@@ -19,8 +18,8 @@ from marketplace.accounts.models import User
 from marketplace.credit.issuing import raw
 from marketplace.credit.selectors import active_agreement
 from marketplace.trading.engine import domain
+from marketplace.trading.metered import signed_deliveries
 from marketplace.trading.models import PromisedFunding, Prosumer
-from marketplace.trading.replay.cast import metering_signer
 
 ANSWERED = (AgreementPhase.ACCEPTED.value, AgreementPhase.AGREED.value)
 SHOWN = 20
@@ -105,9 +104,4 @@ def partners_promise(user: User, conversation: str) -> PromisedFunding | None:
 
 def deliveries_of(channel: str) -> list[SignedDelivery]:
     """What was metered of a channel's trades and is not settled yet, signed by the metering operator."""
-    rows = TradeRecord.objects.filter(
-        channel=channel, delivered_wh__isnull=False, settled_version__isnull=True
-    )
-    signer, place = metering_signer(), domain()
-    found = (Delivery(raw(row.channel), raw(row.trade), row.delivered_wh or 0) for row in rows)
-    return [SignedDelivery(one, signer.sign(digest(place, one))) for one in found]
+    return signed_deliveries(channel, domain())

@@ -4,6 +4,7 @@ from django.conf import settings
 from django.contrib.auth.models import AnonymousUser
 
 from channels_engine import service
+from channels_engine.codec import to_hex
 from channels_engine.core.types import Domain
 from channels_engine.ledger import RegistryLedger
 from channels_engine.outbox import Outbox
@@ -25,6 +26,7 @@ from marketplace.credit.ledger import (
     treasury_of,
 )
 from marketplace.credit.models import Merchant
+from marketplace.trading.metered import signed_deliveries
 from marketplace.trading.models import Prosumer
 from marketplace.trading.replay.cast import metering_signer
 from marketplace.trading.replay.purse import Contracts
@@ -71,7 +73,12 @@ class SiteEngine:
         ledger = RegistryLedger(self.runtime, registry, sender)
         self._outbox = Outbox(self.runtime.clock, ledger, service.listeners())
         source = RpcBlockSource(sender.client, [contracts.registry])
-        self._watchtower = Watchtower(self.runtime, source, confirmations=settings.LEDGER_CONFIRMATIONS)
+        self._watchtower = Watchtower(
+            self.runtime,
+            source,
+            confirmations=settings.LEDGER_CONFIRMATIONS,
+            deliveries=lambda channel: signed_deliveries(to_hex(channel), self.runtime.domain),
+        )
 
     def reclaim(self) -> None:
         """Take over what a process that crashed had begun to bring to the ledger."""

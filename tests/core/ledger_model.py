@@ -224,10 +224,8 @@ class LedgerModel:
         fits = delivery.channel == self.channel and delivery.trade == trade
         self._require(true=fits and delivery.delivered_wh <= offer.quantity_wh, why="delivery")
         self._require(true=(trade, record.version) not in self.delivered, why="twice")
-        if self.enforced:
-            self._require(true=trade == self.enforced, why="not the enforced trade")
-        else:
-            self._listed(effect, trade, record)
+        if not self.enforced or trade != self.enforced:
+            self._listed(effect, trade, record.version - bool(self.enforced))
         due = refund_of(
             offer.quantity_wh - delivery.delivered_wh,
             offer.price_per_kwh,
@@ -242,14 +240,14 @@ class LedgerModel:
             )
         )
 
-    def _listed(self, effect: fx.LedgerEnforceDelivery, trade: bytes, record: ChannelState) -> None:
+    def _listed(self, effect: fx.LedgerEnforceDelivery, trade: bytes, version: int) -> None:
         shown = effect.newest.state
         if not (self.funded is not None and shown == changed_state(self.funded)):
             self._co_signed(effect.newest)
         listed = effect.open_list
         root = keccak256(effect.history_root + merkle.open_hash(listed))
         entries = [listed[at : at + 33] for at in range(0, len(listed), 33)]
-        self._require(true=shown.version == record.version and root == shown.trades_root, why="root")
+        self._require(true=shown.version == version and root == shown.trades_root, why="root")
         self._require(true=merkle.entry_of(trade, effect.seller) in entries, why="not open")
 
     def _checkpoint(self, effect: fx.LedgerCheckpoint, _: int) -> None:

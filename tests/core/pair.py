@@ -13,7 +13,7 @@ from channels_engine.core import effects as fx
 from channels_engine.core import inputs, messages, negotiation, signing
 from channels_engine.core.errors import RemoteProtocolError
 from channels_engine.core.keeper import Keeper
-from channels_engine.core.messages import DepositFunding, Funding
+from channels_engine.core.messages import DepositFunding
 from channels_engine.core.state import Endpoint, Phase, Policy
 from channels_engine.core.transition import apply
 from channels_engine.core.typed_data import Signable, struct_hash
@@ -199,7 +199,7 @@ class Party:
         assert staged.change is not None
         self.feed(inputs.ActionConfirmFunding(self.sign(staged.change), self.permit(staged.change)), now)
 
-    def permit(self, change: FundingChange) -> Funding | None:
+    def permit(self, change: FundingChange) -> DepositFunding | None:
         before, after = (
             (change.balance_a, change.funding_a)
             if self.side is Side.A

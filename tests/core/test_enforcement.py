@@ -298,6 +298,19 @@ def test_an_enforced_offer_is_delivered_or_refunded_too() -> None:
     assert ledger.known.balance_b == FUNDING - 2 * PRICE + 525_000
 
 
+def test_what_was_sold_before_an_enforced_offer_is_refunded_in_its_dispute() -> None:
+    a, b, made = vanished()
+    (sold,) = b.endpoint.open_trades
+    ledger = ledger_of(a)
+    b.enforce(made, START + 41)
+    land(ledger, one(b, fx.LedgerEnforceOffer), a, b, now=START + 42)
+    b.show_deliveries((sold.id, 0), (struct_hash(made), 1500), now=START + 50)
+    (claim,) = b.wanted(fx.LedgerEnforceDelivery)
+    land(ledger, claim, a, b, now=START + 51)
+    assert ledger.known is not None
+    assert ledger.known.balance_b == FUNDING - 2 * PRICE + 525_000
+
+
 def test_only_the_meter_says_what_was_delivered() -> None:
     a, b, sold, _ = disputed_pair()
     forged = signing.sign_value(DOMAIN, Delivery(b.endpoint.channel, sold[0], 0), b.key)

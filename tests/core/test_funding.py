@@ -239,11 +239,11 @@ def test_who_puts_in_shows_a_permit_and_nobody_else_does() -> None:
     a, b = open_pair()
     wanted = negotiation.next_change(a.endpoint, FUNDING + 1, FUNDING - 1, START + 600)
     proof = a.sign(wanted)
-    with pytest.raises(LocalProtocolError, match="must show a permit"):
+    with pytest.raises(LocalProtocolError, match="shows a permit"):
         a.feed(inputs.ActionRequestFunding(proof))
     a.feed(inputs.ActionRequestFunding(proof, DEPOSIT))
     b.receive()
-    with pytest.raises(LocalProtocolError, match="must show a permit"):
+    with pytest.raises(LocalProtocolError, match="shows a permit"):
         b.feed(inputs.ActionConfirmFunding(b.sign(wanted), DepositFunding(0, bytes(65))))
 
 
