@@ -7,7 +7,7 @@ from channels_engine.core.deliveries import still_open
 from channels_engine.core.evidence import ledger_ready
 from channels_engine.core.messages import DisputeAnswer, FundingAnswer, UpdateAbort
 from channels_engine.core.rules import is_as_funded
-from channels_engine.core.state import CoSigned, Endpoint, Phase, Purpose, Staged
+from channels_engine.core.state import CoSigned, Endpoint, Phase, Purpose, Staged, Trade, TradesTree
 from channels_engine.core.types import Side
 
 Step = tuple[Endpoint, tuple[fx.Effect, ...]]
@@ -17,8 +17,8 @@ def adopt(endpoint: Endpoint, proposal: Staged, countersignature: bytes, now: in
     """Make a proposal current that its other side has countersigned."""
     ordered = (proposal.signature, countersignature)
     by_a, by_b = ordered if proposal.proposer is Side.A else ordered[::-1]
-    after, refusals = _with_current(endpoint, CoSigned(proposal.state, by_a, by_b))
-    after = replace(after, open_trades=proposal.open_trades, tree=proposal.tree, history_lost=False)
+    current = CoSigned(proposal.state, by_a, by_b)
+    after, refusals = _with_current(endpoint, current, proposal.open_trades, proposal.tree)
     after = still_open(after)
     told = _told(proposal)
     if endpoint.phase is Phase.DISPUTED:
@@ -30,8 +30,7 @@ def adopt(endpoint: Endpoint, proposal: Staged, countersignature: bytes, now: in
 
 def adopt_unknown(endpoint: Endpoint, current: CoSigned, now: int) -> Step:
     """Make a co-signed state current whose trades we don't know: we lost data, and the peer restored the state."""
-    after, refusals = _with_current(endpoint, current)
-    after = replace(after, open_trades=(), history_lost=True)
+    after, refusals = _with_current(endpoint, current, (), endpoint.tree, lost=True)
     effects = (*refusals, fx.NotifyPhase("learned a newer state from the peer"))
     if endpoint.phase is Phase.DISPUTED:
         return _answering(after, effects)
@@ -40,7 +39,14 @@ def adopt_unknown(endpoint: Endpoint, current: CoSigned, now: int) -> Step:
     return after, effects
 
 
-def _with_current(endpoint: Endpoint, current: CoSigned) -> Step:
+def _with_current(
+    endpoint: Endpoint,
+    current: CoSigned,
+    open_trades: tuple[Trade, ...],
+    tree: TradesTree,
+    *,
+    lost: bool = False,
+) -> Step:
     """Replace `current`; what was staged or dropped is over, or stays behind as our unanswered signature."""
     version, staged = current.state.version, endpoint.staged
     mine = staged is not None and staged.proposer is endpoint.me
@@ -57,6 +63,9 @@ def _with_current(endpoint: Endpoint, current: CoSigned) -> Step:
         farewell=current.state if current.state.is_final else endpoint.farewell,
         dispute_due=None,
         consent=b"",
+        open_trades=open_trades,
+        tree=tree,
+        history_lost=lost,
     )
     if staged is None or mine or staged.state.version <= version:
         return after, ()
