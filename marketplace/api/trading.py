@@ -16,6 +16,7 @@ from marketplace.trading import selectors, services
 from marketplace.trading.live.listings import listings_from
 from marketplace.trading.live.view import market_now
 from marketplace.trading.models import GateDecision, Listing, Prosumer
+from marketplace.trading.standings import standing_with
 
 
 class ProsumerSerializer(serializers.ModelSerializer[Prosumer]):
@@ -80,6 +81,28 @@ class ProsumerView(APIView):
         """Who it is."""
         prosumer = one(selectors.prosumers(), slug=slug)
         return Response(ProsumerSerializer(prosumer, context={"request": request}).data)
+
+
+class StandingSerializer(serializers.Serializer[Any]):
+    """How near we are to the dispute limit that we agreed on; `shade` is empty, `grey` (half) or `black`."""
+
+    shade = serializers.CharField()
+    raised = serializers.IntegerField()
+    resolved = serializers.IntegerField()
+    failed = serializers.IntegerField()
+    stale = serializers.IntegerField()
+    limit = serializers.IntegerField(help_text="0 without a contract.")
+    meaning = serializers.CharField(source="in_words")
+
+
+class StandingView(APIView):
+    """My dispute record with a partner."""
+
+    @extend_schema(responses=StandingSerializer)
+    def get(self, request: Request, slug: str) -> Response:
+        """Whether the ledger would open another channel between us."""
+        prosumer = one(selectors.prosumers(), slug=slug)
+        return Response(StandingSerializer(standing_with(user_of(request), prosumer.owner)).data)
 
 
 class AgentSerializer(ProsumerSerializer):

@@ -77,6 +77,7 @@ urlpatterns = [
     path("notes/<hash:serial>/", credit.NoteView.as_view(), name="note"),
     path("notes/<hash:serial>/withdraw/", money.WithdrawEarningsView.as_view(), name="note-withdraw"),
     path("prosumers/", trading.ProsumersView.as_view(), name="prosumers"),
+    path("prosumers/<slug:slug>/standing/", trading.StandingView.as_view(), name="prosumer-standing"),
     path("prosumers/<slug:slug>/funding/", feeder.FundingView.as_view(), name="prosumer-funding"),
     path("feeder/", feeder.FeederView.as_view(), name="feeder"),
     path("feeder/live/", feeder.LiveView.as_view(), name="feeder-live"),

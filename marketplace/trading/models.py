@@ -4,6 +4,8 @@ Trades, channels and signatures are the engine's (`channels_engine.store`); `own
 prosumer by. Energy in Wh, prices in micro-units per kWh, times in epoch seconds UTC.
 """
 
+from typing import Any
+
 from django.conf import settings
 from django.db import models
 from django.utils.translation import gettext_lazy as _
@@ -42,6 +44,8 @@ class Prosumer(models.Model):
     agent_rules = models.JSONField(default=dict, blank=True)
     agent_keystore = models.CharField(max_length=100, blank=True, help_text=_("Name of its keystore."))
     is_active = models.BooleanField(default=True)
+
+    standing: Any  # with the asker, where standings.with_standings put it
 
     class Meta:
         """By name."""

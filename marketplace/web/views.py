@@ -20,6 +20,7 @@ from marketplace.credit.selectors import active_agreement
 from marketplace.trading import selectors as trading
 from marketplace.trading.live.listings import listings_from
 from marketplace.trading.models import Listing, Prosumer
+from marketplace.trading.standings import standing_with, with_standings
 from marketplace.web.ledger_words import spoken
 from marketplace.web.onboarding import progress_of
 
@@ -147,6 +148,7 @@ def _found_partners(request: HttpRequest) -> QuerySet[Prosumer]:
 def partners(request: HttpRequest) -> HttpResponse:
     """Who trades here, with what they have or need."""
     page = _page(request, _found_partners(request))
+    page.object_list = with_standings(_user(request), page.object_list)
     context = {"page": page, "search": request.GET.get("search", ""), "side": request.GET.get("side", "")}
     return render(request, _part(request, "web/partners.html", "web/parts/partner_list.html"), context)
 
@@ -167,6 +169,7 @@ def trade(request: HttpRequest, slug: str) -> HttpResponse:
         "channel": current.channel if current else "",
         "agreement": active_agreement(user),
         "wallet": wallet_of(user),
+        "standing": standing_with(user, partner.owner),
     }
     return render(request, "web/trade.html", context)
 
