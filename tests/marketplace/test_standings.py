@@ -69,7 +69,7 @@ def disputed(scid: str, times: int = 1) -> None:
         (1, 1, BLACK),
         (0, 1, ""),
         (3, 0, ""),
-    ],  # fmt: skip
+    ],
 )
 def test_grey_from_half_of_the_limit_and_black_at_it(raised: int, limit: int, shade: str) -> None:
     standing = Standing(raised=raised, limit=limit)
