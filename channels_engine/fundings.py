@@ -31,8 +31,8 @@ class Refunding(msgspec.Struct, frozen=True):
     funding_a: int
     funding_b: int
     valid_until: int
-    permit_a: m.DepositFunding | None = None
-    permit_b: m.DepositFunding | None = None
+    permit_a: m.Permit | None = None
+    permit_b: m.Permit | None = None
 
 
 Line: TypeAlias = tuple[Side, m.FundingRequest | m.FundingConfirm]
@@ -98,5 +98,5 @@ def _hosted(endpoint: Endpoint | None) -> Endpoint:
     return endpoint
 
 
-def _permit(one: Refunding, side: Side) -> m.DepositFunding | None:
+def _permit(one: Refunding, side: Side) -> m.Permit | None:
     return one.permit_a if side is Side.A else one.permit_b

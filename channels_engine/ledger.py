@@ -12,7 +12,7 @@ from typing import TypeAlias
 
 from channels_engine.agreements import Agreement
 from channels_engine.core import effects as fx
-from channels_engine.core.messages import DepositFunding, Funding
+from channels_engine.core.messages import DepositFunding, Funding, Permit
 from channels_engine.core.signing import canonical
 from channels_engine.core.state import CoSigned, Endpoint
 from channels_engine.core.typed_data import digest, struct_hash
@@ -146,8 +146,8 @@ class RegistryLedger:
     def _enforcing_call(self, effect: fx.Effect, endpoint: Endpoint) -> Call:
         registry = self._registry
         match effect:
-            case fx.LedgerChangeFunding(change, signatures, fundings):
-                first, second = map(_permit, fundings)
+            case fx.LedgerChangeFunding(change, signatures, permits):
+                first, second = map(_permit, permits)
                 return registry.change_funding(
                     endpoint.terms,
                     endpoint.opening,
@@ -244,8 +244,8 @@ def _signed_state(endpoint: Endpoint, shown: CoSigned) -> SignedState:
     return SignedState(endpoint.terms, endpoint.opening, shown.state, shown.signature_a, shown.signature_b)
 
 
-def _permit(funding: DepositFunding | None) -> PermitProof | None:
-    return None if funding is None else PermitProof(funding.permit_deadline, funding.permit_signature)
+def _permit(shown: Permit | None) -> PermitProof | None:
+    return None if shown is None else PermitProof(shown.deadline, shown.signature)
 
 
 def _proof(funding: Funding) -> FundingProof:

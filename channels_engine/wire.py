@@ -143,7 +143,7 @@ def _countersign(purpose: Purpose) -> Callable[[Any, Endpoint], Inputs]:
 def _funding_request(body: messages.FundingRequest, sender: Endpoint) -> Inputs:
     proof = _signed(sender, body.change, body.signature)
     return Inputs(
-        inputs.ActionRequestFunding(proof, body.funding), inputs.ReceiveFundingRequest(proof, body.funding)
+        inputs.ActionRequestFunding(proof, body.permit), inputs.ReceiveFundingRequest(proof, body.permit)
     )
 
 
@@ -155,7 +155,7 @@ def _funding_confirm(body: messages.FundingConfirm, sender: Endpoint) -> Inputs:
         )
     proof = _signed(sender, change, body.signature)
     return Inputs(
-        inputs.ActionConfirmFunding(proof, body.funding), inputs.ReceiveFundingConfirm(proof, body.funding)
+        inputs.ActionConfirmFunding(proof, body.permit), inputs.ReceiveFundingConfirm(proof, body.permit)
     )
 
 

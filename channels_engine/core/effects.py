@@ -7,7 +7,7 @@ from typing import TypeAlias
 
 import msgspec
 
-from channels_engine.core.messages import ChannelBody, DepositFunding, Funding, SignedDelivery
+from channels_engine.core.messages import ChannelBody, Funding, Permit, SignedDelivery
 from channels_engine.core.state import CoSigned, Purpose, Trade
 from channels_engine.core.types import ChannelOpen, EntityContract, FundingChange, Offer, Side
 
@@ -65,7 +65,7 @@ class LedgerChangeFunding(msgspec.Struct, frozen=True, gc=False):
 
     change: FundingChange
     signatures: tuple[bytes, bytes]
-    fundings: tuple[DepositFunding | None, DepositFunding | None]
+    permits: tuple[Permit | None, Permit | None]
 
 
 class LedgerEnforceOffer(msgspec.Struct, frozen=True, gc=False):

@@ -49,7 +49,7 @@ def ledger_ready(endpoint: Endpoint) -> CoSigned:
 def ledger_ready_change(endpoint: Endpoint, pledge: Pledge) -> fx.LedgerChangeFunding:
     """The transaction that settles the channel and funds it anew."""
     return fx.LedgerChangeFunding(
-        pledge.change, _both(endpoint, pledge.change, *pledge.signatures), pledge.fundings
+        pledge.change, _both(endpoint, pledge.change, *pledge.signatures), pledge.permits
     )
 
 

@@ -14,10 +14,10 @@ from channels_engine.core.drafts import draft_change
 from channels_engine.core.errors import Violation
 from channels_engine.core.evidence import bring_again, ledger_ready_change
 from channels_engine.core.messages import (
-    DepositFunding,
     DisputeRaise,
     FundingConfirm,
     FundingRequest,
+    Permit,
     UpdateAbort,
 )
 from channels_engine.core.rules import (
@@ -59,9 +59,9 @@ def request(endpoint: Endpoint, change: inputs.ActionRequestFunding, now: int) -
     require_own_version(endpoint, wanted.version)
     require_before_farewell(endpoint)
     _require_draft(endpoint, wanted, now)
-    _require_proof(endpoint, wanted, change.funding, endpoint.me)
+    _require_proof(endpoint, wanted, change.permit, endpoint.me)
     signature = change.change.signature
-    pledged = _pledged(wanted, endpoint.me, signature, change.funding)
+    pledged = _pledged(wanted, endpoint.me, signature, change.permit)
     asked = replace(
         endpoint,
         phase=Phase.CHANGING,
@@ -69,7 +69,7 @@ def request(endpoint: Endpoint, change: inputs.ActionRequestFunding, now: int) -
         highest_version=wanted.version,
         offers=(),
     )
-    return asked, (fx.SendMessage(FundingRequest(wanted, signature, change.funding)),)
+    return asked, (fx.SendMessage(FundingRequest(wanted, signature, change.permit)),)
 
 
 def _require_draft(endpoint: Endpoint, wanted: FundingChange, now: int) -> None:
@@ -86,9 +86,7 @@ def _require_draft(endpoint: Endpoint, wanted: FundingChange, now: int) -> None:
         )
 
 
-def _require_proof(
-    endpoint: Endpoint, wanted: FundingChange, proof: DepositFunding | None, side: Side
-) -> None:
+def _require_proof(endpoint: Endpoint, wanted: FundingChange, proof: Permit | None, side: Side) -> None:
     """A deposit that grows needs a permit; nothing else is proven, since the ledger knows the notes."""
     opening = endpoint.opening
     source = opening.source_a if side is Side.A else opening.source_b
@@ -102,17 +100,15 @@ def _require_proof(
         )
 
 
-def _pledged(
-    wanted: FundingChange, proposer: Side, signature: bytes, funding: DepositFunding | None
-) -> Pledge:
+def _pledged(wanted: FundingChange, proposer: Side, signature: bytes, permit: Permit | None) -> Pledge:
     blank = Pledge(wanted, changed_state(wanted), proposer, (b"", b""), (None, None))
-    return _signed(blank, proposer, signature, funding)
+    return _signed(blank, proposer, signature, permit)
 
 
-def _signed(pledge: Pledge, side: Side, signature: bytes, funding: DepositFunding | None) -> Pledge:
-    signatures, fundings = list(pledge.signatures), list(pledge.fundings)
-    signatures[side], fundings[side] = signature, funding
-    return replace(pledge, signatures=(signatures[0], signatures[1]), fundings=(fundings[0], fundings[1]))
+def _signed(pledge: Pledge, side: Side, signature: bytes, permit: Permit | None) -> Pledge:
+    signatures, permits = list(pledge.signatures), list(pledge.permits)
+    signatures[side], permits[side] = signature, permit
+    return replace(pledge, signatures=(signatures[0], signatures[1]), permits=(permits[0], permits[1]))
 
 
 def receive(endpoint: Endpoint, change: inputs.ReceiveFundingRequest, now: int) -> Step:
@@ -150,7 +146,7 @@ def _fitting(endpoint: Endpoint, change: inputs.ReceiveFundingRequest, now: int)
         raise Violation("stale_base", f"The channel is at version {current_of(endpoint).state.version}.")
     require_before_farewell(endpoint)
     _require_draft(endpoint, wanted, now)
-    _require_proof(endpoint, wanted, change.funding, endpoint.peer)
+    _require_proof(endpoint, wanted, change.permit, endpoint.peer)
     return Staged(
         Purpose.FUNDING,
         changed_state(wanted),
@@ -160,7 +156,7 @@ def _fitting(endpoint: Endpoint, change: inputs.ReceiveFundingRequest, now: int)
         open_trades=endpoint.open_trades,
         tree=endpoint.tree,
         change=wanted,
-        funding=change.funding,
+        permit=change.permit,
     )
 
 
@@ -176,11 +172,11 @@ def confirm(endpoint: Endpoint, change: inputs.ActionConfirmFunding, now: int) -
         raise Violation("staged_expired", f"The change could be confirmed until {staged.expires_at}.")
     if endpoint.dropped is not None:
         raise Violation("unanswered_proposal", "A proposal of ours is unanswered; wait for its end.")
-    _require_proof(endpoint, signed.value, change.funding, endpoint.me)
-    asked = _pledged(staged.change, staged.proposer, staged.signature, staged.funding)
-    pledge = _signed(asked, endpoint.me, signed.signature, change.funding)
+    _require_proof(endpoint, signed.value, change.permit, endpoint.me)
+    asked = _pledged(staged.change, staged.proposer, staged.signature, staged.permit)
+    pledge = _signed(asked, endpoint.me, signed.signature, change.permit)
     after = replace(endpoint, phase=Phase.CHANGING, staged=None, offers=(), pledge=pledge)
-    message = FundingConfirm(signed.value.version, signed.signature, change.funding)
+    message = FundingConfirm(signed.value.version, signed.signature, change.permit)
     return after, (fx.SendMessage(message), ledger_ready_change(after, pledge))
 
 
@@ -194,8 +190,8 @@ def confirmed(endpoint: Endpoint, change: inputs.ReceiveFundingConfirm, now: int
         raise Violation("not_staged", f"No change of version {wanted.version} of ours awaits an answer.")
     if pledge.signatures[endpoint.peer]:
         return endpoint, ()
-    _require_proof(endpoint, wanted, change.funding, endpoint.peer)
-    complete = _signed(pledge, endpoint.peer, change.change.signature, change.funding)
+    _require_proof(endpoint, wanted, change.permit, endpoint.peer)
+    complete = _signed(pledge, endpoint.peer, change.change.signature, change.permit)
     due = now + endpoint.policy.close_timeout_s if endpoint.phase is Phase.CHANGING else None
     return replace(endpoint, pledge=complete, finalise_due=due), (
         fx.NotifyPhase("both signed the change of the funding"),
@@ -323,7 +319,7 @@ def answered(endpoint: Endpoint, change: inputs.ReceiveFundingAnswer, now: int) 
     pledge, funded = endpoint.pledge, endpoint.funded
     if pledge is not None and pledge.change == wanted and not all(pledge.signatures):
         theirs = change.by_b if endpoint.me is Side.A else change.by_a
-        complete = _signed(pledge, endpoint.peer, theirs.signature, pledge.fundings[endpoint.peer])
+        complete = _signed(pledge, endpoint.peer, theirs.signature, pledge.permits[endpoint.peer])
         due = now if endpoint.phase is Phase.CHANGING else None
         return replace(endpoint, pledge=complete, finalise_due=due), ()
     if funded is None or not is_as_funded(endpoint) or not _same_change(funded, wanted):

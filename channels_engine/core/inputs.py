@@ -8,7 +8,7 @@ from typing import Generic, TypeAlias, TypeVar
 
 import msgspec
 
-from channels_engine.core.messages import DepositFunding, Funding
+from channels_engine.core.messages import Funding, Permit
 from channels_engine.core.state import Policy
 from channels_engine.core.types import (
     ChannelOpen,
@@ -202,7 +202,7 @@ class LedgerRolledBack(msgspec.Struct, frozen=True, gc=False):
 
 class _Change(msgspec.Struct, frozen=True, gc=False):
     change: Verified[FundingChange]
-    funding: DepositFunding | None = None
+    permit: Permit | None = None
 
 
 class ActionRequestFunding(_Change, frozen=True, gc=False):

@@ -181,23 +181,30 @@ class CloseConfirm(Body, frozen=True, gc=False, tag="close.confirm"):
     signature: bytes
 
 
+class Permit(Body, frozen=True, gc=False):
+    """An ERC-2612 permit of a session key for the registry: of what its deposit grows by."""
+
+    deadline: int
+    signature: bytes
+
+
 class FundingRequest(Body, frozen=True, gc=False, tag="funding.request"):
     """Top-up or withdrawal while the channel stays open, signed by the side that asks for it.
 
-    `funding` is a permit for what that side's deposit grows by; None where it does not.
+    `permit` is for what that side's deposit grows by; None where it does not.
     """
 
     change: FundingChange
     signature: bytes
-    funding: DepositFunding | None = None
+    permit: Permit | None = None
 
 
 class FundingConfirm(Body, frozen=True, gc=False, tag="funding.confirm"):
-    """The other side's signature on the change of this version, with its own funding."""
+    """The other side's signature on the change of this version, with its own permit."""
 
     version: int
     signature: bytes
-    funding: DepositFunding | None = None
+    permit: Permit | None = None
 
 
 class FundingAnswer(Body, frozen=True, gc=False, tag="funding.answer"):

@@ -7,7 +7,7 @@ import enum
 
 import msgspec
 
-from channels_engine.core.messages import DepositFunding, Funding, SignedDelivery
+from channels_engine.core.messages import Funding, Permit, SignedDelivery
 from channels_engine.core.types import (
     ChannelOpen,
     ChannelState,
@@ -131,20 +131,20 @@ class Staged(msgspec.Struct, frozen=True, gc=False, array_like=True):
     tree: TradesTree = TradesTree()
     offer: LiveOffer | None = None
     change: FundingChange | None = None
-    funding: DepositFunding | None = None
+    permit: Permit | None = None
 
 
 class Pledge(msgspec.Struct, frozen=True, gc=False, array_like=True):
     """A change of the funding that we signed: until the ledger shows it, or its time is past there, we sign nothing.
 
-    A signature is empty while its side has not signed, as far as we know. `fundings` prove what comes in.
+    A signature is empty while its side has not signed, as far as we know. `permits` are for what comes in.
     """
 
     change: FundingChange
     state: ChannelState
     proposer: Side
     signatures: tuple[bytes, bytes]
-    fundings: tuple[DepositFunding | None, DepositFunding | None]
+    permits: tuple[Permit | None, Permit | None]
 
 
 class Before(msgspec.Struct, frozen=True, gc=False, array_like=True):

@@ -80,7 +80,12 @@ def sign(side: Side, value: Signable) -> bytes:
     return KEYS[side].sign(digest(DOMAIN, value))
 
 
-def _deposit(amount: int = OPENING.funding_a) -> m.DepositFunding:
+def _deposit() -> m.DepositFunding:
+    permit = _permit(OPENING.funding_a)
+    return m.DepositFunding(permit.deadline, permit.signature)
+
+
+def _permit(amount: int) -> m.Permit:
     owner, deadline = KEYS[Side.A].address, NOW + 3600
     permit = token_permit(
         TOKEN,
@@ -90,7 +95,7 @@ def _deposit(amount: int = OPENING.funding_a) -> m.DepositFunding:
         nonce=0,
         deadline=deadline,
     )
-    return m.DepositFunding(deadline, KEYS[Side.A].sign(permit))
+    return m.Permit(deadline, KEYS[Side.A].sign(permit))
 
 
 def _note() -> m.NoteFunding:
@@ -166,7 +171,7 @@ class Play:
         state = current_state(self.ends[Side.A])
         deposit = state.balance_a + 5_000_000
         change = negotiation.next_change(self.ends[Side.A], deposit, state.balance_b, NOW + 600)
-        self.say(Side.A, m.FundingRequest(change, sign(Side.A, change), _deposit(5_000_000)))
+        self.say(Side.A, m.FundingRequest(change, sign(Side.A, change), _permit(5_000_000)))
         self.say(Side.B, m.FundingConfirm(change.version, sign(Side.B, change)))
         self.said["funding.answer"] = (
             Side.B,

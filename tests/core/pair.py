@@ -13,7 +13,7 @@ from channels_engine.core import effects as fx
 from channels_engine.core import inputs, messages, negotiation, signing
 from channels_engine.core.errors import RemoteProtocolError
 from channels_engine.core.keeper import Keeper
-from channels_engine.core.messages import DepositFunding
+from channels_engine.core.messages import DepositFunding, Permit
 from channels_engine.core.state import Endpoint, Phase, Policy
 from channels_engine.core.transition import apply
 from channels_engine.core.typed_data import Signable, struct_hash
@@ -41,6 +41,7 @@ START = 1_750_000_000
 FUNDING = 10_000_000
 SLOT = START - START % 900 + 9000
 DEPOSIT = DepositFunding(START + 600, bytes(65))
+PERMIT = Permit(START + 600, bytes(65))
 
 
 def opening_of(**changes: Any) -> ChannelOpen:
@@ -199,13 +200,13 @@ class Party:
         assert staged.change is not None
         self.feed(inputs.ActionConfirmFunding(self.sign(staged.change), self.permit(staged.change)), now)
 
-    def permit(self, change: FundingChange) -> DepositFunding | None:
+    def permit(self, change: FundingChange) -> Permit | None:
         before, after = (
             (change.balance_a, change.funding_a)
             if self.side is Side.A
             else (change.balance_b, change.funding_b)
         )
-        return DEPOSIT if after > before else None
+        return PERMIT if after > before else None
 
     def enforce(self, offer: Offer, now: int = START) -> tuple[fx.Effect, ...]:
         return self.feed(inputs.ActionEnforceOffer(self.sign(offer)), now)
@@ -303,7 +304,7 @@ def _funding_confirm(party: Party, body: messages.FundingConfirm) -> inputs.Inpu
     change = negotiation.change_of_version(party.endpoint, body.version)
     if change is None:
         raise RemoteProtocolError("not_staged", "No change of this version is known.")
-    return inputs.ReceiveFundingConfirm(_verified(party, change, body.signature), body.funding)
+    return inputs.ReceiveFundingConfirm(_verified(party, change, body.signature), body.permit)
 
 
 def _funding_answer(_: Party, body: messages.FundingAnswer) -> inputs.Input:
@@ -352,7 +353,7 @@ _READERS: dict[type, Callable[[Party, Any], inputs.Input]] = {
     messages.DisputeRaise: lambda _, m: inputs.ReceiveDisputeRaise(m.version, m.reason),
     messages.DisputeAnswer: _answer,
     messages.FundingRequest: lambda p, m: inputs.ReceiveFundingRequest(
-        _verified(p, m.change, m.signature), m.funding
+        _verified(p, m.change, m.signature), m.permit
     ),
     messages.FundingConfirm: _funding_confirm,
     messages.FundingAnswer: _funding_answer,

@@ -3,7 +3,7 @@
 import pytest
 from ledger_model import LedgerModel, RevertError
 from msgspec.structs import replace
-from pair import DEPOSIT, DOMAIN, FUNDING, START, TERMS, Party, open_pair, settle_down, trade
+from pair import DOMAIN, FUNDING, PERMIT, START, TERMS, Party, open_pair, settle_down, trade
 
 from channels_engine.core import effects as fx
 from channels_engine.core import inputs, merkle, negotiation, signing
@@ -14,7 +14,7 @@ from channels_engine.core.errors import (
     SignatureError,
 )
 from channels_engine.core.keeper import Keeper
-from channels_engine.core.messages import DepositFunding, FundingAnswer, FundingConfirm, UpdateAbort
+from channels_engine.core.messages import FundingAnswer, FundingConfirm, Permit, UpdateAbort
 from channels_engine.core.state import Phase, Policy
 from channels_engine.core.types import FundingChange, Side
 
@@ -50,7 +50,7 @@ def test_a_top_up_makes_the_channel_larger_and_it_trades_on() -> None:
     before, ledger = a.state, ledger_of(a)
     effect = agreed(a, b, before.balance_a + MORE, before.balance_b)
     assert a.phase is b.phase is Phase.CHANGING
-    assert effect.fundings == (DEPOSIT, None)
+    assert effect.permits == (PERMIT, None)
     land(ledger, effect, a, b)
     for party in (a, b):
         assert party.phase is Phase.OPEN
@@ -122,9 +122,9 @@ def test_nothing_but_the_exact_settlement_is_signed(lie: dict[str, int]) -> None
     wanted = negotiation.next_change(a.endpoint, a.state.balance_a + 1, a.state.balance_b, START + 600)
     wrong = signing.sign_value(DOMAIN, replace(wanted, **lie), a.key)
     with pytest.raises(LocalProtocolError, match="not the one that follows"):
-        a.feed(inputs.ActionRequestFunding(wrong, DEPOSIT))
+        a.feed(inputs.ActionRequestFunding(wrong, PERMIT))
     with pytest.raises(RemoteProtocolError, match="not the one that follows"):
-        b.feed(inputs.ReceiveFundingRequest(wrong, DEPOSIT))
+        b.feed(inputs.ReceiveFundingRequest(wrong, PERMIT))
 
 
 def test_from_the_signature_on_nothing_else_is_signed_or_answered() -> None:
@@ -230,8 +230,8 @@ def test_a_change_has_time_to_land_and_stops_the_channel_for_an_hour_at_most(unt
     a, b = open_pair()
     wanted = negotiation.next_change(a.endpoint, FUNDING + 1, FUNDING, until)
     with pytest.raises(LocalProtocolError, match="must be valid until"):
-        a.feed(inputs.ActionRequestFunding(a.sign(wanted), DEPOSIT))
-    b.feed(inputs.ReceiveFundingRequest(signing.sign_value(DOMAIN, wanted, a.key), DEPOSIT))
+        a.feed(inputs.ActionRequestFunding(a.sign(wanted), PERMIT))
+    b.feed(inputs.ReceiveFundingRequest(signing.sign_value(DOMAIN, wanted, a.key), PERMIT))
     assert b.endpoint.staged is None
 
 
@@ -241,10 +241,10 @@ def test_who_puts_in_shows_a_permit_and_nobody_else_does() -> None:
     proof = a.sign(wanted)
     with pytest.raises(LocalProtocolError, match="shows a permit"):
         a.feed(inputs.ActionRequestFunding(proof))
-    a.feed(inputs.ActionRequestFunding(proof, DEPOSIT))
+    a.feed(inputs.ActionRequestFunding(proof, PERMIT))
     b.receive()
     with pytest.raises(LocalProtocolError, match="shows a permit"):
-        b.feed(inputs.ActionConfirmFunding(b.sign(wanted), DepositFunding(0, bytes(65))))
+        b.feed(inputs.ActionConfirmFunding(b.sign(wanted), Permit(0, bytes(65))))
 
 
 def test_a_change_is_no_state_and_a_state_no_change() -> None:
@@ -363,7 +363,7 @@ def test_a_final_state_and_a_change_exclude_each_other() -> None:
     wanted = negotiation.next_change(a.endpoint, FUNDING + 1, FUNDING, START + 600, a.top)
     proof = signing.sign_value(DOMAIN, wanted, a.key)
     with pytest.raises(LocalProtocolError, match="final state"):
-        a.feed(inputs.ActionRequestFunding(proof, DEPOSIT))
+        a.feed(inputs.ActionRequestFunding(proof, PERMIT))
     with pytest.raises(LocalProtocolError, match="final state"):
         a.sign(wanted)
 

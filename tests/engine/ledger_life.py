@@ -53,7 +53,7 @@ class Life(Operations):
                 return
         raise AssertionError("the engine never comes to rest")
 
-    def permit(self, signer: LocalSigner, amount: int) -> m.DepositFunding:
+    def permit(self, signer: LocalSigner, amount: int) -> m.Permit:
         """A permit of the session key for what its deposit grows by, the money for it minted."""
         call, token = self.chain.client.call, self.chain.token
         self.chain.execute(token.mint(signer.address, amount))
@@ -65,7 +65,7 @@ class Life(Operations):
             nonce=token.permit_nonce(call, signer.address),
             deadline=2**40,
         )
-        return m.DepositFunding(2**40, signer.sign(message))
+        return m.Permit(2**40, signer.sign(message))
 
     def merchant_contract(self) -> MerchantContract:
         """The merchant's contract with a treasury, made where there is none yet."""

@@ -276,7 +276,8 @@ def test_from_the_dispute_limit_on_a_pair_opens_no_channel(life: Life) -> None:
         pair.owner_a, pair.owner_b, pair.signer_a, pair.signer_b, pair.terms,
         msgspec.structs.replace(second.opening, scid=pair.opening.scid, index=1),
     )  # fmt: skip
-    deposits = [life.permit(signer, FUNDING) for signer in (pair.signer_a, pair.signer_b)]
+    permits = [life.permit(signer, FUNDING) for signer in (pair.signer_a, pair.signer_b)]
+    deposits = [m.DepositFunding(permit.deadline, permit.signature) for permit in permits]
     opening = life.world.opening(again)
     opening = msgspec.structs.replace(opening, funding_a=deposits[0], funding_b=deposits[1])
     (outcome,) = life.world.floor.open_many([opening])

@@ -69,6 +69,7 @@ class Scene:
         opening = msgspec.structs.replace(pair.opening, index=1 + next(_ids))
         note = CreditNote(keccak256(b"note"), b.address, 10**9, 2**32)
         noted = m.NoteFunding(note, self.sign(METER, note))
+        permit = m.Permit(2**32, self.sign(a, opening))
         deposit = m.DepositFunding(2**32, self.sign(a, opening))
         by_a: list[tuple[bytes, m.Body]] = [
             (nonce, m.EscPropose(pair.owner_b, msgspec.structs.replace(terms, party_b=bytes(20)))),
@@ -87,7 +88,7 @@ class Scene:
             ),
             (channel, m.CloseRequest(final, self.sign(a, final))),
             (channel, m.DisputeRaise(0, "no answer", self.sign(a, final))),
-            (channel, m.FundingRequest(change, self.sign(a, change), deposit)),
+            (channel, m.FundingRequest(change, self.sign(a, change), permit)),
             (channel, m.EnforceOffer(live.id, self.sign(a, live))),
             (channel, m.EnforceDelivery((delivery(channel, keccak256(b"trade"), 1),))),
             (channel, m.Checkpoint(state.version)),
@@ -101,7 +102,7 @@ class Scene:
             (channel, m.SettleConfirm(state.version, self.sign(b, state))),
             (channel, m.CloseConfirm(final.version, self.sign(b, final))),
             (channel, m.DisputeAnswer(state, self.sign(a, state), self.sign(b, state))),
-            (channel, m.FundingConfirm(change.version, self.sign(b, change), deposit)),
+            (channel, m.FundingConfirm(change.version, self.sign(b, change), permit)),
             (channel, m.FundingAnswer(change, self.sign(a, change), self.sign(b, change))),
         ]
         sent = [(pair.owner_a, *one) for one in by_a] + [(pair.owner_b, *one) for one in by_b]
@@ -182,8 +183,8 @@ WRONG = [
 TEXTS = {"reason", "to"}
 OPTIONAL = {
     "dispute.raise": [("signature",)],
-    "funding.request": [("funding",)],
-    "funding.confirm": [("funding",)],
+    "funding.request": [("permit",)],
+    "funding.confirm": [("permit",)],
 }
 
 
