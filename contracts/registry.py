@@ -66,8 +66,8 @@ class MeteredTrade:
         seller: Whose balance a refund leaves.
         delivery: Of this very trade; the registry computes channel and trade itself.
         signature: The metering key's, over `delivery`.
-        history_root: Root of the tree of all trades of the state; zero for the enforced trade.
-        open_list: The state's open trades, 33 bytes each: trade, seller; empty for the enforced trade.
+        history_root: Root of the tree of all trades of the state; not looked at for the enforced trade.
+        open_list: The state's open trades, 33 bytes each: trade, seller; not looked at for the enforced trade.
     """
 
     offer: Offer
@@ -78,25 +78,18 @@ class MeteredTrade:
     open_list: bytes = b""
 
     def words(self) -> tuple[Any, ...]:
-        """The contract's `MeteredTrade`.
-
-        Raises:
-            ValueError: if an open list is there and the trade is not in it.
-        """
+        """The contract's `MeteredTrade`."""
         proof = self.history_root, self.open_list, self._position()
         delivered = self.delivery.delivered_wh
         is_b = self.seller is Side.B
         return _offer(self.offer), is_b, delivered, compact(self.signature), *proof
 
     def _position(self) -> int:
+        """Past the end where the list doesn't hold the trade, as it doesn't hold the enforced one."""
         entry = self.delivery.trade + bytes([self.seller])
         starts = range(0, len(self.open_list), len(entry))
         entries = [self.open_list[start : start + len(entry)] for start in starts]
-        if entries and entry not in entries:
-            raise ValueError(
-                "the trade is not in the list of open trades: take the list of the disputed state"
-            )
-        return entries.index(entry) if entries else 0
+        return entries.index(entry) if entry in entries else len(entries)
 
 
 @dataclass(frozen=True, slots=True)
