@@ -5,6 +5,7 @@ import {IERC20} from "@openzeppelin/contracts/token/ERC20/IERC20.sol";
 import {TokenPayouts} from "./TokenPayouts.sol";
 import {IChannelFacts} from "./interfaces/IChannelFacts.sol";
 import {Channel, ChannelStatus, DisputeCounts, Disputer, Record} from "./interfaces/IEntityContracts.sol";
+import {ChannelWords} from "./libraries/ChannelWords.sol";
 import {Packing} from "./libraries/Packing.sol";
 import {Signature, Signatures} from "./libraries/Signatures.sol";
 import {ChannelOpen, EntityContract, StateBody, TypedData} from "./libraries/TypedData.sol";
@@ -16,7 +17,7 @@ import {ChannelOpen, EntityContract, StateBody, TypedData} from "./libraries/Typ
 ///
 /// The registry and its extension both act on this storage: all of it is declared here and nowhere else.
 abstract contract ChannelBooks is IChannelFacts, TokenPayouts {
-    using Packing for Channel;
+    using ChannelWords for uint256;
     using Packing for DisputeCounts;
     using Packing for Record;
     using TypedData for ChannelOpen;
@@ -36,31 +37,31 @@ abstract contract ChannelBooks is IChannelFacts, TokenPayouts {
     function _load(EntityContract calldata terms, ChannelOpen calldata opening)
         internal
         view
-        returns (bytes32 id, Channel memory channel)
+        returns (bytes32 id, uint256 channel)
     {
         id = opening.hash();
-        channel = Packing.unpackChannel(_channels[id]);
-        if (channel.status != ChannelStatus.Open) revert ChannelNotOpen(id);
+        channel = _channels[id];
+        if (!channel.isOpen()) revert ChannelNotOpen(id);
         bytes32 scid = terms.hash();
         if (scid != opening.scid) revert WrongTerms(scid, opening.scid);
     }
 
     /// @dev The newest state that the ledger knows; without any it is the opening, version 0.
-    function _known(bytes32 id, Channel memory channel) internal view returns (Record memory) {
-        if (channel.recorded) return Packing.unpackRecord(_records[id]);
-        return Record(0, channel.fundingA, 0, Disputer.Nobody, 0, 0, false, false);
+    function _known(bytes32 id, uint256 channel) internal view returns (Record memory) {
+        if (channel.recorded()) return Packing.unpackRecord(_records[id]);
+        return Record(0, channel.fundingA(), 0, Disputer.Nobody, 0, 0, false, false);
     }
 
     function _requireCoSigned(
         bytes32 id,
-        Channel memory channel,
+        uint256 channel,
         EntityContract calldata terms,
         StateBody calldata state,
         Signature calldata signatureA,
         Signature calldata signatureB
     ) internal view {
         uint256 sum = uint256(state.balanceA) + state.balanceB;
-        uint256 funding = uint256(channel.fundingA) + channel.fundingB;
+        uint256 funding = uint256(channel.fundingA()) + channel.fundingB();
         if (sum != funding) revert WrongBalances(sum, funding);
         _requireBoth(state.hash(id), terms, signatureA, signatureB);
     }
@@ -69,7 +70,7 @@ abstract contract ChannelBooks is IChannelFacts, TokenPayouts {
     /// what the newest change of funding left. Neither has a ChannelState that anybody signed.
     function _requireProven(
         bytes32 id,
-        Channel memory channel,
+        uint256 channel,
         EntityContract calldata terms,
         StateBody calldata state,
         Signature calldata signatureA,
@@ -77,7 +78,7 @@ abstract contract ChannelBooks is IChannelFacts, TokenPayouts {
     ) internal view {
         if (state.isFinal) revert StateIsFinal(state.version);
         bytes32 known = _funded[id];
-        if (known == 0) known = _fact(0, channel.fundingA, channel.fundingB, 0);
+        if (known == 0) known = _fact(0, channel.fundingA(), channel.fundingB(), 0);
         if (_fact(state.version, state.balanceA, state.balanceB, state.tradesRoot) == known) return;
         _requireCoSigned(id, channel, terms, state, signatureA, signatureB);
     }
@@ -89,8 +90,8 @@ abstract contract ChannelBooks is IChannelFacts, TokenPayouts {
         Signature calldata signatureB
     ) internal view {
         bytes32 digest = _hashTypedDataV4(structHash);
-        Signatures.requireSigner(digest, signatureA, terms.partyA);
-        Signatures.requireSigner(digest, signatureB, terms.partyB);
+        Signatures.requireSigner(digest, signatureA.r, signatureA.vs, terms.partyA);
+        Signatures.requireSigner(digest, signatureB.r, signatureB.vs, terms.partyB);
     }
 
     function _requireRunning(bytes32 id, Record memory record) internal view {
@@ -134,7 +135,7 @@ abstract contract ChannelBooks is IChannelFacts, TokenPayouts {
         }
     }
 
-    function _start(bytes32 id, Channel memory channel, Record memory record, EntityContract calldata terms)
+    function _start(bytes32 id, uint256 channel, Record memory record, EntityContract calldata terms)
         internal
     {
         record.deadline = uint40(block.timestamp) + terms.challengePeriod;
@@ -147,16 +148,15 @@ abstract contract ChannelBooks is IChannelFacts, TokenPayouts {
         _store(id, channel, record);
     }
 
-    function _store(bytes32 id, Channel memory channel, Record memory record) internal {
+    function _store(bytes32 id, uint256 channel, Record memory record) internal {
         _records[id] = record.pack();
-        if (!channel.recorded) {
-            channel.recorded = true;
-            _channels[id] = channel.pack();
+        if (!channel.recorded()) {
+            _channels[id] = channel.nowRecorded();
         }
     }
 
-    function _total(Channel memory channel) internal pure returns (uint96) {
-        return channel.fundingA + channel.fundingB;
+    function _total(uint256 channel) internal pure returns (uint96) {
+        return channel.fundingA() + channel.fundingB();
     }
 
     function _fact(uint64 version, uint96 balanceA, uint96 balanceB, bytes32 tradesRoot)

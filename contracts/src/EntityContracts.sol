@@ -14,6 +14,7 @@ import {
     Record
 } from "./interfaces/IEntityContracts.sol";
 import {ITokenPayouts} from "./interfaces/ITokenPayouts.sol";
+import {ChannelWords} from "./libraries/ChannelWords.sol";
 import {Packing} from "./libraries/Packing.sol";
 import {Signature, Signatures} from "./libraries/Signatures.sol";
 import {ChannelOpen, EntityContract, StateBody, TypedData} from "./libraries/TypedData.sol";
@@ -22,6 +23,7 @@ import {ChannelOpen, EntityContract, StateBody, TypedData} from "./libraries/Typ
 /// @notice Made by the merchant factory, so that each knows the other from its first block on. It answers to
 /// all of `IEntityContracts`: what is not here is in its extension.
 contract EntityContracts is IChannels, ChannelMoney {
+    using ChannelWords for uint256;
     using Packing for Channel;
     using Packing for DisputeCounts;
     using Packing for Record;
@@ -109,7 +111,7 @@ contract EntityContracts is IChannels, ChannelMoney {
         Signature calldata signatureA,
         Signature calldata signatureB
     ) external nonReentrant {
-        (bytes32 id, Channel memory channel) = _load(terms, opening);
+        (bytes32 id, uint256 channel) = _load(terms, opening);
         _finalise(id, channel, terms, opening, state, signatureA, signatureB);
     }
 
@@ -118,8 +120,8 @@ contract EntityContracts is IChannels, ChannelMoney {
         for (uint256 i = 0; i < closings.length; ++i) {
             Closing calldata closing = closings[i];
             // Somebody else may have closed one of them a block earlier: that must not undo the others.
-            if (_status(closing.opening.hash()) != ChannelStatus.Open) continue;
-            (bytes32 id, Channel memory channel) = _load(closing.terms, closing.opening);
+            if (!_channels[closing.opening.hash()].isOpen()) continue;
+            (bytes32 id, uint256 channel) = _load(closing.terms, closing.opening);
             _finalise(
                 id,
                 channel,
@@ -141,7 +143,7 @@ contract EntityContracts is IChannels, ChannelMoney {
         Signature calldata signatureB,
         bytes calldata consent
     ) external {
-        (bytes32 id, Channel memory channel) = _load(terms, opening);
+        (bytes32 id, uint256 channel) = _load(terms, opening);
         Record memory record = _known(id, channel);
         _requireNoDispute(id, record);
         if (state.version < record.version) revert StateTooOld(state.version, record.version);
@@ -157,7 +159,7 @@ contract EntityContracts is IChannels, ChannelMoney {
     function disputeKnown(EntityContract calldata terms, ChannelOpen calldata opening, bytes calldata consent)
         external
     {
-        (bytes32 id, Channel memory channel) = _load(terms, opening);
+        (bytes32 id, uint256 channel) = _load(terms, opening);
         Record memory record = _known(id, channel);
         _requireNoDispute(id, record);
         if (block.timestamp <= opening.expiry) {
@@ -174,7 +176,7 @@ contract EntityContracts is IChannels, ChannelMoney {
         Signature calldata signatureA,
         Signature calldata signatureB
     ) external nonReentrant {
-        (bytes32 id, Channel memory channel) = _load(terms, opening);
+        (bytes32 id, uint256 channel) = _load(terms, opening);
         Record memory record = _known(id, channel);
         _requireRunning(id, record);
         if (!_beats(state, record)) revert StateTooOld(state.version, record.version);
@@ -192,7 +194,7 @@ contract EntityContracts is IChannels, ChannelMoney {
         external
         nonReentrant
     {
-        (bytes32 id, Channel memory channel) = _load(terms, opening);
+        (bytes32 id, uint256 channel) = _load(terms, opening);
         Record memory record = _known(id, channel);
         if (record.deadline == 0) revert NoDispute(id);
         if (block.timestamp < record.deadline) revert ChallengeRunning(id, record.deadline);
@@ -315,7 +317,7 @@ contract EntityContracts is IChannels, ChannelMoney {
 
     function _finalise(
         bytes32 id,
-        Channel memory channel,
+        uint256 channel,
         EntityContract calldata terms,
         ChannelOpen calldata opening,
         StateBody calldata state,
@@ -324,9 +326,13 @@ contract EntityContracts is IChannels, ChannelMoney {
     ) private {
         if (!state.isFinal) revert StateNotFinal(state.version);
         _requireCoSigned(id, channel, terms, state, signatureA, signatureB);
-        Record memory record = _known(id, channel);
-        if (channel.recorded) _overtake(id, record, terms, opening, state);
-        _close(id, channel, record, terms, opening, state);
+        if (channel.recorded()) {
+            Record memory record = Packing.unpackRecord(_records[id]);
+            _overtake(id, record, terms, opening, state);
+            _close(id, channel, record, terms, opening, state);
+        } else {
+            _pay(id, channel, terms, opening, state, state.balanceA, state.balanceB);
+        }
     }
 
     /// @dev A final state may not be older than what the ledger knows, and ends a dispute that runs.
@@ -367,7 +373,7 @@ contract EntityContracts is IChannels, ChannelMoney {
         emit DisputeResolved(id, state.version, state.balanceA, state.balanceB, stale, record.deadline);
     }
 
-    function _raise(bytes32 id, Channel memory channel, Record memory record, EntityContract calldata terms)
+    function _raise(bytes32 id, uint256 channel, Record memory record, EntityContract calldata terms)
         private
     {
         _start(id, channel, record, terms);
@@ -377,20 +383,32 @@ contract EntityContracts is IChannels, ChannelMoney {
 
     function _close(
         bytes32 id,
-        Channel memory channel,
+        uint256 channel,
         Record memory record,
         EntityContract calldata terms,
         ChannelOpen calldata opening,
         StateBody calldata state
     ) private {
         (uint96 balanceA, uint96 balanceB) = _afterPenalties(channel, record, terms, state.balanceA);
+        _pay(id, channel, terms, opening, state, balanceA, balanceB);
+    }
+
+    function _pay(
+        bytes32 id,
+        uint256 channel,
+        EntityContract calldata terms,
+        ChannelOpen calldata opening,
+        StateBody calldata state,
+        uint96 balanceA,
+        uint96 balanceB
+    ) private {
         emit ChannelFinalised(id, state.version, balanceA, balanceB, state.energyToA, state.energyToB);
         _payOut(id, channel, terms, opening, balanceA);
     }
 
     /// @dev Each stale dispute moves `stalePenalty`, or what is left, to the other side.
     function _afterPenalties(
-        Channel memory channel,
+        uint256 channel,
         Record memory record,
         EntityContract calldata terms,
         uint96 balanceA
@@ -405,21 +423,21 @@ contract EntityContracts is IChannels, ChannelMoney {
     /// @dev Closes the channel and brings each side's money home. The books are done before any token moves.
     function _payOut(
         bytes32 id,
-        Channel memory channel,
+        uint256 channel,
         EntityContract calldata terms,
         ChannelOpen calldata opening,
         uint96 balanceA
     ) private {
-        if (channel.recorded) delete _records[id];
+        if (channel.recorded()) delete _records[id];
         // Until `openBy` is past the opening could be sent again: the slot must say that it was used.
         bool replayable = block.timestamp <= opening.openBy;
         _channels[id] = replayable ? Channel(ChannelStatus.Closed, false, 0, 0).pack() : 0;
-        Leg memory a = Leg(terms.partyA, opening.sourceA, opening.noteA, channel.fundingA);
-        Leg memory b = Leg(terms.partyB, opening.sourceB, opening.noteB, channel.fundingB);
-        if (balanceA < channel.fundingA) {
-            _settle(a, b, channel.fundingA - balanceA);
+        Leg memory a = Leg(terms.partyA, opening.sourceA, opening.noteA, channel.fundingA());
+        Leg memory b = Leg(terms.partyB, opening.sourceB, opening.noteB, channel.fundingB());
+        if (balanceA < channel.fundingA()) {
+            _settle(a, b, channel.fundingA() - balanceA);
         } else {
-            _settle(b, a, balanceA - channel.fundingA);
+            _settle(b, a, balanceA - channel.fundingA());
         }
     }
 
@@ -432,10 +450,6 @@ contract EntityContracts is IChannels, ChannelMoney {
         } else {
             _settlePayee(payee, received);
         }
-    }
-
-    function _status(bytes32 id) private view returns (ChannelStatus) {
-        return Packing.unpackChannel(_channels[id]).status;
     }
 
     /// @dev Both signatures under a state are in both sides' hands, so they can't tell who disputes: the

@@ -4,6 +4,7 @@ pragma solidity 0.8.37;
 import {IERC20} from "@openzeppelin/contracts/token/ERC20/IERC20.sol";
 import {SafeERC20} from "@openzeppelin/contracts/token/ERC20/utils/SafeERC20.sol";
 import {Math} from "@openzeppelin/contracts/utils/math/Math.sol";
+import {Hashes} from "@openzeppelin/contracts/utils/cryptography/Hashes.sol";
 import {SafeCast} from "@openzeppelin/contracts/utils/math/SafeCast.sol";
 import {TokenPayouts} from "./TokenPayouts.sol";
 import {Claim, ClaimedNote, IMerchantClaims, Receipt} from "./interfaces/IMerchantClaims.sol";
@@ -354,7 +355,7 @@ abstract contract MerchantAgreements is IMerchantContract, TokenPayouts {
     }
 
     function _account(bytes32 serial, address holder) internal pure returns (bytes32) {
-        return keccak256(abi.encode(serial, holder));
+        return Hashes.efficientKeccak256(serial, bytes32(uint256(uint160(holder))));
     }
 
     function _book(uint256 amount) internal pure returns (uint64) {

@@ -7,6 +7,7 @@ import {SafeCast} from "@openzeppelin/contracts/utils/math/SafeCast.sol";
 import {MerchantAgreements} from "./MerchantAgreements.sol";
 import {TokenPayouts} from "./TokenPayouts.sol";
 import {IMerchantContract, NoteAccount, Treasury} from "./interfaces/IMerchantContract.sol";
+import {NoteBooks} from "./libraries/NoteBooks.sol";
 import {Packing} from "./libraries/Packing.sol";
 import {Signature, Signatures} from "./libraries/Signatures.sol";
 import {TypedData} from "./libraries/TypedData.sol";
@@ -20,6 +21,7 @@ contract MerchantContract is MerchantAgreements {
     using SafeCast for uint256;
     using SafeCast for int256;
     using SafeERC20 for IERC20;
+    using NoteBooks for uint256;
     using Packing for NoteAccount;
     using Packing for Treasury;
 
@@ -88,21 +90,14 @@ contract MerchantContract is MerchantAgreements {
         onlyRegistry
     {
         bytes32 account = _account(serial, holder);
-        NoteAccount memory note = Packing.unpackNote(_notes[account]);
-        if (note.validUntil == 0) note = _admit(serial, holder, proof);
-        if (block.timestamp > note.validUntil) revert NoteExpired(serial, note.validUntil);
-        if (amount > note.available) revert NoteExhausted(serial, note.available, amount);
-        Treasury memory books = _books();
-        if (amount > books.free) revert TreasuryShort(books.free, amount);
-        // casting to 'uint64' is safe because the amount is at most the 64-bit free part
-        // forge-lint: disable-next-line(unsafe-typecast)
-        uint64 bound = uint64(amount);
-        note.available -= bound;
-        note.reserved += bound;
-        books.free -= bound;
-        books.reserved += bound;
-        _notes[account] = note.pack();
-        _treasury = books.pack();
+        uint256 note = _notes[account];
+        if (note.validUntil() == 0) note = _admit(serial, holder, proof).pack();
+        if (block.timestamp > note.validUntil()) revert NoteExpired(serial, uint64(note.validUntil()));
+        if (amount > note.available()) revert NoteExhausted(serial, note.available(), amount);
+        uint256 books = _treasury;
+        if (amount > books.free()) revert TreasuryShort(books.free(), amount);
+        _notes[account] = note.reserve(amount);
+        _treasury = books.reserve(amount);
         emit NoteReserved(serial, amount);
     }
 
@@ -116,10 +111,9 @@ contract MerchantContract is MerchantAgreements {
         uint96 payeeReleased,
         uint96 amount
     ) external onlyRegistry {
-        Treasury memory books = _books();
-        _settle(books, payerSerial, payer, payerReleased, -_signed(amount));
-        _settle(books, payeeSerial, payee, payeeReleased, _signed(amount));
-        _treasury = books.pack();
+        int256 gain = int256(uint256(amount));
+        uint256 books = _settle(_treasury, payerSerial, payer, payerReleased, -gain);
+        _treasury = _settle(books, payeeSerial, payee, payeeReleased, gain);
     }
 
     /// @inheritdoc IMerchantContract
@@ -131,9 +125,7 @@ contract MerchantContract is MerchantAgreements {
         address payTo,
         address owedTo
     ) external onlyRegistry returns (bool sent) {
-        Treasury memory books = _books();
-        _settle(books, serial, holder, released, -_signed(spent));
-        _treasury = books.pack();
+        _treasury = _settle(_treasury, serial, holder, released, -int256(uint256(spent)));
         return _push(payTo, spent, owedTo);
     }
 
@@ -142,9 +134,7 @@ contract MerchantContract is MerchantAgreements {
         external
         onlyRegistry
     {
-        Treasury memory books = _books();
-        _settle(books, serial, holder, released, _signed(earned));
-        _treasury = books.pack();
+        _treasury = _settle(_treasury, serial, holder, released, int256(uint256(earned)));
     }
 
     /// @inheritdoc IMerchantContract
@@ -177,23 +167,22 @@ contract MerchantContract is MerchantAgreements {
     /// @dev Books one note's side of a closed channel. Earnings first pay the note's own spending, and spending
     /// first uses the note's own earnings: the holder's credit is the position where positive, its debt where
     /// negative. What a debt gains or loses is what the note may still reserve.
-    function _settle(Treasury memory books, bytes32 serial, address holder, uint96 released96, int64 gain)
+    function _settle(uint256 books, bytes32 serial, address holder, uint96 released, int256 gain)
         private
+        returns (uint256)
     {
         bytes32 account = _account(serial, holder);
-        NoteAccount memory note = Packing.unpackNote(_notes[account]);
-        uint64 released = _book(released96);
-        int64 before = note.position;
-        int64 position = before + gain;
-        note.position = position;
-        note.reserved -= released;
-        note.available = note.available + released + _debt(before) - _debt(position);
-        note.lastSettled = uint32(block.timestamp);
-        _notes[account] = note.pack();
-        books.reserved -= released;
-        books.free = _shift(books.free + released + _credit(before), gain) - _credit(position);
-        books.earnings = books.earnings + _credit(position) - _credit(before);
-        emit NoteSettled(serial, released96, gain);
+        uint256 note = _notes[account];
+        int256 before = note.position();
+        int256 position;
+        unchecked {
+            position = before + gain; // of 64 and of 97 bits
+        }
+        _notes[account] = note.settled(released, before, position, block.timestamp);
+        // casting to 'int96' is safe because both positions have 64 bits
+        // forge-lint: disable-next-line(unsafe-typecast)
+        emit NoteSettled(serial, released, int96(gain));
+        return books.settled(released, before, position);
     }
 
     function _afterHold(uint256 amount) internal override {
@@ -206,14 +195,6 @@ contract MerchantContract is MerchantAgreements {
         Treasury memory books = _books();
         books.earnings -= _book(amount);
         _treasury = books.pack();
-    }
-
-    function _signed(uint96 amount) private pure returns (int64) {
-        return int256(uint256(amount)).toInt64();
-    }
-
-    function _shift(uint64 amount, int64 change) private pure returns (uint64) {
-        return (int256(uint256(amount)) + change).toUint256().toUint64();
     }
 
     function _credit(int64 position) private pure returns (uint64) {

@@ -6,6 +6,7 @@ import {ChannelBooks} from "./ChannelBooks.sol";
 import {ChannelMoney} from "./ChannelMoney.sol";
 import {Channel, ChannelStatus, Disputer, Record} from "./interfaces/IEntityContracts.sol";
 import {IRegistryExtension, MeteredTrade} from "./interfaces/IRegistryExtension.sol";
+import {ChannelWords} from "./libraries/ChannelWords.sol";
 import {Packing} from "./libraries/Packing.sol";
 import {Signature, Signatures} from "./libraries/Signatures.sol";
 import {TradeMath} from "./libraries/TradeMath.sol";
@@ -23,6 +24,7 @@ import {
 /// @notice One contract may hold 24,576 bytes of code (EIP-170). The registry runs this code on its own storage
 /// (delegatecall); called directly, it knows no channel and refuses everything.
 contract RegistryExtension is IRegistryExtension, ChannelMoney {
+    using ChannelWords for uint256;
     using Packing for Channel;
     using Packing for Record;
     using TypedData for ChangeBody;
@@ -40,7 +42,7 @@ contract RegistryExtension is IRegistryExtension, ChannelMoney {
         Signature calldata signatureA,
         Signature calldata signatureB
     ) external {
-        (bytes32 id, Channel memory channel) = _load(terms, opening);
+        (bytes32 id, uint256 channel) = _load(terms, opening);
         Record memory record = _known(id, channel);
         _requireNoDispute(id, record);
         if (state.version <= record.version) revert StateTooOld(state.version, record.version);
@@ -62,7 +64,7 @@ contract RegistryExtension is IRegistryExtension, ChannelMoney {
         bytes calldata fundingA,
         bytes calldata fundingB
     ) external nonReentrant {
-        (bytes32 id, Channel memory channel) = _load(terms, opening);
+        (bytes32 id, uint256 channel) = _load(terms, opening);
         _requireChangeable(id, channel, opening, change);
         _requireBoth(change.hash(id), terms, signatureA, signatureB);
         _bookChange(id, channel, change);
@@ -82,7 +84,7 @@ contract RegistryExtension is IRegistryExtension, ChannelMoney {
         Signature calldata offerorSignature,
         Signature calldata acceptorSignature
     ) external {
-        (bytes32 id, Channel memory channel) = _load(terms, opening);
+        (bytes32 id, uint256 channel) = _load(terms, opening);
         Record memory record = _known(id, channel);
         if (state.version != offer.baseVersion) revert WrongBase(state.version, offer.baseVersion);
         if (state.version < record.version) revert StateTooOld(state.version, record.version);
@@ -114,7 +116,7 @@ contract RegistryExtension is IRegistryExtension, ChannelMoney {
         Signature calldata signatureB,
         MeteredTrade calldata metered
     ) external {
-        (bytes32 id, Channel memory channel) = _load(terms, opening);
+        (bytes32 id, uint256 channel) = _load(terms, opening);
         Record memory record = _known(id, channel);
         _requireRunning(id, record);
         bytes32 trade = metered.offer.hash(id);
@@ -133,7 +135,7 @@ contract RegistryExtension is IRegistryExtension, ChannelMoney {
 
     function _requireChangeable(
         bytes32 id,
-        Channel memory channel,
+        uint256 channel,
         ChannelOpen calldata opening,
         ChangeBody calldata change
     ) private view {
@@ -148,7 +150,7 @@ contract RegistryExtension is IRegistryExtension, ChannelMoney {
     }
 
     /// @dev The stale disputes that a side has to answer for stay in the record.
-    function _bookChange(bytes32 id, Channel memory channel, ChangeBody calldata change) private {
+    function _bookChange(bytes32 id, uint256 channel, ChangeBody calldata change) private {
         Record memory record = _known(id, channel);
         record.version = change.version;
         record.balanceA = change.fundingA;
@@ -163,16 +165,16 @@ contract RegistryExtension is IRegistryExtension, ChannelMoney {
     /// @dev Settles as a close does, but leaves deposits where they are: they stay or go by `_fund`.
     function _moveBalance(
         bytes32 id,
-        Channel memory channel,
+        uint256 channel,
         EntityContract calldata terms,
         ChannelOpen calldata opening,
         uint96 balanceA
     ) private {
-        Leg memory payer = Leg(terms.partyA, opening.sourceA, opening.noteA, channel.fundingA);
-        Leg memory payee = Leg(terms.partyB, opening.sourceB, opening.noteB, channel.fundingB);
-        if (balanceA > channel.fundingA) (payer, payee) = (payee, payer);
+        Leg memory payer = Leg(terms.partyA, opening.sourceA, opening.noteA, channel.fundingA());
+        Leg memory payee = Leg(terms.partyB, opening.sourceB, opening.noteB, channel.fundingB());
+        if (balanceA > channel.fundingA()) (payer, payee) = (payee, payer);
         uint96 amount =
-            balanceA > channel.fundingA ? balanceA - channel.fundingA : channel.fundingA - balanceA;
+            balanceA > channel.fundingA() ? balanceA - channel.fundingA() : channel.fundingA() - balanceA;
         if (payer.source == address(0)) payer.funding = amount;
         if (_settleInside(payer, payee, amount)) return;
         if (!_collect(payer, payee, amount)) revert ChangeNotSettled(id);
@@ -209,7 +211,7 @@ contract RegistryExtension is IRegistryExtension, ChannelMoney {
     function _refund(
         bytes32 id,
         bytes32 trade,
-        Channel memory channel,
+        uint256 channel,
         Record memory record,
         MeteredTrade calldata metered
     ) private {
@@ -249,7 +251,7 @@ contract RegistryExtension is IRegistryExtension, ChannelMoney {
         Signature calldata acceptor
     ) private view returns (Disputer) {
         bytes32 digest = _hashTypedDataV4(trade);
-        address account = Signatures.recoverCompact(digest, offeror);
+        address account = Signatures.recover(digest, offeror.r, offeror.vs);
         if (account != terms.partyA && account != terms.partyB) revert NotParty(account);
         bool acceptorIsB = account == terms.partyA;
         Signatures.requireSigner(digest, acceptor, acceptorIsB ? terms.partyB : terms.partyA);

@@ -27,6 +27,7 @@ BATCH = 50
 GOALS = {
     "gas_open_deposit": 150_000,
     "gas_open_note": 105_000,
+    "gas_open_note_two_merchants": 105_000,
     "gas_close_deposit": 90_000,
     "gas_close_note_one_merchant": 75_000,
     "gas_dispute": 90_000,
