@@ -4,31 +4,15 @@
 
 import * as api from "../api.js";
 import { sameHex } from "../protocol/bytes.js";
-import { fieldsOf } from "../protocol/typed_data.js";
 import { Declined } from "../ui/dialogs.js";
 import { need, notice, replace } from "../ui/dom.js";
 import { money } from "../ui/format.js";
 import { toastError } from "../ui/toast.js";
+import { expected } from "../wallet/asked.js";
 import { WalletSigner } from "../wallet/signer.js";
 import { agreementInWords } from "../wallet/words.js";
 
-/** @typedef {{domain: Record<string, any>, message: Record<string, any>, primaryType: string}} TypedData */
-
 const card = need("#agreement");
-
-/**
- * Typed data of the server in the encoder's form; refused where it is another type than expected.
- *
- * @param {TypedData} data
- * @param {import("../protocol/typed_data.js").TypeName} name
- * @returns {{domain: import("../protocol/typed_data.js").Domain, message: Record<string, string>}}
- */
-function expected(data, name) {
-  if (data.primaryType !== name) throw new Error(`The server asks to sign a ${data.primaryType} instead of a ${name}. Nothing was signed.`);
-  const { name: called, version, chainId, verifyingContract } = data.domain;
-  const message = Object.fromEntries(fieldsOf(name).map(({ key }) => [key, String(data.message[key])]));
-  return { domain: { name: called, version, chainId: String(chainId), verifyingContract }, message };
-}
 
 /**
  * The permit may do what the agreement says and nothing more.

@@ -40,6 +40,8 @@ export const TYPES = Object.freeze({
   MeterReading:
     "bytes32 meter,uint64 slotStart,uint64 slotEnd,uint64 importWh,uint64 exportWh,uint64 sequence",
   EarningsWithdrawal: "bytes32 serial,address holder,address to,uint256 nonce",
+  DebtPayment: "bytes32 sid,address from,uint96 amount,uint256 nonce",
+  CollateralTopUp: "bytes32 sid,address from,uint96 amount,uint256 nonce",
   TransferWithAuthorization:
     "address from,address to,uint256 value,uint256 validAfter,uint256 validBefore,bytes32 nonce",
   Permit: "address owner,address spender,uint256 value,uint256 nonce,uint256 deadline",

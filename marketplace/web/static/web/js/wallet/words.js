@@ -178,3 +178,33 @@ export function disputeInWords(request, partner) {
     raw: request,
   };
 }
+
+/**
+ * @param {Message} payment
+ * @param {string} merchant
+ * @returns {SigningQuestion}
+ */
+export function paymentInWords(payment, merchant) {
+  return {
+    title: `Pay ${money(payment.amount)} to ${merchant}`,
+    sentence: `${money(payment.amount)} from your wallet goes towards what you owe ${merchant}. The ledger shows your wallet and the amount, and none of your session keys.`,
+    facts: [["Amount", money(payment.amount)], ["To", merchant]],
+    action: "Sign payment",
+    raw: payment,
+  };
+}
+
+/**
+ * @param {Message} permit
+ * @param {string} merchant
+ * @returns {SigningQuestion}
+ */
+export function permitInWords(permit, merchant) {
+  return {
+    title: "Allow the payment",
+    sentence: `The contract of ${merchant} may take exactly ${money(permit.value)} from your wallet, once.`,
+    facts: [["Amount", money(permit.value)], ["To", merchant]],
+    action: "Sign permit",
+    raw: permit,
+  };
+}
