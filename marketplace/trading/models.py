@@ -143,3 +143,16 @@ class PromisedFunding(models.Model):
 
     def __str__(self) -> str:
         return f"{self.amount} for {self.conversation[:10]}"
+
+
+class HouseholdReceipt(models.Model):
+    """A household's receipt of a credit note (`NoteReceipt`), kept by a replay's supplier: what a claim is proven with."""
+
+    serial = models.CharField(primary_key=True, max_length=66)
+    sid = models.CharField(max_length=66, db_index=True)
+    holder = models.CharField(max_length=42)
+    amount = models.BigIntegerField()
+    signature = models.CharField(max_length=132)
+
+    def __str__(self) -> str:
+        return f"Receipt of {self.serial[:10]}"

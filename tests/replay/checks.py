@@ -28,6 +28,7 @@ HEADS = {
     "uint64 energyToB,bytes32 tradesRoot,bool isFinal",
     "ChannelOpen": "bytes32 scid,uint64 index,uint96 fundingA,uint96 fundingB,address sourceA,bytes32 noteA,"
     "address sourceB,bytes32 noteB,uint64 openBy,uint64 expiry",
+    "NoteReceipt": "bytes32 sid,bytes32 serial,address holder,uint96 amount",
 }
 
 
@@ -68,10 +69,26 @@ def check_money(stage: Stage, content: dict[str, Any]) -> None:
         if content["summary"]["funding"] == "notes":
             assert holders[treasury.address] == money["put_in"]
             assert treasury.treasury(client.call).total == money["put_in"]
+            _check_receipts(stage, client, treasury)
         else:
             keys = {endpoint.terms.party(side) for endpoint in endpoints(stage) for side in Side}
             assert sum(holders.get(key, 0) for key in keys) == money["put_in"]
         _check_closed(stage, client, registry)
+
+
+def _check_receipts(stage: Stage, client: LedgerClient, treasury: MerchantContract) -> None:
+    """For each note that the ledger knows, a receipt of the participant whose agreement it names."""
+    domain = {"name": "Wattnote", "version": "1", "chainId": 31337}
+    domain["verifyingContract"] = "0x" + treasury.address.hex()
+    openings = [endpoint.opening for endpoint in endpoints(stage)]
+    used = {note for opening in openings for note in (opening.note_a, opening.note_b)}
+    rows = stage.rows("SELECT sid, serial, holder, amount, signature FROM trading_householdreceipt")
+    assert {bytes.fromhex(serial[2:]) for _, serial, *_ in rows} == used
+    for sid, serial, holder, amount, signature in rows:
+        raw = tuple(bytes.fromhex(text[2:]) for text in (sid, serial, holder))
+        signer = Account._recover_hash(_hash(domain, "NoteReceipt", (*raw, amount)), signature=signature)
+        assert treasury.agreement_of(client.call, raw[0]).participant == bytes.fromhex(signer[2:])
+        assert treasury.note_of(client.call, raw[1], raw[2]).amount == amount
 
 
 def _holders(client: LedgerClient, token: Stablecoin) -> Counter[bytes]:

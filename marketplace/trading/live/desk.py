@@ -110,7 +110,11 @@ class HouseholdStrategy:
         if (source, serial) != (self.purse.merchant.address, wanted) or amount > self.purse.channel_funding:
             return None
         holder = self._session(opening.scid, side)
-        return self.purse.note(serial, holder) if holder else None
+        if not holder:
+            return None
+        funding = self.purse.note(self.household, serial, holder)
+        self.purse.keep_receipts()
+        return funding
 
     def answer(self, offer: Offer, endpoint: Endpoint, peer: str) -> Answer:
         """Accepts what is as good as its own target, counters what is not, declines what nobody can use."""

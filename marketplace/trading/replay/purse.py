@@ -20,7 +20,9 @@ from contracts.deploy import create_merchant
 from contracts.encoding import PermitProof
 from contracts.gateway import LedgerTimeoutError, Sender
 from grid.scenario import FundingSection
+from marketplace.trading.models import HouseholdReceipt
 from marketplace.trading.replay.cast import Cast, Couple, Household
+from marketplace.trading.replay.receipts import keep, receipt_of
 
 FOREVER = 2**32 - 1
 CALL_GAS = 400_000
@@ -53,6 +55,7 @@ class Purse:
         self._sender, self._cast, self._terms = sender, cast, terms
         self._contracts = contracts
         self._in_flight: list[bytes] = []
+        self._receipts: list[HouseholdReceipt] = []
         self._land()
         self.token = Stablecoin(contracts.token)
         self._token_domain = self.token.domain(sender.client.call)
@@ -109,14 +112,22 @@ class Purse:
         """Proof of funding of one side of a channel."""
         signer = couple.signers[side]
         if self._terms.mode == "notes":
-            return self.note(couple.serials[side], signer.address)
+            household = couple.a if side is Side.A else couple.b
+            return self.note(household, couple.serials[side], signer.address)
         permit = self._permit(signer, self._contracts.registry, self._terms.channel_funding, nonce=0)
         return DepositFunding(permit.deadline, permit.signature)
 
-    def note(self, serial: bytes, holder: bytes) -> NoteFunding:
-        """The supplier's note over one channel's funding."""
+    def note(self, household: Household, serial: bytes, holder: bytes) -> NoteFunding:
+        """The supplier's note over one channel's funding, against the household's receipt."""
         note = CreditNote(serial, holder, self._terms.channel_funding, FOREVER)
+        sid = struct_hash(self.agreement(household))
+        self._receipts.append(receipt_of(self.domain, sid, note, household.root))
         return NoteFunding(note, self._cast.supplier.sign(digest(self.domain, note)))
+
+    def keep_receipts(self) -> None:
+        """Store the receipts of the notes that were issued; before any of them is used."""
+        keep(self._receipts)
+        self._receipts.clear()
 
     def agreement(self, household: Household) -> CreditAgreement:
         """What the supplier grants a household."""

@@ -187,7 +187,9 @@ class Replay:
         self.run.save(update_fields=["ledger"])
         self._progress("Agreeing on contracts", 0, total)
         raise_refusals(self.floor.agree_many(pairings(self.cast)))
-        raise_refusals(self.floor.open_many(openings(self.cast, self.purse, self._deadlines)))
+        wanted = openings(self.cast, self.purse, self._deadlines)
+        self.purse.keep_receipts()
+        raise_refusals(self.floor.open_many(wanted))
         self._wait_for_phase("Opening channels", "open", {"requested", "funding"})
         self._move(ReplayRun.Status.RUNNING)
 
