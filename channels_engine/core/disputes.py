@@ -42,7 +42,9 @@ def raise_dispute(endpoint: Endpoint, change: inputs.ActionDispute, now: int) ->
         dispute_due=now + endpoint.policy.dispute_timeout_s,
         consent=signature or b"",
     )
-    return raised, (fx.SendMessage(DisputeRaise(version, change.reason, signature)),)
+    # The consent stays here until the ledger is asked. The attack: a peer that holds it answers, trades on, and then
+    # disputes in our name with the old version, which is stale by then.
+    return raised, (fx.SendMessage(DisputeRaise(version, change.reason)),)
 
 
 def asked(endpoint: Endpoint, change: inputs.ReceiveDisputeRaise, _: int) -> Step:

@@ -238,7 +238,8 @@ class DisputeRaise(Body, frozen=True, gc=False, tag="dispute.raise"):
     """Asks for the missing signature or a newer state before the ledger is asked.
 
     `signature` is its sender's under `DisputeRequest(channel, version)`: consent to go to the ledger with
-    it, and an accusation that can be shown. A machine that only asks for data leaves it out.
+    it. It is for the own machine, which doesn't pass it on: the peer could dispute with it in the sender's
+    name, long after. A machine that only asks for data leaves it out.
     """
 
     version: int

@@ -51,6 +51,17 @@ def test_without_an_answer_it_goes_to_the_ledger_with_consent() -> None:
     assert ledger.disputer is b.side
 
 
+def test_the_peer_never_holds_a_consent_that_it_could_use_when_the_dispute_is_over() -> None:
+    """The attack: answer, trade on, then dispute with the old version in the other's name, and collect."""
+    a, b = staged_without_answer()
+    b.dispute()
+    (raised,) = (body for body in a.inbox if isinstance(body, DisputeRaise))
+    assert raised.signature is None
+    settle_down(a, b)
+    trade(a, b)
+    assert b.state.base > raised.version
+
+
 def test_an_answer_with_nothing_new_does_not_end_the_dispute() -> None:
     a, b = open_pair()
     trade(a, b)

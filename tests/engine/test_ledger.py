@@ -6,6 +6,7 @@ import pytest
 from engine_parties import METER, Pair, SettableClock, World
 
 from channels_engine.codec import to_hex
+from channels_engine.core import effects as fx
 from channels_engine.core import messages as m
 from channels_engine.core.signing import LocalSigner, canonical
 from channels_engine.core.state import CoSigned, Endpoint, Phase
@@ -180,3 +181,22 @@ def test_doing_an_effect_again_is_harmless(operations: Operations) -> None:
     operations.settle()
     item = OutboxItem.objects.get(lane=OutboxItem.Lane.LEDGER, channel=to_hex(pair.channel))
     assert (item.done_at is not None, item.error) == (True, "")
+
+
+@pytest.mark.parametrize("knows_more", [True, False], ids=["with consent", "after expiry, without"])
+def test_who_has_lost_data_disputes_what_the_ledger_knows(
+    operations: Operations, *, knows_more: bool
+) -> None:
+    """Both a party behind the ledger and one after expiry name no state of their own: the ledger's counts."""
+    pair = operations.world.pair(funding=FUNDING)
+    operations.open(pair)
+    old, newest = operations.trade(pair, "one"), operations.trade(pair, "two")
+    version = newest.state.version
+    consent = pair.signer_b.sign(
+        dispute_request(operations.chain.domain, channel=pair.channel, version=version)
+    )
+    effect = fx.LedgerDispute(old, consent, version) if knows_more else fx.LedgerDispute(newest, b"", version)
+    registry = RegistryLedger(operations.runtime, operations.chain.registry, operations.chain.sender)
+    call = registry._call(effect, operations.endpoint(pair))
+    known = operations.chain.registry.dispute_known(pair.terms, pair.opening, effect.consent or None)
+    assert call == known
