@@ -37,6 +37,8 @@ _FINDERS = {
     "ethers and viem": (CLIENT_PACKAGES / "viem" / "package.json").exists,
     "AsyncAPI's rules": (CLIENT_PACKAGES / "@asyncapi" / "specs" / "schemas").exists,
     "tsc": (SCRIPT_TOOLS / "tsc").exists,
+    "spin": lambda: shutil.which("spin"),
+    "gcc": lambda: shutil.which("gcc"),
 }
 
 
