@@ -29,6 +29,9 @@ endif
 bench: .make/dev .make/node  ## measure; one area with ONLY=gas|core|durable|capacity|websocket|grid|replay
 	@$(PY) -m benchmarks $(ONLY)
 
+mutate: .make/dev .make/node  ## break each check of contracts and core in turn; see docs/mutation.md
+	@$(PY) -m tests.mutation $(ARGS)
+
 contracts: .make/node  ## recompile the contracts and rewrite their artifacts
 	npm run --silent --prefix contracts artifacts
 

@@ -169,12 +169,12 @@ def draft_change(
     """The settlement at the current balances with new fundings, unsigned."""
     _require_history(endpoint)
     now = current_of(endpoint).state
-    _require_refunds_left(endpoint, now, Side.A, funding_a)
-    _require_refunds_left(endpoint, now, Side.B, funding_b)
     if min(funding_a, funding_b) < 0 or not 0 < funding_a + funding_b <= UINT96_MAX:
         raise Violation("bad_funding", "The two fundings must sum to 1 to 2**96-1 micro-units.")
     if (funding_a, funding_b) == (now.balance_a, now.balance_b):
         raise Violation("bad_funding", "These fundings are the balances; ask for others or leave it.")
+    _require_refunds_left(endpoint, now, Side.A, funding_a)
+    _require_refunds_left(endpoint, now, Side.B, funding_b)
     return FundingChange(
         now.channel,
         version,

@@ -188,5 +188,7 @@ def run(plugin: Forked, tests: Iterable[Path], options: Sequence[str] = ()) -> l
     quiet += ["-W", "ignore::pytest.PytestAssertRewriteWarning"]  # Hypothesis is imported for its profile
     code = pytest.main([*quiet, *options, *map(str, tests)], plugins=[plugin])
     if plugin.failure is not None or code != pytest.ExitCode.OK:
-        raise BrokenBaselineError(plugin.failure or f"pytest ended with {code!r}; run the tests by themselves")
+        raise BrokenBaselineError(
+            plugin.failure or f"pytest ended with {code!r}; run the tests by themselves"
+        )
     return plugin.results

@@ -6,12 +6,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import CodeType
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypeGuard
 
 from tests.mutation.mutant import Mutant, collapsed, counted
 
 CHECK_PREFIXES = ("require_", "check_", "_require_", "_check_", "_sized")
-VERIFICATIONS = frozenset({"is_signed_by", "verify", "_recovers_to", "_learn", "canonical"})
+VERIFICATIONS = frozenset({"is_signed_by", "verify", "_verify", "_recovers_to", "_learn", "canonical"})
 NEIGHBOURS: dict[type[ast.cmpop], type[ast.cmpop]] = {
     ast.Lt: ast.LtE,
     ast.LtE: ast.Lt,
@@ -111,21 +111,25 @@ def _edits_of(node: Any, holder: Any, place: int | str, judged: set[ast.AST]) ->
 
 def _judged(function: Function) -> set[ast.AST]:
     """Everything within the conditions on which a refusal hangs: of guards, of what they name, of predicates."""
-    guards = [
-        node for node in ast.walk(function) if isinstance(node, ast.If) and _refuses(node.body)
-    ]
-    conditions: list[ast.AST] = [guard.test for guard in guards]
+    guards = [node for node in ast.walk(function) if isinstance(node, ast.If) and _refuses(node.body)]
+    conditions: list[Any] = [guard.test for guard in guards]
     names = {name.id for guard in guards for name in ast.walk(guard.test) if isinstance(name, ast.Name)}
-    for node in ast.walk(function):
-        if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name) and node.targets[0].id in names:
-            conditions.append(node.value)
-        elif isinstance(node, ast.Return) and node.value and _is_predicate(function):
-            conditions.append(node.value)
+    conditions += [
+        node.value
+        for node in ast.walk(function)
+        if _is_named(node, names) or (isinstance(node, ast.Return) and _is_predicate(function))
+    ]
     return {node for condition in conditions for node in ast.walk(condition)}
 
 
 def _refuses(body: list[ast.stmt]) -> bool:
     return isinstance(body[-1], ast.Raise) or _is_refusal(body)
+
+
+def _is_named(node: ast.AST, names: set[str]) -> TypeGuard[ast.Assign]:
+    return isinstance(node, ast.Assign) and any(
+        getattr(target, "id", None) in names for target in node.targets
+    )
 
 
 def _is_predicate(function: Function) -> bool:

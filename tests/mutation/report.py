@@ -50,7 +50,10 @@ def read_equivalents(path: Path) -> dict[str, str]:
 
 
 def findings(
-    results: Sequence[Result], equivalents: Mapping[str, str], all_mutants: Iterable[Mutant], area: Sequence[str]
+    results: Sequence[Result],
+    equivalents: Mapping[str, str],
+    all_mutants: Iterable[Mutant],
+    area: Sequence[str],
 ) -> list[str]:
     """What must be mended: survivors, and entries of the list that are wrong or without a mutant."""
     found = [
@@ -65,7 +68,9 @@ def findings(
     ]
     known = {mutant.name for mutant in all_mutants}
     ours = [name for name in equivalents if name.startswith(tuple(area))]
-    return found + [f"listed as equivalent, but there is no such check: {name}" for name in ours if name not in known]
+    return found + [
+        f"listed as equivalent, but there is no such check: {name}" for name in ours if name not in known
+    ]
 
 
 def scores_in(page: str) -> dict[str, Score]:
