@@ -63,6 +63,8 @@ def test_a_peer_that_knows_more_gets_no_answer() -> None:
         after, effects = disputes.asked(ENDPOINT, inputs.ReceiveDisputeRaise(version), START)
         assert after is ENDPOINT
         assert len(effects) == answers
+    doubtful = replace(ENDPOINT, doubtful=True)
+    assert disputes.asked(doubtful, inputs.ReceiveDisputeRaise(VERSION), START) == (doubtful, ())
 
 
 @pytest.mark.parametrize("side", list(Side))

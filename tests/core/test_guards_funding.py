@@ -200,6 +200,12 @@ def test_a_wish_that_does_not_fit_is_answered() -> None:
     wanted = top_up(B)
     farewell = replace(ENDPOINT, farewell=replace(STATE, is_final=True))
     assert refusal(funding.receive(farewell, asked(B, wanted), START)) == "closing_down"
+    for phase in (Phase.CLOSING, Phase.DISPUTED):
+        elsewhere = replace(ENDPOINT, phase=phase)
+        assert refusal(funding.receive(elsewhere, asked(B, wanted), START)) == "closing_down"
+    ending = replace(ENDPOINT, opening=replace(ENDPOINT.opening, expiry=START))
+    assert refusal(funding.receive(ending, asked(B, wanted), START)) == "closing_down"
+    assert refusal(funding.receive(ENDPOINT, asked(B, replace(wanted, base=0)), START)) == "stale_base"
     bare = inputs.ReceiveFundingRequest(by(B, wanted), None)
     assert refusal(funding.receive(ENDPOINT, bare, START)) == "bad_funding"
 
@@ -210,6 +216,8 @@ def test_only_a_staged_change_is_agreed_to_and_only_when_nothing_is_unanswered()
     staged, _ = funding.receive(ENDPOINT, asked(B, wanted), START)
     assert staged.staged is not None
     assert funding.confirm(staged, confirm, START)[1]
+    with refused("wrong_signer"):
+        funding.confirm(staged, inputs.ActionConfirmFunding(by(B, wanted), None), START)
     with refused("not_staged"):
         funding.confirm(ENDPOINT, confirm, START)
     with refused("not_staged"):
@@ -341,6 +349,9 @@ def test_a_shown_change_is_taken_where_it_was_lost() -> None:
         assert after.current is not None
         half = replace(after, current=replace(after.current, **{missing: b""}))
         assert funding.answered(half, shown(change), START)[0] == after
+    assert view.current is not None
+    signed = replace(view, current=replace(view.current, signature_a=b"a", signature_b=b"b"))
+    assert funding.answered(signed, shown(change), START)[0] == after
 
 
 @pytest.mark.parametrize("side", list(Side))
@@ -369,7 +380,9 @@ def test_another_change_than_the_ledgers_is_not_taken(other: dict[str, int]) -> 
 def test_a_shown_change_is_no_news_to_who_never_changed_or_went_on() -> None:
     view, change = lost()
     assert view.current is not None
-    assert funding.answered(ENDPOINT, shown(change), START) == (ENDPOINT, ())
+    fresh = open_pair()[0].endpoint
+    for unchanged in (ENDPOINT, fresh):
+        assert funding.answered(unchanged, shown(change), START) == (unchanged, ())
     newer = replace(view.current, state=replace(view.current.state, version=change.version + 1))
     went_on = replace(view, current=newer)
     assert funding.answered(went_on, shown(change), START) == (went_on, ())

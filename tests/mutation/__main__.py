@@ -1,18 +1,19 @@
 """Breaks each check of the contracts and of the protocol core, one at a time; a test must fail each time.
 
-python -m tests.mutation [core|contracts] [--only TEXT] [--changed [REF]] [--write]
+python -m tests.mutation [core|contracts] [--only TEXT] [--changed [REF]] [--tests PATH ...] [--write]
 """
 
 import argparse
+import dataclasses
 import subprocess
 import sys
-import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Protocol
 
 from tests.mutation.forked import ROOT
+from tests.mutation.memory import killers
 from tests.mutation.mutant import Mutant, Result
 from tests.mutation.report import Score, findings, read_equivalents, scores_in, updated
 
@@ -26,21 +27,22 @@ class Area(Protocol):
 
     def mutants(self) -> list[Mutant]: ...
 
-    def results(self, mutants: Sequence[Mutant], report: Any) -> list[Result]: ...
+    def results(self, mutants: Sequence[Mutant], report: Any, before: dict[str, str]) -> list[Result]: ...
 
 
 @contextmanager
-def opened(name: str) -> Iterator[Area]:
+def opened(name: str, tests: Sequence[Path]) -> Iterator[Area]:
     """An area by name. Each needs libraries that the other does without."""
     if name == "core":
         from tests.mutation.core import CORE  # noqa: PLC0415  only this area imports it
 
-        yield CORE
+        yield dataclasses.replace(CORE, tests=tuple(tests)) if tests else CORE
         return
     from tests.mutation.contracts import SolidityArea  # noqa: PLC0415  only this area imports it
 
-    with tempfile.TemporaryDirectory(prefix="wattnote-mutants-") as folder:
-        yield SolidityArea(ROOT / "contracts", Path(folder), [ROOT / "tests" / "contracts"])
+    folder = ROOT / "var" / "mutants"
+    folder.mkdir(parents=True, exist_ok=True)
+    yield SolidityArea(ROOT / "contracts", folder, tests or [ROOT / "tests" / "contracts"])
 
 
 def chosen(mutants: Sequence[Mutant], options: argparse.Namespace) -> list[Mutant]:
@@ -69,10 +71,11 @@ def tell(result: Result) -> None:
 def run(name: str, options: argparse.Namespace) -> list[str]:
     """Run one area; returns what must be mended."""
     equivalents = read_equivalents(EQUIVALENTS)
-    with opened(name) as area:
+    with opened(name, options.tests) as area, killers(name) as before:
         everything = area.mutants()
         mutants = chosen(everything, options)
-        results = area.results(mutants, tell) if mutants else []
+        results = area.results(mutants, tell, before) if mutants else []
+        before.update({result.mutant.name: result.killer for result in results if result.killer})
     score = Score.of(results, equivalents)
     sys.stdout.write(
         f"{name}: {score.checks} checks broken, {score.killed} noticed, "
@@ -103,6 +106,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--only", metavar="TEXT", help="mutants whose name contains this")
     parser.add_argument(
         "--changed", nargs="?", const="HEAD", metavar="REF", help="files that differ from this commit"
+    )
+    parser.add_argument(
+        "--tests", metavar="PATH", type=Path, nargs="+", default=[], help="only these Python tests"
     )
     parser.add_argument("--write", action="store_true", help="write the scores of whole files to the page")
     options = parser.parse_args(arguments)

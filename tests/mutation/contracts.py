@@ -3,31 +3,37 @@
 What survives forge's tests meets the tests that act through the Python bindings, on the same program.
 """
 
+import hashlib
 import json
 import os
+import re
 import shutil
 import subprocess
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import count
 from pathlib import Path
+from types import MappingProxyType
+from typing import Any
 
 from tests.mutation.evm import lift_size_limits, use_artifacts, wake
 from tests.mutation.forked import ROOT, BrokenBaselineError, Forked, run
 from tests.mutation.mutant import Mutant, Result
 from tests.mutation.solidity_source import FIRST_COINBASE, Instrumented, instrumented, viewed
 
-FORGE = ROOT / "contracts" / "node_modules" / ".bin" / "forge"
+FORGE = ("node", str(ROOT / "contracts" / "tools" / "forge.mjs"))
 # Enough to notice a broken check; the suite itself plays longer.
 PLAY = {
     "FOUNDRY_PROFILE": "test",
-    "FOUNDRY_FUZZ_RUNS": "64",
-    "FOUNDRY_INVARIANT_RUNS": "16",
+    "FOUNDRY_FUZZ_RUNS": "32",
+    "FOUNDRY_INVARIANT_RUNS": "8",
     "FOUNDRY_INVARIANT_DEPTH": "48",
     "FOUNDRY_INVARIANT_SHRINK_RUN_LIMIT": "0",
     "FOUNDRY_CODE_SIZE_LIMIT": "1000000",
     "FOUNDRY_DISABLE_BLOCK_GAS_LIMIT": "true",
 }
 SECONDS = 300
+QUICK = ("--no-match-test", "^invariant")
+PLAYS = ("--match-test", "^invariant")
 # Gas, formatting and the committed bytecode change with every mutant: they can't tell one from the other.
 ABOUT_BYTECODE = ("test_gas.py", "test_solidity.py")
 
@@ -37,7 +43,7 @@ class SolidityArea:
 
     Args:
         home: Folder of the Foundry project.
-        copy: Empty folder in which the copy is made.
+        copy: Folder in which the copy is made; what was compiled there before is used again.
         tests: Python tests for what forge's tests don't notice.
     """
 
@@ -54,38 +60,91 @@ class SolidityArea:
         """All mutants, file by file in the order of their lines."""
         return sorted(self._numbers, key=lambda mutant: (mutant.path, mutant.line))
 
-    def results(self, mutants: Sequence[Mutant], report: Callable[[Result], None]) -> list[Result]:
-        """Each mutant against forge's tests; survivors against the Python tests."""
+    def results(
+        self,
+        mutants: Sequence[Mutant],
+        report: Callable[[Result], None],
+        before: Mapping[str, str] = MappingProxyType({}),
+    ) -> list[Result]:
+        """Each mutant against forge's quick tests; survivors against the Python tests; then forge's plays.
+
+        The test that noticed a mutant `before` comes first.
+        """
         self._build()
-        if self._failed_test(0) is not None:
-            raise BrokenBaselineError(f"forge's {self._failed_test(0)} fails without a mutant")
-        results, rest = [], []
+        broken = self._failed_test(0, QUICK) or self._failed_test(0, PLAYS)
+        if broken is not None:
+            raise BrokenBaselineError(f"forge's {broken} fails without a mutant")
+        results: list[Result] = []
+        rest: list[Mutant] = []
+
+        def told(result: Result) -> None:
+            results.append(result)
+            report(result)
+
+        def told_by_python(result: Result) -> None:
+            told(Result(result.mutant, result.killer or self._last_killer(result.mutant, before)))
+
         for mutant in mutants:
-            killer = self._failed_test(self._numbers[mutant])
-            if killer is None and self._tests:
+            killer = self._first_killer(mutant, before)
+            if killer:
+                told(Result(mutant, killer))
+            else:
                 rest.append(mutant)
-                continue
-            results.append(Result(mutant, killer))
-            report(results[-1])
-        return results + (self._in_python(rest, report) if rest else [])
+        if rest and self._tests:
+            self._in_python(rest, told_by_python, before)
+        else:
+            for mutant in rest:
+                told(Result(mutant, self._last_killer(mutant, before)))
+        return results
+
+    def _first_killer(self, mutant: Mutant, before: Mapping[str, str]) -> str | None:
+        """A quick forge test that notices the mutant; where a Python test is likely to, that goes first."""
+        number, likely = self._numbers[mutant], before.get(mutant.name, "")
+        if _is_python(likely):
+            return None
+        killer = self._failed_test(number, _only(likely)) if likely else None
+        return killer or self._failed_test(number, QUICK)
+
+    def _last_killer(self, mutant: Mutant, before: Mapping[str, str]) -> str | None:
+        """A forge test that has not been asked yet."""
+        number, skipped = self._numbers[mutant], _is_python(before.get(mutant.name, ""))
+        killer = self._failed_test(number, QUICK) if skipped else None
+        return killer or self._failed_test(number, PLAYS)
 
     def _build(self) -> None:
         """Copy, write the instrumented sources, compile, write the artifacts that all tests act on."""
-        ignored = shutil.ignore_patterns("node_modules", "out", "cache", "devnode", "*.py", "__pycache__")
-        shutil.copytree(self._home, self._copy, ignore=ignored)
-        (self._copy / "node_modules").symlink_to(ROOT / "contracts" / "node_modules")
+        for folder in ("src", "test"):
+            shutil.rmtree(self._copy / folder, ignore_errors=True)
+        ignored = shutil.ignore_patterns(
+            "node_modules", "out", "cache", "artifacts", "devnode", "*.py", "__pycache__"
+        )
+        shutil.copytree(self._home, self._copy, ignore=ignored, dirs_exist_ok=True)
+        modules = self._copy / "node_modules"
+        if not modules.exists():
+            modules.symlink_to(ROOT / "contracts" / "node_modules")
         vectors = self._root / "fixtures" / "vectors"
         if vectors.exists():
-            shutil.copytree(vectors, self._copy.parent / "fixtures" / "vectors")
+            shutil.copytree(vectors, self._copy.parent / "fixtures" / "vectors", dirs_exist_ok=True)
         for path, file in self._files.items():
             (self._copy / path.relative_to(self._home)).write_text(file.text)
         for path in (self._copy / "test").rglob("*.sol"):
             path.write_text(viewed(path.read_text()))
         settings = self._copy / "foundry.toml"
         settings.write_text(settings.read_text().replace('deny = "warnings"', 'deny = "never"'))
-        if (self._copy / "tools" / "artifacts.mjs").exists():
-            self._call(["node", "tools/artifacts.mjs"], {})
-        self._call([str(FORGE), "build"], PLAY)
+        self._compile()
+
+    def _compile(self) -> None:
+        """Compile what has changed since the last time in this folder."""
+        stamp = self._copy.parent / "compiled"
+        texts = [file.text for file in self._files.values()]
+        texts += [path.read_text() for path in sorted((self._copy / "test" / "support").glob("*.sol"))]
+        now = hashlib.sha256("".join(texts).encode()).hexdigest()
+        tool = self._copy / "tools" / "artifacts.mjs"
+        if tool.exists() and not (stamp.exists() and stamp.read_text() == now):
+            stamp.unlink(missing_ok=True)
+            self._call(["node", str(tool)], {})
+            stamp.write_text(now)
+        self._call([*FORGE, "build"], PLAY)
 
     def _call(self, command: Sequence[str], changes: dict[str, str]) -> None:
         done = self._run(command, changes)
@@ -103,25 +162,24 @@ class SolidityArea:
             timeout=SECONDS,
         )
 
-    def _failed_test(self, number: int) -> str | None:
-        """Name of a forge test that fails while this mutant is awake."""
+    def _failed_test(self, number: int, selection: Sequence[str]) -> str | None:
+        """Name of a forge test among the selected that fails while this mutant is awake."""
         for counterexamples in ("fuzz", "invariant"):
             shutil.rmtree(self._copy / "cache" / "test" / counterexamples, ignore_errors=True)
-        command = [str(FORGE), "test", "--json", "--fail-fast", "--block-coinbase", f"0x{number:040x}"]
+        coinbase = f"0x{number:040x}"
+        command = [*FORGE, "test", "--json", "--fail-fast", "--block-coinbase", coinbase, *selection]
         try:
             done = self._run(command, PLAY)
         except subprocess.TimeoutExpired:
             return "no end in time"
-        if done.returncode == 0:
-            return None
-        suites = json.loads(done.stdout[done.stdout.index("{") :])
-        for suite, outcome in suites.items():
-            for test, result in outcome["test_results"].items():
-                if result["status"] == "Failure":
-                    return f"{suite}:{test}"
-        raise BrokenBaselineError(done.stdout[-2000:] + done.stderr[-2000:])
+        tests = _tests_of(done.stdout)
+        if not tests and selection is QUICK:
+            raise BrokenBaselineError(f"forge ran no test:\n{done.stdout[-2000:]}{done.stderr[-2000:]}")
+        return next((name for name, status in tests.items() if status == "Failure"), None)
 
-    def _in_python(self, mutants: Sequence[Mutant], report: Callable[[Result], None]) -> list[Result]:
+    def _in_python(
+        self, mutants: Sequence[Mutant], report: Callable[[Result], None], before: Mapping[str, str]
+    ) -> None:
         artifacts = self._copy / "artifacts"
 
         def insert(mutant: Mutant) -> None:
@@ -130,4 +188,26 @@ class SolidityArea:
         lift_size_limits()
         use_artifacts(artifacts)
         ignored = [f"--ignore={folder / name}" for folder in self._tests for name in ABOUT_BYTECODE]
-        return run(Forked(mutants, insert, report), self._tests, ignored)
+        run(Forked(mutants, insert, report, before), self._tests, ignored)
+
+
+def _only(test: str) -> list[str]:
+    """Options that select this test; nothing if it is gone."""
+    path, _, rest = test.partition(":")
+    contract, _, signature = rest.partition(":")
+    name = re.escape(signature.partition("(")[0])
+    return ["--match-path", path, "--match-contract", f"^{contract}$", "--match-test", f"^{name}"]
+
+
+def _is_python(test: str) -> bool:
+    return ".py::" in test
+
+
+def _tests_of(output: str) -> dict[str, str]:
+    """Status of each test in forge's JSON."""
+    suites: dict[str, Any] = json.loads(output[output.find("{") :]) if "{" in output else {}
+    return {
+        f"{suite}:{test}": result["status"]
+        for suite, outcome in suites.items()
+        for test, result in outcome["test_results"].items()
+    }

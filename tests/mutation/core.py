@@ -1,8 +1,9 @@
 """Mutants of Python packages: the protocol core, or any folder of modules with its tests."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 
 from tests.mutation.code_swap import swap
 from tests.mutation.forked import ROOT, Forked, run
@@ -22,8 +23,13 @@ class PythonArea:
         """All mutants, file by file."""
         return [mutant for source in self._read().values() for mutant in source.mutants]
 
-    def results(self, mutants: Sequence[Mutant], report: Callable[[Result], None]) -> list[Result]:
-        """Each mutant against the tests."""
+    def results(
+        self,
+        mutants: Sequence[Mutant],
+        report: Callable[[Result], None],
+        before: Mapping[str, str] = MappingProxyType({}),
+    ) -> list[Result]:
+        """Each mutant against the tests; those that noticed it `before` come first."""
         sources = self._read()
 
         def insert(mutant: Mutant) -> None:
@@ -31,7 +37,7 @@ class PythonArea:
             if not swap(source.sound, source.compiled(mutant)):
                 raise LookupError("no living function holds this check; is it done while importing?")
 
-        return run(Forked(mutants, insert, report, watched=self.sources, root=self.root), self.tests)
+        return run(Forked(mutants, insert, report, before, watched=self.sources, root=self.root), self.tests)
 
     def _read(self) -> dict[str, PythonSource]:
         paths = sorted(self.sources.glob("*.py"))

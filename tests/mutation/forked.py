@@ -11,10 +11,11 @@ import select
 import signal
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import _lru_cache_wrapper
+from itertools import zip_longest
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -43,6 +44,7 @@ class Forked:
         mutants: What to break, in this order.
         insert: Puts a mutant into this process; called in the fork.
         report: Told of each result as soon as it is known.
+        before: Tests that noticed mutants in an earlier run, by the mutants' names: tried first.
         watched: Folder of the mutated modules. Then a mutant meets only the tests that reach its function,
             the quick ones first. Without it, it meets all of them in their order.
     """
@@ -50,6 +52,7 @@ class Forked:
     mutants: Sequence[Mutant]
     insert: Callable[[Mutant], None]
     report: Callable[[Result], None]
+    before: Mapping[str, str] = field(default_factory=dict)
     watched: Path | None = None
     root: Path = ROOT
     results: list[Result] = field(default_factory=list)
@@ -83,9 +86,11 @@ class Forked:
         return sorted(chosen, key=lambda item: seconds[item.nodeid])
 
     def _killer(self, mutant: Mutant, items: Sequence[pytest.Item], limit: float) -> str | None:
+        likely = [item for item in items if item.nodeid == self.before.get(mutant.name)]
+
         def trial() -> dict[str, Any]:
             self.insert(mutant)
-            return {"failed": self._first_failure(items)}
+            return {"failed": self._first_failure(likely) or self._first_failure(items)}
 
         told = self._in_fork(trial, limit)
         killer: str | None = told["failed"] if told else "no end in time, or the interpreter's"
@@ -111,7 +116,7 @@ class Forked:
         return {"failed": None, "seconds": seconds, "reached": reached}
 
     def _first_failure(self, items: Sequence[pytest.Item]) -> str | None:
-        for item, following in zip(items, [*items[1:], None], strict=True):
+        for item, following in zip_longest(items, items[1:]):
             item.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
             if self._failed is not None:
                 return self._failed

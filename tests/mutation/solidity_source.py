@@ -49,9 +49,13 @@ class Instrumented:
 
 
 def blanked(text: str) -> str:
-    """The text with comments and string contents blanked out, of the same length."""
+    """The text with comments, strings and assembly blanked out, of the same length."""
     pattern = re.compile(r"//[^\n]*|/\*.*?\*/|\"(?:[^\"\\\n]|\\.)*\"", re.DOTALL)
-    return pattern.sub(lambda found: re.sub(r"[^\n]", " ", found.group()), text)
+    text = pattern.sub(lambda found: re.sub(r"[^\n]", " ", found.group()), text)
+    for found in re.finditer(r"\bassembly\b[^{;]*\{", text):
+        start, stop = found.end(), closing(text, found.end() - 1)
+        text = text[:start] + re.sub(r"[^\n]", " ", text[start:stop]) + text[stop:]
+    return text
 
 
 def closing(text: str, start: int) -> int:
