@@ -9,6 +9,7 @@ from pair import (
     DOMAIN,
     FUNDING,
     KEYS,
+    PERMIT,
     START,
     STRANGER,
     TERMS,
@@ -65,14 +66,14 @@ def top_up(party: Party, **changes: Any) -> FundingChange:
 
 
 def asked(party: Party, wanted: FundingChange) -> inputs.ReceiveFundingRequest:
-    return inputs.ReceiveFundingRequest(by(party, wanted), DEPOSIT)
+    return inputs.ReceiveFundingRequest(by(party, wanted), PERMIT)
 
 
 def agreed() -> tuple[Party, Party, FundingChange]:
     """A asked for a top-up and B agreed; the ledger has not spoken."""
     a, b = open_pair()
     trade(a, b)
-    a.feed(inputs.ActionRequestFunding(a.sign(top_up(a)), DEPOSIT))
+    a.feed(inputs.ActionRequestFunding(a.sign(top_up(a)), PERMIT))
     settle_down(a, b)
     b.agree()
     pledge = a.endpoint.pledge
@@ -91,13 +92,13 @@ def landed(change: FundingChange) -> inputs.LedgerFundingChanged:
 
 def test_a_wish_is_signed_by_us_with_a_version_of_ours() -> None:
     wanted = top_up(A)
-    assert funding.request(ENDPOINT, inputs.ActionRequestFunding(by(A, wanted), DEPOSIT), START)[1]
+    assert funding.request(ENDPOINT, inputs.ActionRequestFunding(by(A, wanted), PERMIT), START)[1]
     with refused("wrong_signer"):
-        funding.request(ENDPOINT, inputs.ActionRequestFunding(by(B, wanted), DEPOSIT), START)
+        funding.request(ENDPOINT, inputs.ActionRequestFunding(by(B, wanted), PERMIT), START)
     for version, code in ((VERSION, "version_used"), (wanted.version + 1, "version_parity")):
         wrong = replace(wanted, version=version)
         with refused(code):
-            funding.request(ENDPOINT, inputs.ActionRequestFunding(by(A, wrong), DEPOSIT), START)
+            funding.request(ENDPOINT, inputs.ActionRequestFunding(by(A, wrong), PERMIT), START)
 
 
 @pytest.mark.parametrize(("seconds", "fits"), [(60, False), (61, True), (3600, True), (3601, False)])
@@ -129,29 +130,18 @@ def note_of(side: Side, amount: int, **changes: Any) -> NoteFunding:
 
 
 @pytest.mark.parametrize("side", list(Side))
-def test_a_note_may_be_shown_again_and_must_be_the_same(side: Side) -> None:
-    endpoint, wanted = noted(side), top_up((A, B)[side])
-    amount = (wanted.funding_a, wanted.funding_b)[side]
-    for proof in (None, note_of(side, amount)):
-        funding._require_proof(endpoint, wanted, proof, side)
-    for wrong in (
-        DEPOSIT,
-        note_of(side, amount - 1),
-        note_of(side, amount, serial=bytes(32)),
-        note_of(side, amount, holder=STRANGER.address),
+def test_a_permit_is_shown_for_a_deposit_that_grows_and_for_nothing_else(side: Side) -> None:
+    grows, stays = top_up((A, B)[side]), top_up((A, B)[side.other])
+    funding._require_proof(ENDPOINT, grows, PERMIT, side)
+    funding._require_proof(ENDPOINT, stays, None, side)
+    funding._require_proof(noted(side), grows, None, side)
+    for endpoint, wanted, wrong in (
+        (ENDPOINT, grows, None),
+        (ENDPOINT, stays, PERMIT),
+        (noted(side), grows, PERMIT),
     ):
         with refused("bad_funding"):
             funding._require_proof(endpoint, wanted, wrong, side)
-
-
-@pytest.mark.parametrize("side", list(Side))
-def test_a_permit_is_shown_for_a_deposit_that_grows_and_for_no_other(side: Side) -> None:
-    grows, stays = top_up((A, B)[side]), top_up((A, B)[side.other])
-    funding._require_proof(ENDPOINT, grows, DEPOSIT, side)
-    funding._require_proof(ENDPOINT, stays, None, side)
-    for wanted, wrong in ((grows, None), (grows, note_of(side, 10**9)), (stays, DEPOSIT)):
-        with refused("bad_funding"):
-            funding._require_proof(ENDPOINT, wanted, wrong, side)
 
 
 # What the peer asks for.
@@ -230,14 +220,14 @@ def test_the_peers_agreement_is_signed_and_shows_its_permit() -> None:
     a, b = open_pair()
     trade(a, b)
     wanted = replace(top_up(a), funding_b=b.state.balance_b + MORE)
-    a.feed(inputs.ActionRequestFunding(a.sign(wanted), DEPOSIT))
-    assert funding.confirmed(a.endpoint, inputs.ReceiveFundingConfirm(by(b, wanted), DEPOSIT), START)[1]
+    a.feed(inputs.ActionRequestFunding(a.sign(wanted), PERMIT))
+    assert funding.confirmed(a.endpoint, inputs.ReceiveFundingConfirm(by(b, wanted), PERMIT), START)[1]
     with refused("wrong_signer"):
-        funding.confirmed(a.endpoint, inputs.ReceiveFundingConfirm(by(a, wanted), DEPOSIT), START)
+        funding.confirmed(a.endpoint, inputs.ReceiveFundingConfirm(by(a, wanted), PERMIT), START)
     with refused("bad_funding"):
         funding.confirmed(a.endpoint, inputs.ReceiveFundingConfirm(by(b, wanted), None), START)
     with refused("not_staged"):
-        funding.confirmed(ENDPOINT, inputs.ReceiveFundingConfirm(by(b, wanted), DEPOSIT), START)
+        funding.confirmed(ENDPOINT, inputs.ReceiveFundingConfirm(by(b, wanted), PERMIT), START)
 
 
 def test_agreement_to_a_second_change_counts_and_to_the_first_is_late() -> None:
@@ -247,7 +237,7 @@ def test_agreement_to_a_second_change_counts_and_to_the_first_is_late() -> None:
         party.feed(landed(first))
     late = inputs.ReceiveFundingConfirm(by(b, first), None)
     assert funding.confirmed(a.endpoint, late, START) == (a.endpoint, ())
-    a.feed(inputs.ActionRequestFunding(a.sign(top_up(a)), DEPOSIT))
+    a.feed(inputs.ActionRequestFunding(a.sign(top_up(a)), PERMIT))
     settle_down(a, b)
     b.agree()
     settle_down(a, b)
@@ -272,7 +262,7 @@ def test_an_old_change_told_again_does_not_end_the_wait_for_a_new_one() -> None:
     settle_down(a, b)
     for party in (a, b):
         party.feed(landed(first))
-    a.feed(inputs.ActionRequestFunding(a.sign(top_up(a)), DEPOSIT))
+    a.feed(inputs.ActionRequestFunding(a.sign(top_up(a)), PERMIT))
     waiting = a.endpoint
     assert funding.changed(waiting, landed(first), START) == (waiting, ())
 
