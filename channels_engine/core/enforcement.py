@@ -21,7 +21,7 @@ Step = tuple[Endpoint, tuple[fx.Effect, ...]]
 def enforce(endpoint: Endpoint, change: inputs.ActionEnforceOffer, now: int) -> Step:
     """Our user accepted an offer, and its offeror neither countersigned nor answered: the ledger is asked.
 
-    The proposal stays unanswered, so that nothing else is proposed on top of what the ledger may make of it.
+    What both sign later beats what the ledger makes of the offer, so that nothing else has to wait for it.
     """
     proof = change.acceptance
     require_signer(endpoint, proof, endpoint.me)
@@ -35,9 +35,7 @@ def enforce(endpoint: Endpoint, change: inputs.ActionEnforceOffer, now: int) -> 
         raise Violation(
             "offer_expired", f"The offer bound its offeror until {live.offer.valid_until}; it is too late."
         )
-    left = tuple(item for item in endpoint.refused if item is not proposal)
-    asked = replace(endpoint, dropped=proposal, refused=left, enforcing=live)
-    return asked, (
+    return replace(endpoint, enforcing=live), (
         fx.SendMessage(EnforceOffer(live.offer.id, proof.signature)),
         fx.LedgerEnforceOffer(
             ledger_ready(endpoint),

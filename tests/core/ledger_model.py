@@ -10,6 +10,7 @@ from msgspec.structs import replace
 from channels_engine.core import effects as fx
 from channels_engine.core import inputs, merkle, signing
 from channels_engine.core.amounts import amount_of, refund_of
+from channels_engine.core.errors import SignatureError
 from channels_engine.core.keccak import keccak256
 from channels_engine.core.rules import balance_of, changed_state, opening_state, seller_of
 from channels_engine.core.state import CoSigned
@@ -46,6 +47,8 @@ class LedgerModel:
         self.enforced = b""
         self.delivered: set[tuple[bytes, int]] = set()
         self.flows: list[int] = []
+        self.proven: ChannelState | None = None  # what both signed, or the ledger made of their fundings
+        self.applied: Offer | None = None
 
     @property
     def held(self) -> int:
@@ -78,9 +81,11 @@ class LedgerModel:
             raise RevertError(why)
 
     def _recovers(self, value: Any, signature: bytes, signer: bytes) -> None:
-        self._require(
-            true=signing.recover(digest(self.domain, value), signature) == signer, why="wrong signer"
-        )
+        try:
+            signed_by = signing.recover(digest(self.domain, value), signature)
+        except SignatureError as error:
+            raise RevertError(error.message) from error
+        self._require(true=signed_by == signer, why="wrong signer")
 
     def _open(self, effect: fx.LedgerOpenChannel, now: int) -> None:
         self._require(
@@ -88,7 +93,7 @@ class LedgerModel:
         )
         self._recovers(effect.opening, effect.signatures[0], self.terms.party_a)
         self._recovers(effect.opening, effect.signatures[1], self.terms.party_b)
-        self.known = opening_state(self.channel, self.opening)
+        self.known = self.proven = opening_state(self.channel, self.opening)
         self.events.append(inputs.LedgerOpened())
 
     def _co_signed(self, co_signed: CoSigned) -> ChannelState:
@@ -108,6 +113,7 @@ class LedgerModel:
         state = self._co_signed(effect.final)
         assert self.known is not None
         self._require(true=state.is_final and state.version >= self.known.version, why="old or not final")
+        self.proven, self.applied = state, None
         if self.deadline and state.version > self.known.version:
             self._answered(state, 0)
         self._pay(state)
@@ -117,7 +123,7 @@ class LedgerModel:
         assert self.known is not None
         newest = effect.newest.state.version
         if newest == effect.version > self.known.version and effect.consent:
-            state = self._co_signed(effect.newest)
+            state = self.proven = self._co_signed(effect.newest)
             self._require(true=not state.is_final, why="final")
         else:
             state = self.known
@@ -151,6 +157,7 @@ class LedgerModel:
         if self.disputer is not None and state.base > self.known.version:
             self.stale[self.disputer] += 1
         self.known, self.deadline, self.disputer, self.enforced = state, deadline, None, b""
+        self.proven, self.applied = state, None
         self.events.append(inputs.LedgerResolved(state.version, deadline))
 
     def _finalise_disputed(self, _: fx.LedgerFinaliseDisputed, now: int) -> None:
@@ -179,6 +186,7 @@ class LedgerModel:
         self._require(true=change.funding_a + change.funding_b > 0, why="nothing left")
         self.flows.append(change.funding_a + change.funding_b - self.held)
         self.funded, self.known = change, changed_state(change)
+        self.proven = self.known
         self.events.append(
             inputs.LedgerFundingChanged(
                 change.version, change.balance_a, change.balance_b, change.funding_a, change.funding_b
@@ -205,6 +213,7 @@ class LedgerModel:
         made = _applied(state, offer, offeror)
         self._require(true=min(made.balance_a, made.balance_b) >= 0, why="buyer short")
         self.known, self.deadline = made, now + self.terms.challenge_period
+        self.proven, self.applied = state, offer
         self.disputer, self.enforced = offeror.other, struct_hash(offer)
         self.events.append(
             inputs.LedgerOfferEnforced(
@@ -255,7 +264,7 @@ class LedgerModel:
         assert self.known is not None
         self._require(true=not self.deadline and not state.is_final, why="not now")
         self._require(true=state.version > self.known.version, why="too old")
-        self.known = state
+        self.known = self.proven = state
         self.events.append(inputs.LedgerCheckpointed(state.version, state.balance_a, state.balance_b))
 
 

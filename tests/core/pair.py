@@ -72,6 +72,8 @@ class Party:
         self.inbox: deque[Any] = deque()
         self.effects: list[fx.Effect] = []
         self.signed: list[inputs.Verified[ChannelState]] = []
+        self.offers: dict[Offer, bytes] = {}
+        self.versioned: list[inputs.Verified[Any]] = []
         self.changes: list[inputs.Verified[FundingChange]] = []
         self.ledger_time = 0
         self.staged: set[int] = set()
@@ -113,9 +115,13 @@ class Party:
         if isinstance(proof.value, ChannelState):
             self.keeper = self.keeper.after(proof.value, self.ledger_time)
             self.signed.append(proof)
+            self.versioned.append(proof)
+        if isinstance(proof.value, Offer):
+            self.offers[proof.value] = proof.signature
         if isinstance(proof.value, FundingChange):
             self.keeper = self.keeper.after(proof.value, self.ledger_time)
             self.changes.append(proof)
+            self.versioned.append(proof)
         return proof
 
     @property

@@ -15,21 +15,30 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 from ledger_model import LedgerModel, RevertError
 from msgspec.structs import asdict, replace
-from pair import DOMAIN, FUNDING, START, TERMS, Party, open_pair
+from pair import DOMAIN, FUNDING, METERING, START, TERMS, Party, open_pair
 
 from channels_engine.core import effects as fx
-from channels_engine.core import inputs, messages, negotiation, signing
+from channels_engine.core import inputs, merkle, messages, negotiation, signing
 from channels_engine.core.errors import LocalProtocolError, ProtocolError
 from channels_engine.core.keeper import Keeper
-from channels_engine.core.rules import balance_of, earliest_due, same_payout
+from channels_engine.core.rules import balance_of, changed_state, earliest_due, funded_total, same_payout
 from channels_engine.core.state import CoSigned, Endpoint, Phase
 from channels_engine.core.typed_data import digest
-from channels_engine.core.types import ChannelState, Side
+from channels_engine.core.types import ChannelState, Delivery, Side
 
 SIDES = st.sampled_from(list(Side))
 INDEX = st.integers(0, 10**6)
 EXPIRY = START + 4000
-LEDGER_EFFECTS = (fx.LedgerDispute, fx.LedgerFinalise, fx.LedgerResolve, fx.LedgerFinaliseDisputed)
+LEDGER_EFFECTS = (
+    fx.LedgerDispute,
+    fx.LedgerFinalise,
+    fx.LedgerResolve,
+    fx.LedgerFinaliseDisputed,
+    fx.LedgerChangeFunding,
+    fx.LedgerEnforceOffer,
+    fx.LedgerEnforceDelivery,
+    fx.LedgerCheckpoint,
+)
 SIGNED_PARTS: defaultdict[type, tuple[str, ...]] = defaultdict(
     tuple,
     {
@@ -39,6 +48,8 @@ SIGNED_PARTS: defaultdict[type, tuple[str, ...]] = defaultdict(
         messages.SettleRequest: ("state",),
         messages.CloseRequest: ("state",),
         messages.DisputeAnswer: ("state",),
+        messages.FundingRequest: ("change",),
+        messages.FundingAnswer: ("change",),
     },
 )
 UNSIGNED = (
@@ -148,6 +159,98 @@ class Trading(RuleBasedStateMachine):
             party.dispute(self.now)
         self.collect()
 
+    @rule(side=SIDES, by_a=st.integers(-3, 3), by_b=st.integers(-3, 3), valid=st.sampled_from([70, 150]))
+    def change_funding(self, side: Side, by_a: int, by_b: int, valid: int) -> None:
+        party, million = self.parties[side], 1_000_000
+        to_a, to_b = party.state.balance_a + by_a * million, party.state.balance_b + by_b * million
+        with suppress(LocalProtocolError):
+            party.change(to_a, to_b, self.now, valid)
+        self.collect()
+
+    @rule(side=SIDES)
+    def agree(self, side: Side) -> None:
+        party, staged = self.parties[side], self.parties[side].endpoint.staged
+        if staged is not None and staged.change is not None:
+            with suppress(LocalProtocolError):
+                party.agree(self.now)
+        self.collect()
+
+    def flush(self) -> None:
+        """Bring everything that is on its way, in order."""
+        while any(self.pending):
+            for side in Side:
+                if self.pending[side]:
+                    self.bring(side, self.pending[side].pop(0))
+
+    @rule(side=SIDES, energy=st.integers(1, 4_000))
+    def trade_without_trouble(self, side: Side, energy: int) -> None:
+        """A whole trade: what is to be disputed, enforced or refunded must come about first."""
+        seller, buyer = self.parties[side], self.parties[side.other]
+        with suppress(ProtocolError):
+            made = seller.offer(self.now, quantity_wh=energy)
+            self.collect()
+            self.flush()
+            buyer.accept(made.id, self.now)
+            self.collect()
+            self.flush()
+            seller.confirm(self.now)
+        self.collect()
+        self.flush()
+
+    @rule(side=SIDES, by=st.integers(-2, 3))
+    def change_without_trouble(self, side: Side, by: int) -> None:
+        """A whole change of the funding, up to the ledger."""
+        self.change_funding(side, by, 1, 150)
+        self.flush()
+        self.agree(side.other)
+        self.flush()
+        self.mine()
+
+    @rule(side=SIDES, percent=st.integers(0, 100))
+    def dispute_over_deliveries(self, side: Side, percent: int) -> None:
+        """To the ledger with the newest state, and there with what the meter says."""
+        self.dispute(side)
+        self.pass_time(45)
+        self.show_deliveries(side, percent)
+        self.mine()
+
+    @rule(side=SIDES)
+    def enforce_without_answer(self, side: Side) -> None:
+        """An acceptance whose answer never came."""
+        party, other = self.parties[side], self.parties[side.other]
+        with suppress(ProtocolError):
+            made = other.offer(self.now)
+            self.collect()
+            self.flush()
+            party.accept(made.id, self.now)
+        self.collect()
+        self.pass_time(45)
+        self.enforce_what_was_accepted(side)
+        self.mine()
+
+    @rule(side=SIDES)
+    def enforce_what_was_accepted(self, side: Side) -> None:
+        party = self.parties[side]
+        for proposal in (party.endpoint.dropped, *party.endpoint.refused):
+            if proposal is not None and proposal.offer is not None:
+                with suppress(LocalProtocolError):
+                    party.enforce(proposal.offer.offer, self.now)
+        self.collect()
+
+    @rule(side=SIDES, percent=st.integers(0, 100))
+    def show_deliveries(self, side: Side, percent: int) -> None:
+        party = self.parties[side]
+        delivered = [(trade.id, trade.quantity_wh * percent // 100) for trade in party.endpoint.open_trades]
+        if delivered and party.phase is Phase.DISPUTED:
+            party.show_deliveries(*delivered, now=self.now)
+        self.collect()
+
+    @rule(side=SIDES)
+    def checkpoint(self, side: Side) -> None:
+        with suppress(LocalProtocolError):
+            self.parties[side].checkpoint(self.now)
+        self.collect()
+
     @rule(side=SIDES, pick=INDEX)
     def deliver(self, side: Side, pick: int) -> None:
         """Bring any of the messages on their way, not only the oldest."""
@@ -170,6 +273,9 @@ class Trading(RuleBasedStateMachine):
                 if party.endpoint.wake_at is not None and party.endpoint.wake_at <= self.now:
                     party.ring(self.now)
         self.collect()
+        self.mine()
+        for side in self.honest:
+            self.feed(self.parties[side], inputs.LedgerTimePassed(self.now))
         self.mine()
 
     def mine(self) -> None:
@@ -204,15 +310,57 @@ class Trading(RuleBasedStateMachine):
 
 def check_party(party: Party) -> None:
     endpoint, state = party.endpoint, party.state
-    assert state.balance_a + state.balance_b == 2 * FUNDING
-    assert min(state.balance_a, state.balance_b, state.energy_to_a, state.energy_to_b) >= 0
-    versions = [proof.value.version for proof in party.signed if isinstance(proof.value, ChannelState)]
-    assert all(earlier < later for earlier, later in pairwise(versions)), versions
+    check_balances(party)
+    check_versions(party)
+    check_free_option(party)
+    check_farewell(party)
+    check_pledge(party)
     assert endpoint.wake_at == earliest_due(endpoint)
     # Only a signature that its own machine had refused may come back as a surprise.
     assert not (endpoint.history_lost and state.version in party.staged)
-    if state.version:
-        assert any(proof.value == state for proof in party.signed)
+    assert was_agreed(party, state)
+
+
+def check_balances(party: Party) -> None:
+    """Invariant 1: balances sum to what the ledger holds, and nothing is negative."""
+    state = party.state
+    assert state.balance_a + state.balance_b == funded_total(party.endpoint)
+    assert min(state.balance_a, state.balance_b, state.energy_to_a, state.energy_to_b) >= 0
+
+
+def check_versions(party: Party) -> None:
+    """Invariant 2: no version is signed twice, and those signed only grow."""
+    versions = [proof.value.version for proof in party.versioned]
+    assert all(earlier < later for earlier, later in pairwise(versions)), versions
+
+
+def check_free_option(party: Party) -> None:
+    """Invariant 10: of our proposals at most one waits for its answer."""
+    endpoint = party.endpoint
+    waiting = [one for one in (endpoint.staged, endpoint.dropped) if one and one.proposer is party.side]
+    assert len(waiting) + (endpoint.pledge is not None) <= 1 or endpoint.phase is Phase.DISPUTED
+
+
+def check_farewell(party: Party) -> None:
+    """Invariant 11: after a final state nothing is signed but the same payout."""
+    states = [proof.value for proof in party.signed]
+    first = next((index for index, state in enumerate(states) if state.is_final), len(states))
+    assert all(state.is_final and same_payout(state, states[first]) for state in states[first:])
+    assert first == len(states) or all(c.value.version < states[first].version for c in party.changes)
+
+
+def was_agreed(party: Party, state: ChannelState) -> bool:
+    """Whether this party signed the state itself, the opening, or the change that made it."""
+    changed = (changed_state(proof.value) for proof in party.changes)
+    signed = (proof.value for proof in party.signed)
+    return state.version == 0 or any(known == state for known in (*signed, *changed))
+
+
+def check_pledge(party: Party) -> None:
+    """Invariant 12: after a change of the funding nothing is signed until the ledger decided."""
+    pledge = party.endpoint.pledge
+    if pledge is not None:
+        assert party.versioned[-1].value == pledge.change
 
 
 class HostileRelay(Trading):
@@ -284,16 +432,21 @@ class HostileRelay(Trading):
         assert a.endpoint.tree == b.endpoint.tree
         assert a.endpoint.staged is b.endpoint.staged is None
         assert a.endpoint.dropped is b.endpoint.dropped is None
+        assert a.endpoint.pledge is b.endpoint.pledge is None
+        assert a.endpoint.funded == b.endpoint.funded
 
 
 def check_paid(ledger: LedgerModel, party: Party) -> None:
     """Invariants 1 and 3: nothing made or lost, and no honest side gets less than its newest state says."""
     assert ledger.payout is not None
     assert ledger.known is not None
-    assert sum(ledger.payout) == 2 * FUNDING
-    paid = ledger.known
+    assert sum(ledger.payout) == ledger.held == 2 * FUNDING + sum(ledger.flows)
+    paid, proven = ledger.known, ledger.proven
+    assert proven is not None
     assert paid.version >= party.state.version or (paid.is_final and same_payout(paid, party.state))
-    assert paid.version == 0 or any(proof.value == paid for proof in party.signed)
+    assert was_agreed(party, proven)
+    if ledger.applied is not None:
+        assert ledger.applied in party.offers, "made or accepted by this party itself"
     assert ledger.payout[party.side] >= balance_of(paid, party.side)
 
 
@@ -359,6 +512,47 @@ class Mallory(Trading):
         chosen = self.hoard[pick % len(self.hoard)]
         self.on_ledger(fx.LedgerFinalise(chosen) if chosen.state.is_final else fx.LedgerResolve(chosen))
 
+    @precondition(lambda self: self.parties[0].changes)
+    @rule(pick=INDEX)
+    def land_a_change_in_secret(self, pick: int) -> None:
+        """Complete a change that A asked for, whatever was said about it, and bring it to the ledger."""
+        mallory, changes = self.parties[1], self.parties[0].changes
+        asked = changes[pick % len(changes)]
+        own = mallory.key.sign(digest(DOMAIN, asked.value))
+        self.on_ledger(fx.LedgerChangeFunding(asked.value, (asked.signature, own), (None, None)))
+
+    @precondition(lambda self: self.parties[0].offers)
+    @rule(pick=INDEX, base=INDEX)
+    def enforce_any_offer(self, pick: int, base: int) -> None:
+        """Accept an offer that A ever made, on any state that A ever signed."""
+        offer, by_a = list(self.parties[0].offers.items())[pick % len(self.parties[0].offers)]
+        states = [CoSigned(self.ledger.known or self.parties[0].state, b"", b""), *self.hoard]
+        chosen = next(
+            (s for s in states if s.state.version == offer.base_version), states[base % len(states)]
+        )
+        own = self.parties[1].key.sign(digest(DOMAIN, offer))
+        self.on_ledger(fx.LedgerEnforceOffer(chosen, offer, by_a, own))
+
+    @precondition(lambda self: self.parties[0].endpoint.open_trades)
+    @rule(pick=INDEX, percent=st.integers(0, 100))
+    def claim_any_delivery(self, pick: int, percent: int) -> None:
+        """Have a trade refunded as the meter says, by the lists that A's state commits to."""
+        endpoint = self.parties[0].endpoint
+        trade = endpoint.open_trades[pick % len(endpoint.open_trades)]
+        value = Delivery(endpoint.channel, trade.id, trade.quantity_wh * percent // 100)
+        signed = messages.SignedDelivery(value, METERING.sign(digest(DOMAIN, value)))
+        listed, root = merkle.open_list(endpoint.open_trades), merkle.history_root(endpoint.tree)
+        assert endpoint.current is not None
+        claim = fx.LedgerEnforceDelivery(
+            endpoint.current, trade.offer(endpoint.channel), trade.seller, root, listed, signed
+        )
+        self.on_ledger(claim)
+
+    @precondition(lambda self: self.hoard)
+    @rule(pick=INDEX)
+    def record_anything(self, pick: int) -> None:
+        self.on_ledger(fx.LedgerCheckpoint(self.hoard[pick % len(self.hoard)]))
+
     @rule()
     def claim(self) -> None:
         self.on_ledger(fx.LedgerFinaliseDisputed(self.ledger.channel))
@@ -377,7 +571,10 @@ class Mallory(Trading):
         """Whatever Mallory did: an honest side that wants out gets out, with its money."""
         for _ in range(6):
             party = self.parties[0]
-            if party.phase in (Phase.OPEN, Phase.STAGED) and party.endpoint.dispute_due is None:
+            if (
+                party.phase in (Phase.OPEN, Phase.STAGED, Phase.CHANGING)
+                and party.endpoint.dispute_due is None
+            ):
                 party.dispute(self.now)
             self.pass_time(700)
         assert self.ledger.payout is not None

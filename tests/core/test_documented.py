@@ -8,7 +8,8 @@ from channels_engine.core.messages import BODY_BY_TYPE
 from channels_engine.core.transition import TABLE
 from channels_engine.core.typed_data import TYPE_STRINGS
 
-PAGE = (Path(__file__).parents[2] / "docs" / "protocol.md").read_text(encoding="utf-8")
+ROOT = Path(__file__).parents[2]
+PAGE = (ROOT / "docs" / "protocol.md").read_text(encoding="utf-8")
 EVERYWHERE = {inputs.ReceiveOpenRequest, inputs.TimerElapsed, inputs.LedgerFinalised, inputs.LedgerRolledBack}
 
 
@@ -34,3 +35,16 @@ def test_every_type_string_and_message_is_named() -> None:
         assert text in PAGE
     for kind in BODY_BY_TYPE:
         assert f"`{kind}`" in PAGE
+
+
+def test_each_invariant_has_its_proof() -> None:
+    listed = PAGE.split("\n## Invariants")[1].split("<!-- proofs:")
+    invariants = re.findall(r"^(\d+)\. ", listed[0], flags=re.MULTILINE)
+    rows = dict(re.findall(r"^\| (\d+) \| (.*) \|$", listed[1].split("\n## ")[0], flags=re.MULTILINE))
+    assert list(rows) == invariants
+    for row in rows.values():
+        for path, _, name in (shown.partition("::") for shown in re.findall(r"`([^`]+)`", row)):
+            text = (ROOT / path).read_text(encoding="utf-8")
+            assert re.search(rf"(def|class|contract) {name}\b|^{name} = ", text, re.MULTILINE) or not name, (
+                path
+            )

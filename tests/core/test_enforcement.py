@@ -64,7 +64,7 @@ def test_an_accepted_offer_is_applied_by_the_ledger_and_paid_out() -> None:
     assert a.phase is b.phase is Phase.CLOSED
 
 
-def test_until_it_is_decided_the_acceptor_proposes_nothing() -> None:
+def test_what_got_no_answer_stays_without_one() -> None:
     _, b, made = vanished()
     b.enforce(made, START + 41)
     with pytest.raises(LocalProtocolError, match="may still use our signature"):
@@ -81,7 +81,9 @@ def test_a_refused_acceptance_can_be_enforced_too() -> None:
     settle_down(a, b)
     effects = b.enforce(made)
     assert any(isinstance(effect, fx.LedgerEnforceOffer) for effect in effects)
-    assert b.endpoint.dropped is not None
+    assert b.endpoint.dropped is None
+    assert b.endpoint.enforcing is not None
+    assert trade(a, b), "what both sign beats what the ledger may make of the offer"
 
 
 @pytest.mark.parametrize("newer", ["same version", "above"])
