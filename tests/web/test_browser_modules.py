@@ -12,7 +12,7 @@ import pytest
 from eth_account import Account
 
 from channels_engine.codec import json_form, to_hex
-from channels_engine.core import negotiation
+from channels_engine.core import inputs, negotiation
 from channels_engine.core.state import Endpoint
 from channels_engine.core.types import ChannelState, Delivery, Offer
 from channels_engine.frames import state_view
@@ -56,6 +56,34 @@ def _settlement(a: Party, b: Party, trades: list[bytes]) -> dict[str, Any]:
     return {"view": _view(b.endpoint), "deliveries": shown, "expected": _mirror(expected)}
 
 
+def _funding() -> dict[str, Any]:
+    """A's wish as B sees it staged, and B's view once the ledger took it and one more trade was made."""
+    a, b = open_pair()
+    trade(a, b)
+    state = a.state
+    change = a.change(state.balance_a + 2_000_000, state.balance_b - 1_000_000)
+    settle_down(a, b)
+    asked = _view(b.endpoint)
+    b.agree()
+    settle_down(a, b)
+    waiting = _view(b.endpoint)
+    told = inputs.LedgerFundingChanged(
+        change.version, change.balance_a, change.balance_b, change.funding_a, change.funding_b
+    )
+    for party in (a, b):
+        party.feed(told)
+    changed = _view(b.endpoint)
+    trade(b, a)
+    return {
+        "asked": asked,
+        "waiting": waiting,
+        "changed": changed,
+        "traded": _view(b.endpoint),
+        "change": _mirror(change),
+        "next": _mirror(b.state),
+    }
+
+
 def _scene() -> dict[str, Any]:
     fresh, _ = open_pair()
     closing = {"view": _view(fresh.endpoint), "expected": _mirror(negotiation.final_state(fresh.endpoint))}
@@ -70,6 +98,7 @@ def _scene() -> dict[str, Any]:
         "settlement": _settlement(a, b, trades),
         "acceptance": _acceptance(a, b),
         "staged": _staged(),
+        "funding": _funding(),
     }
 
 

@@ -7,11 +7,13 @@ import {
   checkStaged,
   checkView,
   closingState,
+  fundingChange,
+  leastFunding,
   ownVersion,
   stateAfterSettlement,
   stateAfterTrade,
 } from "../../../marketplace/web/static/web/js/channel/book.js";
-import { BLANK, remember } from "../../../marketplace/web/static/web/js/channel/keeper.js";
+import { BLANK, remember, rememberChange } from "../../../marketplace/web/static/web/js/channel/keeper.js";
 import { SignatureError } from "../../../marketplace/web/static/web/js/protocol/signing.js";
 import { protocolDomain } from "../../../marketplace/web/static/web/js/protocol/typed_data.js";
 
@@ -83,4 +85,53 @@ test("no version is signed twice, and nothing after the farewell but the same pa
   const bye = remember(memory, { ...expected, version: "9", isFinal: true });
   assert.throws(() => remember(bye, { ...expected, version: "11" }), BookError);
   assert.equal(remember(bye, { ...expected, version: "11", isFinal: true }).highest, "11");
+});
+
+const session = (view) => (view.side === "a" ? view.terms.partyA : view.terms.partyB);
+
+test("a change of the funding is drafted and checked as the core does", options, () => {
+  const { asked, change } = scene.funding;
+  checkView(asked, domain, session(asked));
+  const wanted = { a: BigInt(change.fundingA), b: BigInt(change.fundingB) };
+  assert.deepEqual(fundingChange(asked, wanted, change.validUntil, change.version), change);
+  assert.deepEqual(checkStaged(asked).expected, asked.staged.state);
+  for (const [field, value] of [["balanceA", "1"], ["energyToB", "7"], ["base", "0"], ["version", "5"]]) {
+    const lie = copy(asked);
+    lie.staged.change[field] = value;
+    assert.throws(() => checkStaged(lie), BookError, field);
+  }
+  const short = { a: leastFunding(asked, "a") - 1n, b: wanted.b };
+  assert.throws(() => fundingChange(asked, short, change.validUntil), BookError);
+});
+
+test("a view is believed before, while and after its funding changed", options, () => {
+  for (const name of ["waiting", "changed", "traded"]) checkView(scene.funding[name], domain, session(scene.funding[name]));
+  const { changed } = scene.funding;
+  const lies = [
+    (v) => (v.funded.fundingA = String(BigInt(v.funded.fundingA) + 1n)),
+    (v) => (v.current.state.energyToB = "0"),
+    (v) => (v.current.signatureA = v.current.signatureB),
+    (v) => (v.funded = null),
+  ];
+  for (const tell of lies) {
+    const lie = copy(changed);
+    tell(lie);
+    assert.throws(() => checkView(lie, domain, session(lie)), (error) => error instanceof BookError || error instanceof SignatureError);
+  }
+});
+
+test("beside a change that may land nothing is signed, on top of it only what sums to it", options, () => {
+  const { change, next } = scene.funding;
+  const until = Number(change.validUntil);
+  const memory = rememberChange(BLANK, change, until - 500);
+  assert.equal(rememberChange(memory, change, until - 400), memory);
+  const beside = { ...next, base: change.base, version: "9" };
+  assert.throws(() => remember(memory, beside, until), BookError);
+  assert.throws(() => rememberChange(memory, { ...change, version: "9" }, until), BookError);
+  assert.equal(remember(memory, beside, until + 1000).change, null);
+  const signed = remember(memory, next, until - 300);
+  assert.equal(signed.change, change);
+  assert.throws(() => remember(signed, { ...next, version: "19", balanceA: "1" }, until + 1000), BookError);
+  const bye = remember(BLANK, { ...next, version: "1", isFinal: true }, until);
+  assert.throws(() => rememberChange(bye, change, until), BookError);
 });

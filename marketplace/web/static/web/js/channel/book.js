@@ -22,8 +22,11 @@ import { structId } from "../protocol/typed_data.js";
 /** @typedef {{offer: Offer, signature: string, offeror: Side}} LiveOffer */
 /** @typedef {{id: string, seller: Side, quantityWh: string, pricePerKwh: string, imbalancePerKwh: string,
  *   slotStart: string, slotEnd: string, amount: string}} Trade */
-/** @typedef {{purpose: "trade"|"settle"|"close", state: ChannelState, proposer: Side, signature: string,
- *   expiresAt: string, trade: Trade|null, settles: string[], offer: LiveOffer|null}} Staged */
+/** @typedef {Record<string, string> & {channel: string, version: string, base: string, balanceA: string, balanceB: string,
+ *   fundingA: string, fundingB: string, energyToA: string, energyToB: string, tradesRoot: string,
+ *   validUntil: string}} FundingChange */
+/** @typedef {{purpose: "trade"|"settle"|"close"|"funding", state: ChannelState, proposer: Side, signature: string,
+ *   expiresAt: string, trade: Trade|null, settles: string[], offer: LiveOffer|null, change: FundingChange|null}} Staged */
 /**
  * @typedef {object} ChannelView one side's view, as the relay's `state` frame gives it
  * @property {string} channel
@@ -43,6 +46,8 @@ import { structId } from "../protocol/typed_data.js";
  * @property {Staged|null} dropped
  * @property {Trade[]} openTrades
  * @property {TradesTree} tree
+ * @property {FundingChange|null} funded the last change of the funding that the ledger took
+ * @property {{change: FundingChange}|null} pledge a change that this side signed and that the ledger may still take
  * @property {boolean} historyLost the newest state was learned without its trades
  * @property {{version: string, deadline: string, answered: boolean}|null} dispute
  */
@@ -193,6 +198,64 @@ export function stateAfterSettlement(view, deliveries, version) {
   return nextState(view, { from: "a", amount: given }, { energyToA, energyToB, tradesRoot: tradesRoot(view.tree, left), version });
 }
 
+/**
+ * The state that a change of the funding makes: nobody signs it as a state.
+ *
+ * @param {FundingChange} change
+ * @returns {ChannelState}
+ */
+export function changedState({ channel, version, base, fundingA, fundingB, energyToA, energyToB, tradesRoot }) {
+  return { channel, version, base, balanceA: fundingA, balanceB: fundingB, energyToA, energyToB, tradesRoot, isFinal: false };
+}
+
+/**
+ * Micro-units that the ledger holds for the channel.
+ *
+ * @param {ChannelView} view
+ * @returns {bigint}
+ */
+export function fundedTotal({ funded, opening }) {
+  const { fundingA, fundingB } = funded ?? opening;
+  return BigInt(fundingA ?? 0) + BigInt(fundingB ?? 0);
+}
+
+/**
+ * A top-up or a withdrawal: the channel is settled at its balances, and these are the new ones.
+ *
+ * @param {ChannelView} view
+ * @param {{a: bigint, b: bigint}} funding
+ * @param {string} validUntil
+ * @param {string} [version] the peer's, when its wish is checked
+ * @returns {FundingChange}
+ */
+export function fundingChange(view, funding, validUntil, version) {
+  const { state } = currentOf(view);
+  requireHistory(view);
+  for (const side of /** @type {Side[]} */ (["a", "b"])) {
+    const left = leastFunding(view, side);
+    requireThat(funding[side] >= left, `At least ${left} micro-units must stay for what open trades may have to refund.`);
+  }
+  requireThat(funding.a + funding.b > 0n, "Something must stay in the channel. Close it to take out everything.");
+  const { channel, balanceA, balanceB, energyToA, energyToB, tradesRoot } = state;
+  const fundings = { fundingA: String(funding.a), fundingB: String(funding.b) };
+  return { channel, version: version ?? ownVersion(view), base: state.version, balanceA, balanceB, ...fundings, energyToA, energyToB, tradesRoot, validUntil };
+}
+
+/**
+ * What a side can't take out: refunds of its open trades, as far as its balance would pay them.
+ *
+ * @param {ChannelView} view
+ * @param {Side} side
+ * @returns {bigint}
+ */
+export function leastFunding(view, side) {
+  const sold = view.openTrades.filter(({ seller }) => seller === side);
+  const price = (/** @type {Trade} */ t) => (BigInt(t.pricePerKwh) > BigInt(t.imbalancePerKwh) ? BigInt(t.pricePerKwh) : BigInt(t.imbalancePerKwh));
+  const due = sold.reduce((sum, t) => sum + tradeAmount(BigInt(t.quantityWh), price(t)), 0n);
+  const balance = balanceOf(currentOf(view).state, side);
+  return due < balance ? due : balance;
+}
+
 /** @param {ChannelView} view */
 function requireHistory(view) {
   requireThat(!view.historyLost, "This side lost the channel's trades. Close the channel; it can't be traded on.");
@@ -252,7 +315,9 @@ export function checkView(view, domain, mySession) {
     requireSignature(domain, "Offer", offer, signature, party(terms, offeror));
   }
   if (view.staged) {
-    requireSignature(domain, "ChannelState", view.staged.state, view.staged.signature, party(terms, view.staged.proposer));
+    const { change, state, signature, proposer } = view.staged;
+    if (change) requireSignature(domain, "FundingChange", change, signature, party(terms, proposer));
+    else requireSignature(domain, "ChannelState", state, signature, party(terms, proposer));
   }
 }
 
@@ -262,15 +327,17 @@ export function checkView(view, domain, mySession) {
  * @param {Domain} domain
  */
 function checkCoSigned(view, { state, signatureA, signatureB }, domain) {
-  const { terms, opening } = view;
-  const opened = state.version === "0";
-  const name = opened ? "ChannelOpen" : "ChannelState";
-  const signed = opened ? opening : state;
-  requireSignature(domain, name, signed, signatureA, party(terms, "a"));
-  requireSignature(domain, name, signed, signatureB, party(terms, "b"));
+  const { terms, opening, funded } = view;
+  const changed = funded !== null && state.version === funded.version;
+  if (changed) requireThat(sameState(changedState(funded), state), "The state is not what the change of the funding makes.");
+  const [name, signed] = changed ? ["FundingChange", funded] : state.version === "0" ? ["ChannelOpen", opening] : ["ChannelState", state];
+  for (const [side, signature] of /** @type {[Side, string][]} */ ([["a", signatureA], ["b", signatureB]])) {
+    // Of a change that this side lost the ledger told the sums, and nobody yet the signatures.
+    if (changed && view.historyLost && signature === "0x") continue;
+    requireSignature(domain, /** @type {import("../protocol/typed_data.js").TypeName} */ (name), signed, signature, party(terms, side));
+  }
   requireThat(sameHex(state.channel, view.channel), "The state belongs to another channel.");
-  const funding = BigInt(opening.fundingA ?? 0) + BigInt(opening.fundingB ?? 0);
-  requireThat(BigInt(state.balanceA) + BigInt(state.balanceB) === funding, "The balances don't add up to the funding.");
+  requireThat(BigInt(state.balanceA) + BigInt(state.balanceB) === fundedTotal(view), "The balances don't add up to the funding.");
   const root = view.historyLost ? state.tradesRoot : tradesRoot(view.tree, view.openTrades);
   requireThat(root === state.tradesRoot, "The list of trades is not the one that was signed.");
 }
@@ -300,6 +367,13 @@ export function checkStaged(view) {
     const expected = closingState(view, version);
     requireThat(sameState(expected, staged.state), "The final state differs from the current balances.");
     return { expected, offer: null };
+  }
+  if (staged.purpose === "funding" && staged.change) {
+    const { fundingA, fundingB, validUntil } = staged.change;
+    const expected = fundingChange(view, { a: BigInt(fundingA), b: BigInt(fundingB) }, validUntil, version);
+    const same = structId("FundingChange", expected) === structId("FundingChange", staged.change);
+    requireThat(same, "The change of the funding does not follow from the current balances.");
+    return { expected: changedState(expected), offer: null };
   }
   throw new BookError("A settlement is checked with its meter readings.");
 }

@@ -159,7 +159,7 @@ export class ChannelDesk extends EventTarget {
       if (staged.purpose === "settle") return await this.answerSettlement(view, task);
       checkStaged(view);
       if (staged.purpose === "trade") await this.countersign(view, "update.confirm");
-      else this.tell("closing", view);
+      else this.tell(staged.purpose === "funding" ? "funding" : "closing", view);
     } catch (error) {
       this.answering.delete(task);
       if (error instanceof BookError) await this.refuse(view, error.message);
@@ -191,7 +191,7 @@ export class ChannelDesk extends EventTarget {
    */
   async countersign(view, type, question) {
     const { staged } = view;
-    if (!staged) throw new BookError("There is nothing to countersign any more.");
+    if (!staged || staged.change) throw new BookError("There is nothing to countersign any more.");
     const signature = await this.signState(view, staged.state, question);
     await this.socket.send(view.channel, type, { version: staged.state.version, signature });
   }

@@ -1,17 +1,21 @@
 /**
  * What the holder of a session key remembers beside the key, and asks before each signature
- * (channels_engine/core/keeper.py): no version is signed twice, and nothing follows a final state but the same payout.
- * A signature that the relay refused may have been kept all the same.
+ * (channels_engine/core/keeper.py): no version is signed twice, nothing follows a final state but the same payout, and
+ * nothing is signed beside a change of the funding that the ledger may still take. A signature that the relay refused
+ * may have been kept all the same.
  */
 
 import { structId } from "../protocol/typed_data.js";
 import { BookError } from "./book.js";
 
 /** @typedef {import("./book.js").ChannelState} ChannelState */
-/** @typedef {{highest: string, digest: string, farewell: ChannelState|null}} Memory */
+/** @typedef {import("./book.js").FundingChange} FundingChange */
+/** @typedef {{highest: string, digest: string, farewell: ChannelState|null, change?: FundingChange|null}} Memory */
 
 /** @type {Memory} */
-export const BLANK = Object.freeze({ highest: "0", digest: "", farewell: null });
+export const BLANK = Object.freeze({ highest: "0", digest: "", farewell: null, change: null });
+/** Seconds by which the ledger's clock may be behind ours; what it has not taken then it takes no more. */
+const LEDGER_LAG_S = 120;
 
 /**
  * @param {ChannelState} left
@@ -23,21 +27,71 @@ function samePayout(left, right) {
 }
 
 /**
+ * The change that a value stands on, or null.
+ *
+ * @param {Memory} memory
+ * @param {ChannelState|FundingChange} value
+ * @param {number} now
+ * @returns {FundingChange|null}
+ */
+function changeBefore({ change }, value, now) {
+  if (!change) return null;
+  const after = BigInt(value.base) >= BigInt(change.version);
+  if (!after && now > Number(change.validUntil) + LEDGER_LAG_S) return null;
+  if (!after) throw new BookError("You have signed a change of this channel's funding. Nothing else can be signed until the ledger took it, or its time is over.");
+  if (BigInt(value.balanceA) + BigInt(value.balanceB) !== BigInt(change.fundingA) + BigInt(change.fundingB)) {
+    throw new BookError("The balances don't add up to the funding that you have signed.");
+  }
+  return change;
+}
+
+/**
+ * @param {Memory} memory
+ * @param {string} version
+ */
+function requireUnused(memory, version) {
+  if (BigInt(version) <= BigInt(memory.highest)) {
+    throw new BookError(`This key has signed version ${memory.highest} before; version ${version} can't be signed any more.`);
+  }
+}
+
+/**
  * The memory to store before `state` is signed. Signing the very same state again is harmless.
  *
  * @param {Memory} memory
  * @param {ChannelState} state
+ * @param {number} [now] seconds since the epoch
  * @returns {Memory}
  * @throws {BookError} it must not be signed
  */
-export function remember(memory, state) {
+export function remember(memory, state, now = Date.now() / 1000) {
   const digest = structId("ChannelState", state);
   if (digest === memory.digest) return memory;
-  if (BigInt(state.version) <= BigInt(memory.highest)) {
-    throw new BookError(`This key has signed version ${memory.highest} before; version ${state.version} can't be signed any more.`);
-  }
-  if (memory.farewell && !(state.isFinal && samePayout(state, memory.farewell))) {
+  requireUnused(memory, state.version);
+  const change = changeBefore(memory, state, now);
+  const farewell = memory.farewell && change && BigInt(change.version) > BigInt(memory.farewell.version) ? null : memory.farewell;
+  if (farewell && !(state.isFinal && samePayout(state, farewell))) {
     throw new BookError("You have signed the closing of this channel; only the same payout may follow.");
   }
-  return { highest: state.version, digest, farewell: state.isFinal ? state : memory.farewell };
+  return { highest: state.version, digest, farewell: state.isFinal ? state : farewell, change };
+}
+
+/**
+ * The memory to store before a change of the funding is signed.
+ *
+ * @param {Memory} memory
+ * @param {FundingChange} wanted
+ * @param {number} [now] seconds since the epoch
+ * @returns {Memory}
+ * @throws {BookError} it must not be signed
+ */
+export function rememberChange(memory, wanted, now = Date.now() / 1000) {
+  const digest = structId("FundingChange", wanted);
+  if (digest === memory.digest) return memory;
+  requireUnused(memory, wanted.version);
+  const change = changeBefore(memory, wanted, now);
+  if (memory.farewell && !(change && BigInt(change.version) > BigInt(memory.farewell.version))) {
+    throw new BookError("You have signed the closing of this channel; its funding can't change any more.");
+  }
+  return { highest: wanted.version, digest, farewell: null, change: wanted };
 }

@@ -3,17 +3,18 @@
  */
 
 import { ChannelDesk } from "../channel/desk.js";
+import { agreeToFunding, askForFunding } from "../channel/refunding.js";
 import { Settler } from "../channel/settling.js";
 import { Declined } from "../ui/dialogs.js";
 import { need, notice, replace } from "../ui/dom.js";
-import { money, when } from "../ui/format.js";
+import { money, parseDecimal, when } from "../ui/format.js";
 import { toast, toastError } from "../ui/toast.js";
 import { read } from "../wallet/database.js";
 import { askToUnlock } from "../ui/unlocking.js";
 import { WalletSigner } from "../wallet/signer.js";
 
 /** Phases whose page has other parts, so that it is fetched anew. */
-const RELOADED = ["open", "closing", "closed", "disputed"];
+const RELOADED = ["open", "changing", "closing", "closed", "disputed"];
 const bar = need("#channel-actions");
 const channel = bar.dataset.channel ?? "";
 const address = document.body.dataset.wallet ?? "";
@@ -65,7 +66,7 @@ function main() {
     const view = /** @type {CustomEvent} */ (event).detail;
     if (view.channel !== channel) return;
     // Until now there was nothing that they could have signed.
-    for (const early of bar.querySelectorAll("button[data-early]")) enable(early);
+    for (const early of document.querySelectorAll("button[data-early]")) enable(early);
     if (view.current) {
       const { state } = view.current;
       need("#mine").textContent = money(view.side === "a" ? state.balanceA : state.balanceB, { exact: true });
@@ -79,6 +80,22 @@ function main() {
   });
   desk.addEventListener("closing", () => {
     replace(need("#channel-problem"), notice("warn", `${bar.dataset.partner} wants to close this channel at the balances above. Press “Close” to agree.`));
+  });
+  desk.addEventListener("funding", () => {
+    replace(need("#channel-problem"), notice("warn", `${bar.dataset.partner} wants to put money into this channel, or take some out. Press “Agree” to see what changes.`));
+    document.querySelector("#agree-funding")?.removeAttribute("hidden");
+  });
+  for (const way of ["put-in", "take-out"]) {
+    onPress(`#${way}`, async () => {
+      const amount = parseDecimal(/** @type {HTMLInputElement} */ (need("#funding-amount")).value, 6);
+      if (amount === 0n) throw new RangeError("Choose an amount above 0.");
+      await askForFunding(desk, channel, way === "put-in" ? amount : -amount);
+      toast("Signed. Your partner has to agree; then the ledger changes the funding.");
+    });
+  }
+  onPress("#agree-funding", async () => {
+    await agreeToFunding(desk, channel);
+    toast("Signed. The ledger changes the funding now.");
   });
   onPress("#close-channel", async () => {
     const { staged, side } = desk.view(channel);

@@ -165,6 +165,27 @@ export function agreementInWords(agreement, merchant) {
 }
 
 /**
+ * @param {Message} change
+ * @param {{side: "a"|"b", partner: string}} view
+ * @returns {SigningQuestion}
+ */
+export function refundingInWords(change, { side, partner }) {
+  const [before, after] = side === "a" ? [change.balanceA, change.fundingA] : [change.balanceB, change.fundingB];
+  const [theirsBefore, theirs] = side === "a" ? [change.balanceB, change.fundingB] : [change.balanceA, change.fundingA];
+  return {
+    title: `Change the funding of the channel with ${partner}`,
+    sentence: "The ledger settles the channel at today’s balances, and it stays open with the new ones. Until then, or until the time below, nothing else can be traded in it.",
+    facts: [
+      ["Your side", `${money(before)} → ${money(after)}`],
+      [`${partner}’s side`, `${money(theirsBefore)} → ${money(theirs)}`],
+      ["At the latest", moment(change.validUntil)],
+    ],
+    action: "Sign",
+    raw: change,
+  };
+}
+
+/**
  * @param {Message} request
  * @param {string} partner
  * @returns {SigningQuestion}
