@@ -211,8 +211,8 @@ class AgreementSerializer(serializers.Serializer[Agreement]):
     failure = serializers.CharField()
 
     def get_available(self, agreement: Agreement) -> str:
-        """What further notes may add up to."""
-        return str(max(0, agreement.credit_limit - agreement.outstanding))
+        """What further notes may add up to, unless ended ones are still owed: the statement knows."""
+        return str(max(0, agreement.limit - agreement.outstanding))
 
     def get_transaction(self, agreement: Agreement) -> str | None:
         """The transaction that initialised it."""

@@ -16,7 +16,7 @@ from marketplace.credit import selectors
 from marketplace.credit.billing import NoteStanding, Statement
 from marketplace.credit.books import fresh_statement_of
 from marketplace.credit.models import Agreement
-from marketplace.credit.payments import PAY, TOP_UP, SignedPayment, pay_in, to_sign
+from marketplace.credit.payments import PAY, TOP_UP, SignedPayment, pay_in, to_sign, withdraw_collateral
 
 
 class PeriodSerializer(serializers.Serializer[Any]):
@@ -61,6 +61,9 @@ class StatementSerializer(serializers.Serializer[Any]):
     available = MoneyField(help_text="What a further note may be worth.")
     collateral = MoneyField()
     released = serializers.BooleanField()
+    locked_until = serializers.IntegerField(
+        help_text="The collateral can be withdrawn after it, while no claim is open; 0 once released."
+    )
     debt = MoneyField(help_text="Owed for all notes, due or not.")
     due = MoneyField(help_text="The part of the debt that the merchant may claim.")
     paid = MoneyField(help_text="Payments that no claim has used.")
@@ -72,8 +75,8 @@ class StatementSerializer(serializers.Serializer[Any]):
 
 
 def _shown(books: Statement) -> dict[str, Any]:
-    names = ("limit", "available", "collateral", "released", "debt", "due", "paid", "payable", "earnings")
-    content = {name: getattr(books, name) for name in (*names, "periods", "claim")}
+    names = ("limit", "available", "collateral", "released", "locked_until", "debt", "due", "paid", "payable")
+    content = {name: getattr(books, name) for name in (*names, "earnings", "periods", "claim")}
     notes = [_note(note, books) for note in books.notes]
     return dict(StatementSerializer({**content, "notes": notes}).data)
 
@@ -154,3 +157,16 @@ class TopUpView(_PaymentView):
     """Adding collateral."""
 
     purpose = TOP_UP
+
+
+class WithdrawCollateralView(APIView):
+    """My collateral, after the agreement."""
+
+    throttle_scope = "sensitive"
+
+    @extend_schema(request=None, responses=StatementSerializer)
+    def post(self, request: Request, pk: UUID) -> Response:
+        """Have it sent back to my wallet."""
+        agreement = _own(request, pk)
+        withdraw_collateral(agreement=agreement)
+        return Response(_shown(fresh_statement_of(agreement)))

@@ -73,6 +73,11 @@ urlpatterns = [
     path("agreements/<uuid:pk>/statement/", statements.StatementView.as_view(), name="agreement-statement"),
     path("agreements/<uuid:pk>/pay/", statements.PayView.as_view(), name="agreement-pay"),
     path("agreements/<uuid:pk>/top-up/", statements.TopUpView.as_view(), name="agreement-top-up"),
+    path(
+        "agreements/<uuid:pk>/withdraw-collateral/",
+        statements.WithdrawCollateralView.as_view(),
+        name="agreement-withdraw-collateral",
+    ),
     path("notes/", credit.NotesView.as_view(), name="notes"),
     path("notes/<hash:serial>/", credit.NoteView.as_view(), name="note"),
     path("notes/<hash:serial>/withdraw/", money.WithdrawEarningsView.as_view(), name="note-withdraw"),

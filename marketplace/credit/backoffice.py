@@ -33,7 +33,7 @@ def dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
     context["waiting"] = waiting.count()
     context["oldest"] = waiting.order_by("submitted_at").first()
     context["active_agreements"] = len(agreements)
-    context["exposure"] = sum(agreement.credit_limit - agreement.collateral for agreement in agreements)
+    context["exposure"] = sum(agreement.limit - agreement.collateral for agreement in agreements)
     context["outstanding"] = sum(agreement.outstanding for agreement in agreements)
     context["merchants"] = operated_merchants(user)
     return context

@@ -124,6 +124,7 @@ class Statement:
     """An agreement's books.
 
     Attributes:
+        locked_until: Last second at which the collateral can't be withdrawn; 0 once released. A claim locks it beyond.
         debt: Owed for all notes, due or not, before payments are set against it.
         due: The part of it that the merchant may claim now.
         paid: Payments that no claim has used up.
@@ -135,6 +136,7 @@ class Statement:
     limit: int
     collateral: int
     released: bool
+    locked_until: int
     debt: int
     due: int
     paid: int
@@ -170,6 +172,7 @@ class _Books:
     collateral: int
     paid: int = 0
     released: bool = False
+    held_until: int = 0
     deadline: int = 0
     claimed: list[claims.NoteClaimed] = field(default_factory=list)
     periods: dict[int, Period] = field(default_factory=dict)
@@ -177,6 +180,11 @@ class _Books:
     @property
     def debt(self) -> int:
         return sum(note.debt for note in self.notes.values())
+
+    @property
+    def locked_until(self) -> int:
+        ordinary = self.terms.valid_until + 2 * self.terms.payment_term
+        return 0 if self.released else max(ordinary, self.held_until)
 
     def period(self, at: int) -> Period:
         """The period of a moment; those before it that saw nothing are made too, with the debt as it was."""
@@ -244,6 +252,8 @@ def _book_agreement(books: _Books, period: Period, event: BookEvent) -> None:
             books.collateral -= amount
         case events.CollateralReleased():
             books.released = True
+        case claims.CollateralHeld(until=until):
+            books.held_until = until
         case claims.LimitChanged(credit_limit=limit):
             books.limit = limit
 
@@ -274,6 +284,7 @@ def statement(terms: Terms, notes: Iterable[HeldNote], facts: Iterable[Fact], no
         limit=books.limit,
         collateral=books.collateral,
         released=books.released,
+        locked_until=books.locked_until,
         debt=books.debt,
         due=due,
         paid=books.paid,

@@ -46,6 +46,9 @@ REFUSALS = {
     "ERC2612InvalidSigner": "The permit is signed by another key than the wallet's.",
     "ERC3009InvalidAuthorizationTime": "The authorization has run out: sign again.",
     "ERC3009UsedAuthorization": "The ledger has taken this authorization before.",
+    "CollateralLocked": "The collateral is still locked: the agreement's statement says until when.",
+    "ClaimOpen": "A claim is open: the collateral stays until it is executed or dropped.",
+    "NothingToWithdraw": "There is nothing to withdraw.",
     "AgreementExpired": "The agreement has run out: ask the merchant for a new one.",
 }
 DOMAIN_FIELDS = ("string name", "string version", "uint256 chainId", "address verifyingContract")

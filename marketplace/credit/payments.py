@@ -82,6 +82,19 @@ def pay_in(*, agreement: Agreement, purpose: str, payment: SignedPayment) -> Rec
     return receipt
 
 
+def withdraw_collateral(*, agreement: Agreement) -> Receipt:
+    """Have the collateral sent back to the participant's wallet; the ledger decides whether it may leave.
+
+    Raises:
+        ConflictError: it is locked still, a claim is open, or nothing is left of it.
+        AwayError: the ledger can't be reached.
+    """
+    receipt = relay(MerchantContract(raw(agreement.msc)).withdraw_collateral(raw(agreement.sid)))
+    subject = f"agreement {agreement.sid}"
+    record(actor=agreement.user, action="collateral.withdrawn", subject=subject, person=agreement.user)
+    return receipt
+
+
 def _check(agreement: Agreement, amount: int) -> None:
     if amount <= 0:
         raise RefusedError("amount", "Nothing would move.", {"amount": ["Must be above 0."]})

@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from contracts import claim_events as claims
@@ -119,6 +119,13 @@ def test_collateral_and_limit_follow_the_ledger() -> None:
         at(2, events.CollateralWithdrawn(SID, HOLDER, 120)),
     )
     assert (now.collateral, now.limit, now.available, now.released) == (0, 700, 700, True)
+    assert now.locked_until == 0
+
+
+def test_collateral_is_locked_for_two_terms_after_the_agreement_and_as_long_as_it_is_held() -> None:
+    assert books(3, []).locked_until == START + (365 + 28) * DAY
+    held = at(370, claims.CollateralHeld(SID, START + 500 * DAY))
+    assert books(371, [], held).locked_until == START + 500 * DAY
 
 
 def test_a_renewed_note_counts_what_the_old_one_left_behind() -> None:
@@ -148,11 +155,12 @@ def test_the_ledgers_admission_tells_the_notes_end() -> None:
     assert books(25, [held], at(1, admitted), at(1, closed(held, 0, -40))).due == 40
 
 
-GAINS = st.lists(st.tuples(st.integers(0, 3), st.integers(-50, 50), st.floats(0, 200)), max_size=30)
+GAINS = st.lists(st.tuples(st.integers(0, 3), st.integers(-50, 50), st.integers(0, 200)), max_size=20)
 
 
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])  # other work may hold the machine
 @given(GAINS, st.integers(0, 300))
-def test_figures_add_up(gains: list[tuple[int, int, float]], paid: int) -> None:
+def test_figures_add_up(gains: list[tuple[int, int, int]], paid: int) -> None:
     notes = [note(number + 1, 10_000) for number in range(4)]
     facts = [at(day, closed(notes[which], 0, gain)) for which, gain, day in sorted(gains, key=lambda g: g[2])]
     facts.append(at(200, events.DebtPaid(SID, HOLDER, paid, paid)))

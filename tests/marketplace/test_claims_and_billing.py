@@ -221,16 +221,15 @@ def test_collateral_is_held_while_an_ended_agreements_notes_are_open(
     wait_until(agreement.valid_until)
     claims.hold_collateral(agreement=agreement, operator=shop.operator)
     wait_until(agreement.valid_until + 2 * TERM - 1)
-    withdraw = MerchantContract(raw(agreement.msc)).withdraw_collateral(raw(agreement.sid))
-    with pytest.raises(ConflictError, match="CollateralLocked"):
-        ledger.relay(withdraw)
+    assert "still locked" in person.client.post(url(agreement, "withdraw-collateral")).json()["detail"]
     pair.close(channel, 0)
     claims.start_claim(agreement=agreement, operator=shop.operator)
     wait_until(fresh_statement_of(agreement).claim.deadline)
     claims.execute_claim(agreement=agreement, operator=shop.operator)
     claims.release_collateral(agreement=agreement, operator=shop.operator)
-    ledger.relay(withdraw)
-    assert fresh_statement_of(agreement).collateral == 0
+    shown = person.client.post(url(agreement, "withdraw-collateral")).json()
+    assert (shown["collateral"], shown["released"], shown["locked_until"]) == ("0", True, 0)
+    assert "nothing" in person.client.post(url(agreement, "withdraw-collateral")).json()["detail"]
 
 
 def test_strangers_and_other_merchants_claim_nothing(
@@ -246,6 +245,7 @@ def test_strangers_and_other_merchants_claim_nothing(
     for what in ("statement", "pay", "top-up"):
         assert stranger.client.get(url(agreement, what), {"amount": "1"}).status_code == 404
         assert rival.client.get(url(agreement, what), {"amount": "1"}).status_code in {403, 404}
+    assert stranger.client.post(url(agreement, "withdraw-collateral")).status_code == 404
     for what in ("pay", "top-up"):
         body = {"amount": "1", "signature": "0x" + "11" * 65, "permit_deadline": 1}
         body["permit_signature"] = body["signature"]

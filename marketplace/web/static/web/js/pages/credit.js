@@ -90,6 +90,30 @@ function remedy(agreement, books) {
   ];
 }
 
+/**
+ * The way back of the collateral, once nothing locks it.
+ *
+ * @param {Agreement} agreement
+ * @param {Statement} books
+ */
+function collateralBack(agreement, books) {
+  const locked = books.claim || books.collateral === "0" || Date.now() / 1000 <= books.locked_until;
+  if (locked) return [];
+  const made = h("button", { class: "button", type: "button" }, `Bring ${money(books.collateral)} of collateral back`);
+  made.addEventListener("click", async () => {
+    made.disabled = true;
+    try {
+      await api.post(`agreements/${agreement.id}/withdraw-collateral/`);
+      toast("The collateral is in your wallet.");
+      await show();
+    } catch (error) {
+      toastError(error);
+      made.disabled = false;
+    }
+  });
+  return [h("div", { class: "row row--end" }, made)];
+}
+
 /** @param {Statement} books */
 function periods(books) {
   const heads = ["From", "Spent", "Earned", "Paid", "Debt at the end"].map((text, at) => h("th", { scope: "col", class: at ? "right" : "" }, text));
@@ -117,7 +141,7 @@ function account(agreement, books) {
     ["Of it due", money(books.due)],
     ["Paid ahead", money(books.paid)],
   ]);
-  return [h("h3", {}, agreement.merchant.name), ...remedy(agreement, books), standing, periods(books)];
+  return [h("h3", {}, agreement.merchant.name), ...remedy(agreement, books), standing, ...collateralBack(agreement, books), periods(books)];
 }
 
 /** All active agreements; the card is not shown without one. */
