@@ -3,6 +3,9 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from types import MappingProxyType
 
+from channels_engine.codec import to_hex
+from channels_engine.core import effects as fx
+from channels_engine.core.typed_data import struct_hash
 from channels_engine.store.blobs import unpack_effect
 from channels_engine.store.models import LedgerEvent, OutboxItem
 
@@ -16,6 +19,10 @@ _SHOWN_BY: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "LedgerResolve": ("DisputeResolved",),
         "LedgerFinalise": (),
         "LedgerFinaliseDisputed": (),
+        "LedgerChangeFunding": ("FundingChanged",),
+        "LedgerEnforceOffer": ("OfferEnforced",),
+        "LedgerEnforceDelivery": ("DeliveryEnforced",),
+        "LedgerCheckpoint": ("ChannelCheckpointed",),
     }
 )
 
@@ -38,11 +45,27 @@ def _unseen(items: Sequence[OutboxItem]) -> Iterator[int]:
 
 
 def _is_shown(item: OutboxItem, events: Iterable[LedgerEvent]) -> bool:
-    """An event of its kind that is as new as what it brought, or the channel's end."""
-    newest = getattr(unpack_effect(item.kind, bytes(item.payload)), "newest", None)
-    version = 0 if newest is None else newest.state.version
+    """An event of its kind that tells of what it brought, or of something newer; or the channel's end."""
+    effect = unpack_effect(item.kind, bytes(item.payload))
     return any(
-        event.name in _ENDS
-        or (event.name in _SHOWN_BY[item.kind] and int(event.arguments.get("version", 0)) >= version)
+        event.name in _ENDS or (event.name in _SHOWN_BY[item.kind] and _tells_of(effect, event))
         for event in events
     )
+
+
+def _tells_of(effect: fx.Effect, event: LedgerEvent) -> bool:
+    match effect:
+        case fx.LedgerEnforceDelivery(offer=offer):
+            return bool(event.arguments["trade"] == to_hex(struct_hash(offer)))
+        case fx.LedgerChangeFunding(change):
+            return int(event.arguments["version"]) >= change.version
+        case fx.LedgerOpenChannel() | fx.LedgerFinalise() | fx.LedgerFinaliseDisputed():
+            return True
+        case fx.LedgerDispute(consent=b""):  # after the expiry, about whatever the ledger knew
+            return True
+        case fx.LedgerDispute(newest) | fx.LedgerResolve(newest) | fx.LedgerCheckpoint(newest):
+            return int(event.arguments["version"]) >= newest.state.version
+        case fx.LedgerEnforceOffer(newest):
+            return int(event.arguments["version"]) > newest.state.version
+        case _:
+            raise TypeError(f"{type(effect).__name__} is no business of the ledger.")

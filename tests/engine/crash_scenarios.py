@@ -12,10 +12,10 @@ from test_ledger import FUNDING
 
 from channels_engine.core import messages as m
 from channels_engine.core.keccak import keccak256
-from channels_engine.core.negotiation import dispute_request, next_state_for_offer
+from channels_engine.core.negotiation import dispute_request, next_change, next_state_for_offer
 from channels_engine.core.signing import LocalSigner, canonical
 from channels_engine.core.state import Endpoint
-from channels_engine.core.typed_data import Signable, digest
+from channels_engine.core.typed_data import Signable, digest, struct_hash
 from channels_engine.core.types import Delivery, Offer, Side
 from channels_engine.drivers import Closing, Opening, Pairing, Settling
 from channels_engine.frames import decode_body
@@ -103,6 +103,11 @@ def wait(seconds: int) -> Step:
         life.server.pump()
 
     return waited
+
+
+def expire(life: Life) -> None:
+    """Nobody cares for the channel until it is over; the expiry and the grace of a minute pass."""
+    wait(life.pair.opening.expiry - life.place.clock.now() + 70)(life)
 
 
 def agree(life: Life) -> None:
@@ -259,6 +264,52 @@ def dispute(life: Life) -> None:
     life.say(life.pair.owner_b, "dispute", body)
 
 
+def ask_to_withdraw(life: Life) -> None:
+    """Side A takes out what it earned, while the channel stays open."""
+
+    def body() -> m.Body:
+        mine = end(life, Side.A)
+        assert mine.current is not None
+        left = mine.current.state.balance_b
+        wanted = next_change(mine, FUNDING, left, life.place.clock.now() + 600)
+        return m.FundingRequest(wanted, sign(life, life.pair.signer_a, wanted))
+
+    life.say(life.pair.owner_a, "withdraw-money", body)
+
+
+def agree_to_withdrawal(life: Life) -> None:
+    def body() -> m.Body:
+        staged = end(life, Side.B).staged
+        assert staged is not None
+        assert staged.change is not None
+        return m.FundingConfirm(staged.state.version, sign(life, life.pair.signer_b, staged.change))
+
+    life.say(life.pair.owner_b, "agree", body)
+
+
+def enforce(life: Life) -> None:
+    """The offeror has vanished: its offer, that was accepted, goes to the ledger."""
+    made = offered(life)
+    body = m.EnforceOffer(made.id, sign(life, life.pair.signer_b, made))
+    life.say(life.pair.owner_b, "enforce", lambda: body)
+
+
+def show_short_delivery(life: Life) -> None:
+    made = offered(life)
+    value = Delivery(life.pair.channel, struct_hash(made), made.quantity_wh // 2)
+    signed = m.SignedDelivery(value, METER.sign(digest(life.place.chain.domain, value)))
+    life.say(life.pair.owner_b, "delivered", lambda: m.EnforceDelivery((signed,)))
+
+
+def record(life: Life) -> None:
+    def body() -> m.Body:
+        current = end(life, Side.A).current
+        assert current is not None
+        return m.Checkpoint(current.state.version)
+
+    life.say(life.pair.owner_a, "record", body)
+
+
 def cheat(life: Life) -> None:
     """The buyer brings the first trade's state to the ledger by itself, after the second."""
     if "cheated" in life.said:
@@ -296,5 +347,17 @@ SCENARIOS: tuple[Scenario, ...] = (
     Scenario("dispute to payout", traded, (dispute, wait(60), wait(CHALLENGE_S + 60))),
     Scenario("stale state resolved", traded, (cheat, pump, trade("then"), pump)),
     Scenario("dispute amid an update", traded, (offer, accept(Side.B), cheat, pump, trade("then"), pump)),
-    Scenario("expiry", traded, (wait(4000), wait(CHALLENGE_S + 60)), expiry=3000, at_once=1),
+    Scenario("withdrawal", traded, (ask_to_withdraw, agree_to_withdrawal, pump, trade("then"), pump)),
+    Scenario(
+        "withdrawal, then dispute",
+        traded,
+        (ask_to_withdraw, agree_to_withdrawal, pump, dispute, wait(60), wait(CHALLENGE_S + 60)),
+    ),
+    Scenario(
+        "offer and delivery enforced",
+        opened,
+        (offer, accept(Side.B), wait(60), enforce, pump, show_short_delivery, pump, wait(CHALLENGE_S + 60)),
+    ),
+    Scenario("checkpoint", traded, (record, pump, trade("then"), pump)),
+    Scenario("expiry", traded, (expire, wait(CHALLENGE_S + 60)), expiry=3000, spacing=10_000),
 )

@@ -21,6 +21,7 @@ from test_ledger import Chain
 
 from channels_engine.codec import to_hex
 from channels_engine.core import messages as m
+from channels_engine.core.rules import funded_total
 from channels_engine.core.types import Side
 from channels_engine.frames import decode_body, message_of
 from channels_engine.ledger import RegistryLedger
@@ -217,14 +218,14 @@ Prepare = Callable[[Server, Place, Sequence[Pair]], None]
 class Scenario:
     """A flow: how pairs come to its beginning, and its steps. Each step may be done again after a crash.
 
-    `at_once` pairs are prepared together: one where the clock of the others would run out as well.
+    The pairs of one scenario are prepared together, and expire `spacing` seconds after one another.
     """
 
     name: str
     prepare: Prepare
     steps: tuple[Step, ...]
     expiry: int = 10**6
-    at_once: int = 100
+    spacing: int = 0
 
 
 def essence(place: Place, pair: Pair) -> dict[str, Any]:
@@ -272,7 +273,7 @@ def check_sides(hosting: Hosting) -> None:
     assert (a.staged is None) == (b.staged is None)
     if a.current is not None:
         state = a.current.state
-        assert state.balance_a + state.balance_b == a.opening.funding_a + a.opening.funding_b
+        assert state.balance_a + state.balance_b == funded_total(a)
     stored = CoSignedState.objects.filter(channel=to_hex(hosting.channel)).order_by("-version").first()
     newest = a.current.state.version if a.current is not None else 0
     assert (stored.version if stored else 0) == newest, "the newest co-signed state is the current one"
