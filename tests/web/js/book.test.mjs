@@ -13,6 +13,7 @@ import {
   stateAfterSettlement,
   stateAfterTrade,
 } from "../../../marketplace/web/static/web/js/channel/book.js";
+import { enforceable } from "../../../marketplace/web/static/web/js/channel/enforcing.js";
 import { BLANK, remember, rememberChange } from "../../../marketplace/web/static/web/js/channel/keeper.js";
 import { SignatureError } from "../../../marketplace/web/static/web/js/protocol/signing.js";
 import { protocolDomain } from "../../../marketplace/web/static/web/js/protocol/typed_data.js";
@@ -134,4 +135,15 @@ test("beside a change that may land nothing is signed, on top of it only what su
   assert.throws(() => remember(signed, { ...next, version: "19", balanceA: "1" }, until + 1000), BookError);
   const bye = remember(BLANK, { ...next, version: "1", isFinal: true }, until);
   assert.throws(() => rememberChange(bye, change, until), BookError);
+});
+
+test("an acceptance without answer can be enforced while its offer binds", options, () => {
+  const { view, offer, offeror } = scene.acceptance;
+  const until = Number(offer.validUntil);
+  const dropped = { purpose: "trade", proposer: view.side, offer: { offer, signature: "", offeror } };
+  assert.equal(enforceable({ ...view, dropped }, until - 1), offer);
+  assert.equal(enforceable({ ...view, dropped }, until), null);
+  assert.equal(enforceable({ ...view, dropped: { ...dropped, proposer: offeror } }, until - 1), null);
+  assert.equal(enforceable({ ...view, dropped: { ...dropped, offer: { offer: { ...offer, baseVersion: "99" } } } }, until - 1), null);
+  assert.equal(enforceable({ ...view, dropped: null }, until - 1), null);
 });

@@ -10,6 +10,7 @@ import { confirmSigning } from "../ui/dialogs.js";
 import { read, update, write } from "../wallet/database.js";
 import { acceptanceInWords, closingInWords, disputeInWords, offerInWords } from "../wallet/words.js";
 import { BookError, balanceOf, checkStaged, checkView, closingState, currentOf, sameState, stateAfterSettlement, stateAfterTrade } from "./book.js";
+import { keepAcceptance } from "./enforcing.js";
 import { BLANK, remember } from "./keeper.js";
 import { RelaySocket } from "./socket.js";
 
@@ -292,6 +293,7 @@ export class ChannelDesk extends EventTarget {
     const before = balanceOf(currentOf(view).state, view.side);
     const words = acceptanceInWords(live.offer, next, { side: view.side, partner: this.nameOf(view.peer), before });
     const signature = await this.signState(view, next, words);
+    await keepAcceptance(this, view, live.offer);
     await this.socket.send(channel, "update.request", { offer: live.offer.id, state: next, signature });
   }
 

@@ -95,6 +95,11 @@ export class TalkLog {
     else if (type === "channel.open_request") this.note(`${who} asked to open the channel, ${when(at)}.`);
     else if (type === "ledger.opened") this.note(`Opened on the ledger, ${when(at)}.`);
     else if (type === "ledger.rolled_back") this.append(h("p", { class: "outcome outcome--bad" }, "The ledger took back its last blocks. What still holds comes again."));
+    else if (type === "funding.request") this.note(`${who} asked to change the funding of the channel.`);
+    else if (type === "ledger.funding_changed") this.note(`Funded anew on the ledger, ${when(at)}.`);
+    else if (type === "enforce.offer") this.note(`${who} brings an accepted offer to the ledger.`);
+    else if (type === "ledger.offer_enforced") this.append(h("p", { class: "outcome outcome--bad" }, `The ledger applied an accepted offer. It is paid out by that after ${when(Number(body.deadline))}.`));
+    else if (type === "ledger.delivery_enforced") this.note("The ledger refunded what was not delivered.");
     else if (type === "close.request") this.note(`${who} asked to close the channel.`);
     else if (type === "ledger.finalised") this.note(`Closed and paid out by the ledger, ${when(at)}.`);
     else if (type === "ledger.disputed") this.append(h("p", { class: "outcome outcome--bad" }, `In dispute on the ledger until ${when(Number(body.deadline))}.`));

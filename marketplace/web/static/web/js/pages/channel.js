@@ -3,6 +3,7 @@
  */
 
 import { ChannelDesk } from "../channel/desk.js";
+import { enforceable, enforceAcceptance } from "../channel/enforcing.js";
 import { agreeToFunding, askForFunding } from "../channel/refunding.js";
 import { Settler } from "../channel/settling.js";
 import { Declined } from "../ui/dialogs.js";
@@ -67,6 +68,7 @@ function main() {
     if (view.channel !== channel) return;
     // Until now there was nothing that they could have signed.
     for (const early of document.querySelectorAll("button[data-early]")) enable(early);
+    document.querySelector("#enforce-offer")?.toggleAttribute("hidden", !enforceable(view));
     if (view.current) {
       const { state } = view.current;
       need("#mine").textContent = money(view.side === "a" ? state.balanceA : state.balanceB, { exact: true });
@@ -93,6 +95,10 @@ function main() {
       toast("Signed. Your partner has to agree; then the ledger changes the funding.");
     });
   }
+  onPress("#enforce-offer", async () => {
+    await enforceAcceptance(desk, channel);
+    toast("The ledger applies the offer, and pays out by it unless your partner shows something newer.");
+  });
   onPress("#agree-funding", async () => {
     await agreeToFunding(desk, channel);
     toast("Signed. The ledger changes the funding now.");

@@ -1,0 +1,56 @@
+/**
+ * An accepted offer binds: whoever accepts signs the very offer too, and keeps that beside the key. It leaves this
+ * browser only when the partner vanished, and the ledger is to apply the offer.
+ */
+
+import { signStruct } from "../protocol/signing.js";
+import { update } from "../wallet/database.js";
+import { BookError } from "./book.js";
+
+/** @typedef {import("./desk.js").ChannelDesk} ChannelDesk */
+/** @typedef {import("./book.js").ChannelView} ChannelView */
+/** @typedef {import("./book.js").Offer} Offer */
+
+/** @param {ChannelDesk} desk @param {string} channel */
+const keyOf = (desk, channel) => `${desk.signer.address}/${channel}/accepted`;
+
+/**
+ * Signs an accepted offer and keeps the signature; the newest acceptance of a channel is the only one that can matter.
+ *
+ * @param {ChannelDesk} desk
+ * @param {ChannelView} view
+ * @param {Offer} offer
+ */
+export async function keepAcceptance(desk, view, offer) {
+  const session = await desk.signer.session(/** @type {string} */ (view.terms.nonce));
+  const signature = signStruct(desk.domain, "Offer", offer, session);
+  const key = keyOf(desk, view.channel);
+  await update("channels", key, () => ({ key, offer, signature }));
+}
+
+/**
+ * Whether the partner left our acceptance without an answer while its offer still binds it.
+ *
+ * @param {ChannelView} view
+ * @param {number} [now] seconds since the epoch
+ * @returns {Offer|null}
+ */
+export function enforceable({ dropped, side, current }, now = Date.now() / 1000) {
+  const offer = dropped?.proposer === side ? dropped.offer?.offer : undefined;
+  if (!offer || !current || offer.baseVersion !== current.state.version || now >= Number(offer.validUntil)) return null;
+  return offer;
+}
+
+/**
+ * Has the ledger apply what was accepted.
+ *
+ * @param {ChannelDesk} desk
+ * @param {string} channel
+ */
+export async function enforceAcceptance(desk, channel) {
+  const offer = enforceable(desk.view(channel));
+  const key = keyOf(desk, channel);
+  const kept = await update("channels", key, (held) => held ?? { key });
+  if (!offer || kept.offer?.id !== offer.id) throw new BookError("There is no accepted offer that could be enforced now.");
+  await desk.socket.send(channel, "enforce.offer", { offer: offer.id, signature: kept.signature });
+}
