@@ -16,21 +16,21 @@ ROWS = [
 TEST = re.compile(r"`([\w/]+\.py)(?:::(\w+))?`")
 
 
-def test_every_figure_has_its_rows():
+def test_every_figure_has_its_rows() -> None:
     figures = {
         int(number) for row in ROWS for number in re.findall(r"\b\d+\b", re.sub(r"\(.*?\)", "", row[0]))
     }
     assert figures == {*range(4, 10), *range(11, 17)}
 
 
-def test_every_row_says_what_it_is_here_and_which_test_shows_it():
+def test_every_row_says_what_it_is_here_and_which_test_shows_it() -> None:
     for figure, step, here, tests in ROWS:
         assert step, figure
         assert here, step
         assert TEST.findall(tests), step
 
 
-def test_every_named_test_exists():
+def test_every_named_test_exists() -> None:
     missing = []
     for row in ROWS:
         for name, function in TEST.findall(row[3]):
