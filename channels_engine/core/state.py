@@ -59,7 +59,7 @@ class CoSigned(msgspec.Struct, frozen=True, gc=False, array_like=True):
     signature_b: bytes
 
 
-class LiveOffer(msgspec.Struct, frozen=True, gc=False, array_like=True):
+class LiveOffer(msgspec.Struct, frozen=True, gc=False, array_like=True, cache_hash=True):
     """An offer that may still be accepted."""
 
     offer: Offer

@@ -292,13 +292,7 @@ _ENCODERS: Mapping[type, Callable[[Any], bytes]] = MappingProxyType(
 )
 
 
-@lru_cache(maxsize=1024)
-def struct_hash(value: Signable) -> bytes:
-    """EIP-712 `hashStruct`, 32 bytes. For agreements it is the sid, for terms the scid, for openings the channel.
-
-    Raises:
-        EncodingError: A number is negative or too large, or a byte string has the wrong length.
-    """
+def _hashed(value: Signable) -> bytes:
     try:
         return keccak256(_ENCODERS[type(value)](value))
     except (struct.error, OverflowError) as error:
@@ -306,6 +300,16 @@ def struct_hash(value: Signable) -> bytes:
         raise EncodingError(
             f"{name} holds a number outside its EIP-712 type ({error}); correct it."
         ) from error
+
+
+@lru_cache(maxsize=1024)
+def struct_hash(value: Signable) -> bytes:
+    """EIP-712 `hashStruct`, 32 bytes. For agreements it is the sid, for terms the scid, for openings the channel.
+
+    Raises:
+        EncodingError: A number is negative or too large, or a byte string has the wrong length.
+    """
+    return _hashed(value)
 
 
 @lru_cache(maxsize=64)
@@ -333,4 +337,6 @@ def domain_separator(domain: Domain) -> bytes:
 @lru_cache(maxsize=1024)
 def digest(domain: Domain, value: Signable) -> bytes:
     """The 32 bytes that are signed: keccak(0x1901, domain separator, struct hash)."""
-    return keccak256(_prefix(domain) + struct_hash(value))
+    # A state is hashed for its signatures alone; what else is signed has a hash that serves as its name, too.
+    hashed = _hashed(value) if type(value) is ChannelState else struct_hash(value)
+    return keccak256(_prefix(domain) + hashed)

@@ -30,7 +30,7 @@ class Side(enum.IntEnum):
 _OTHERS = (Side.B, Side.A)
 
 
-class Domain(msgspec.Struct, frozen=True, gc=False, array_like=True):
+class Domain(msgspec.Struct, frozen=True, gc=False, array_like=True, cache_hash=True):
     """EIP-712 domain; name `Wattnote` and version `1` are fixed."""
 
     chain_id: int
@@ -102,7 +102,7 @@ class ChannelOpen(msgspec.Struct, frozen=True, gc=False, array_like=True):
     expiry: int
 
 
-class Offer(msgspec.Struct, frozen=True, gc=False, array_like=True):
+class Offer(msgspec.Struct, frozen=True, gc=False, array_like=True, cache_hash=True):
     """A signed offer to sell or buy `quantity_wh` in one delivery slot."""
 
     channel: bytes
@@ -117,7 +117,7 @@ class Offer(msgspec.Struct, frozen=True, gc=False, array_like=True):
     valid_until: int
 
 
-class ChannelState(msgspec.Struct, frozen=True, gc=False, array_like=True):
+class ChannelState(msgspec.Struct, frozen=True, gc=False, array_like=True, cache_hash=True):
     """A channel's state; current once both parties signed it.
 
     `base` is the version of the co-signed state that the signers held, which proves what they knew.
