@@ -4,7 +4,7 @@ Everything but loading and saving is in memory; a submission that is refused lea
 """
 
 import logging
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import get_args
 
 import msgspec
@@ -57,6 +57,7 @@ class Batch:
         self._changes: list[Change] = []
         self._talked: dict[bytes, Agreement] = {}
         self._numbers: dict[bytes, int] = {}
+        self._taken: Collection[bytes] = ()
 
     def run(self, batch: Sequence[Submission]) -> list[Outcome]:
         """Do all of it; the caller holds the transaction."""
@@ -88,13 +89,14 @@ class Batch:
         return news
 
     def _load(self, batch: Sequence[Submission]) -> None:
-        talks = {submission.channel for submission in batch if _is_conversation(submission)}
+        talks: set[bytes] = set()
+        channels: set[bytes] = set()
+        for submission in batch:
+            (talks if _is_conversation(submission) else channels).add(submission.channel)
         self._agreements = conversations.load(talks, lock=True)
-        self.hostings = repository.load_hostings(
-            (submission.channel for submission in batch if not _is_conversation(submission)),
-            self._cache,
-            lock=True,
-        )
+        self.hostings = repository.load_hostings(channels, self._cache, lock=True)
+        unknown = (talks - self._agreements.keys()) | (channels - self.hostings.keys())
+        self._taken = repository.log_numbers(unknown).keys()
         self._by_scid = conversations.load_by_scid(_wanted_contracts(batch))
         self._numbers = conversations.load_numbers(self._agreements)
         self._numbers.update((channel, hosting.number) for channel, hosting in self.hostings.items())
@@ -180,6 +182,7 @@ class Batch:
             raise RemoteProtocolError(
                 "wrong_channel", "The envelope's channel must be the struct hash of the opening."
             )
+        self._require_new(said.channel, self._agreements)
         hosting = Hosting(said.channel, body.open.scid, contract.owners)
         return relay.open_channel(
             said.message,
@@ -210,6 +213,7 @@ class Batch:
                 "unknown_channel", "You have no such conversation; list shows those you have."
             )
         if agreement is None:
+            self._require_new(said.channel, self.hostings)
             after = agreements.propose(said.message, said.owner)
             self._require_known(after.owners[Side.B])
         else:
@@ -220,6 +224,15 @@ class Batch:
         kind, text = _said(said)
         self._log([Entry(said.channel, after.seq, int(side), said.message.id, kind, text, self._now)])
         return Accepted(after.seq, self._now)
+
+    def _require_new(self, log: bytes, others: Collection[bytes]) -> None:
+        """Refuse to begin a second log under one id.
+
+        The attack: a proposal whose nonce is a channel's id. Their entries would meet in one log, and fail with
+        everything that is committed with them.
+        """
+        if log in self._taken or log in others:
+            raise RemoteProtocolError("id_taken", "This id names another log; choose a fresh random nonce.")
 
     def _require_known(self, owner: str) -> None:
         if not self._knows(owner):

@@ -151,6 +151,8 @@ _LAST_NUMBER_SQLITE = (
 def log_numbers(logs: Iterable[bytes]) -> dict[bytes, int]:
     """The numbers of those of these channels and conversations that are stored."""
     names = {to_hex(log) for log in logs}
+    if not names:
+        return {}
     rows = bulk.select_in("channel, number", "engine_channel", "channel", names, lock=False)
     rows += bulk.select_in("conversation, number", "engine_contract", "conversation", names, lock=False)
     return {parse_hex(name, 32): number for name, number in rows}

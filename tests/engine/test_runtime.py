@@ -1,16 +1,18 @@
 """The runtime on the configured database: a channel's life, refusals, repetition, group commits."""
 
-from engine_parties import Pair, World, delivery
+from engine_parties import METER, Pair, World, delivery
 
 from channels_engine.codec import to_hex
+from channels_engine.core import messages as m
 from channels_engine.core.inputs import LedgerFinalised
 from channels_engine.core.state import Phase
-from channels_engine.core.types import Side
+from channels_engine.core.types import EntityContract, Side
 from channels_engine.drivers import Closing, Settling
+from channels_engine.frames import message_of
 from channels_engine.relay import Hosting
 from channels_engine.store.models import CoSignedState, LogEntry, OutboxItem, TradeRecord
 from channels_engine.store.repository import log_numbers
-from channels_engine.submissions import Accepted, Fact
+from channels_engine.submissions import Accepted, Fact, Refused, Said
 
 
 def hosted(world: World, pair: Pair) -> Hosting:
@@ -82,3 +84,24 @@ def test_a_repeated_batch_changes_nothing(world: World) -> None:
     ]
     assert hosted(world, pair) == before
     assert TradeRecord.objects.count() == 2
+
+
+def test_a_proposal_under_a_channels_id_is_refused_and_harms_nobody(world: World) -> None:
+    pair, other = world.pair(), world.pair()
+    world.open(pair, other)
+    body = m.EscPropose(
+        other.owner_b,
+        EntityContract(other.signer_a.address, bytes(20), METER.address, 60, 4, 0, pair.channel),
+    )
+    attack = Said(other.owner_a, message_of("attack", pair.channel, body))
+    alone = world.runtime.process([attack])
+    assert isinstance(alone[0], Refused)
+    assert alone[0].code == "id_taken"
+    hosting = world.runtime.hosting(pair.channel)
+    assert hosting is not None
+    offer = world.floor._offer(world.deal(pair, "1"), hosting)
+    assert offer.body is not None
+    honest = Said(pair.owner_a, message_of(offer.message_id, pair.channel, offer.body))
+    together = world.runtime.process([attack, honest])
+    assert isinstance(together[0], Refused)
+    assert isinstance(together[1], Accepted)
