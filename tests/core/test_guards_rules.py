@@ -221,7 +221,7 @@ def test_nobody_recovers_from_or_turns_a_malleable_signature() -> None:
 
 def test_a_key_that_was_never_seen_is_judged_too() -> None:
     """The first signature teaches the key: it must not teach whatever comes."""
-    fresh = signing.LocalSigner(b"\x77" * 32)
+    fresh = signing.LocalSigner(b"seen by no other test" + bytes(11))
     for signature in (SIGNATURE, STRANGER.sign(MESSAGE)):
         assert not signing.is_signed_by(MESSAGE, signature, fresh.address)
     assert fresh.address not in signing._known_keys
