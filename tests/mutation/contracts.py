@@ -15,7 +15,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from tests.mutation.evm import lift_size_limits, use_artifacts, wake
+from tests.mutation.evm import lift_size_limits, use_artifacts, wake, watching
 from tests.mutation.forked import ROOT, BrokenBaselineError, Forked, run
 from tests.mutation.mutant import Mutant, Result
 from tests.mutation.solidity_source import FIRST_COINBASE, Instrumented, instrumented, viewed
@@ -32,7 +32,8 @@ PLAY = {
     "FOUNDRY_DISABLE_BLOCK_GAS_LIMIT": "true",
 }
 SECONDS = 300
-QUICK = ("--no-match-test", "^invariant")
+# The vectors are about hashes and sums, which are not broken here, and take as long as all the rest.
+QUICK = ("--no-match-test", "^invariant", "--no-match-contract", "^VectorsTest$")
 PLAYS = ("--match-test", "^invariant")
 # Gas, formatting and the committed bytecode change with every mutant: they can't tell one from the other.
 ABOUT_BYTECODE = ("test_gas.py", "test_solidity.py")
@@ -188,7 +189,16 @@ class SolidityArea:
         lift_size_limits()
         use_artifacts(artifacts)
         ignored = [f"--ignore={folder / name}" for folder in self._tests for name in ABOUT_BYTECODE]
-        run(Forked(mutants, insert, report, before), self._tests, ignored)
+        plugin = Forked(
+            mutants,
+            insert,
+            report,
+            before,
+            watching,
+            place=lambda mutant: str(self._numbers[mutant]),
+            sure=False,
+        )
+        run(plugin, self._tests, ignored)
 
 
 def _only(test: str) -> list[str]:

@@ -1,9 +1,13 @@
 """Mutants of Python packages: the protocol core, or any folder of modules with its tests."""
 
-from collections.abc import Callable, Mapping, Sequence
+import os
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from types import MappingProxyType
+from types import FrameType, MappingProxyType
+from typing import Any
 
 from tests.mutation.code_swap import swap
 from tests.mutation.forked import ROOT, Forked, run
@@ -37,11 +41,38 @@ class PythonArea:
             if not swap(source.sound, source.compiled(mutant)):
                 raise LookupError("no living function holds this check; is it done while importing?")
 
-        return run(Forked(mutants, insert, report, before, watched=self.sources, root=self.root), self.tests)
+        plugin = Forked(
+            mutants,
+            insert,
+            report,
+            before,
+            watching=lambda: watching(self.sources, self.root),
+            place=lambda mutant: f"{mutant.path}::{mutant.scope}",
+        )
+        return run(plugin, self.tests)
 
     def _read(self) -> dict[str, PythonSource]:
         paths = sorted(self.sources.glob("*.py"))
         return {str(path.relative_to(self.root)): PythonSource(path, self.root) for path in paths}
+
+
+@contextmanager
+def watching(folder: Path, root: Path) -> Iterator[set[str]]:
+    """Collects which functions of the modules in `folder` are called, as `path::function`."""
+    places: set[str] = set()
+    prefix = str(folder) + os.sep
+
+    def note(frame: FrameType, _: str, __: Any) -> None:
+        code = frame.f_code
+        if code.co_filename.startswith(prefix):
+            scope = code.co_qualname.partition(".<locals>")[0]
+            places.add(f"{os.path.relpath(code.co_filename, root)}::{scope}")
+
+    sys.settrace(note)
+    try:
+        yield places
+    finally:
+        sys.settrace(None)
 
 
 CORE = PythonArea(ROOT / "channels_engine" / "core", (ROOT / "tests" / "core",))

@@ -1,14 +1,20 @@
 """The in-process ledger of the Python tests, made fit for contracts that hold mutants."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import eth.vm.forks.shanghai.computation as shanghai
 import eth.vm.forks.spurious_dragon.computation as spurious_dragon
-from eth.vm.state import BaseState
+from eth.vm.forks.prague.opcodes import PRAGUE_OPCODES
+from eth.vm.opcode_values import COINBASE
 
 from contracts import encoding
 
 NO_LIMIT = 10**7
+PUSH2 = 0x61
+NEAR = 12  # bytes of code within which the number stands that is compared with the coinbase
 
 
 def lift_size_limits() -> None:
@@ -25,4 +31,26 @@ def use_artifacts(folder: Path) -> None:
 
 def wake(number: int) -> None:
     """Let every contract see this coinbase, which wakes the mutant of that number."""
-    BaseState.coinbase = property(lambda _: number.to_bytes(20, "big"))
+    word = number.to_bytes(20, "big")
+    PRAGUE_OPCODES[COINBASE].logic_fn = lambda computation: computation.stack_push_bytes(word)
+
+
+@contextmanager
+def watching() -> Iterator[set[str]]:
+    """Collects the numbers that stand near a read coinbase: mutants that are probably asked whether they are awake."""
+    numbers: set[str] = set()
+    word = bytes(20)
+
+    def note(computation: Any) -> None:
+        place = computation.code.program_counter
+        near = bytes(computation.code._raw_code_bytes[max(0, place - NEAR) : place + NEAR])
+        numbers.update(
+            str(int.from_bytes(near[i + 1 : i + 3], "big")) for i in range(len(near)) if near[i] == PUSH2
+        )
+        computation.stack_push_bytes(word)
+
+    PRAGUE_OPCODES[COINBASE].logic_fn = note
+    try:
+        yield numbers
+    finally:
+        wake(0)

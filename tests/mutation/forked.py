@@ -11,13 +11,12 @@ import select
 import signal
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass, field
 from functools import _lru_cache_wrapper
 from itertools import zip_longest
 from pathlib import Path
-from types import FrameType
 from typing import Any
 
 import pytest
@@ -45,16 +44,18 @@ class Forked:
         insert: Puts a mutant into this process; called in the fork.
         report: Told of each result as soon as it is known.
         before: Tests that noticed mutants in an earlier run, by the mutants' names: tried first.
-        watched: Folder of the mutated modules. Then a mutant meets only the tests that reach its function,
-            the quick ones first. Without it, it meets all of them in their order.
+        watching: Collects, while a test runs, the places in the program that it reaches.
+        place: Place of a mutant. It meets the tests that reach this place, the quick ones first.
+        sure: Whether a test that was not seen to reach the place can't do so. Else it is run in the end.
     """
 
     mutants: Sequence[Mutant]
     insert: Callable[[Mutant], None]
     report: Callable[[Result], None]
-    before: Mapping[str, str] = field(default_factory=dict)
-    watched: Path | None = None
-    root: Path = ROOT
+    before: Mapping[str, str]
+    watching: Callable[[], AbstractContextManager[set[str]]]
+    place: Callable[[Mutant], str]
+    sure: bool = True
     results: list[Result] = field(default_factory=list)
     failure: str | None = None
     _failed: str | None = None
@@ -79,11 +80,11 @@ class Forked:
     def _order(
         self, items: Sequence[pytest.Item], told: dict[str, Any], mutant: Mutant
     ) -> Sequence[pytest.Item]:
-        if self.watched is None:
-            return items
-        place, reached, seconds = f"{mutant.path}::{mutant.scope}", told["reached"], told["seconds"]
-        chosen = [item for item in items if place in reached[item.nodeid]]
-        return sorted(chosen, key=lambda item: seconds[item.nodeid])
+        reached, seconds, place = told["reached"], told["seconds"], self.place(mutant)
+        near = [item for item in items if place in reached[item.nodeid]]
+        if self.sure:
+            return sorted(near, key=lambda item: seconds[item.nodeid])
+        return [*near, *(item for item in items if place not in reached[item.nodeid])]
 
     def _killer(self, mutant: Mutant, items: Sequence[pytest.Item], limit: float) -> str | None:
         likely = [item for item in items if item.nodeid == self.before.get(mutant.name)]
@@ -99,20 +100,18 @@ class Forked:
         return killer
 
     def _baseline(self, items: Sequence[pytest.Item]) -> dict[str, Any]:
-        """All tests without a mutant: how long each takes, and which functions it reaches."""
-        if self.watched is None:
-            return {"failed": self._first_failure(items)}
+        """All tests without a mutant: how long each takes, and what it reaches."""
         seconds, reached = {}, {}
         caches = [thing for thing in gc.get_objects() if isinstance(thing, _lru_cache_wrapper)]
-        for item in items:
+        for item, following in zip_longest(items, items[1:]):
             for cache in caches:
                 cache.cache_clear()
             started = time.monotonic()
-            with watching(self.watched, self.root) as places:
-                failed = self._first_failure([item])
+            with self.watching() as places:
+                item.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
             seconds[item.nodeid], reached[item.nodeid] = time.monotonic() - started, sorted(places)
-            if failed:
-                return {"failed": failed}
+            if self._failed is not None:
+                return {"failed": self._failed}
         return {"failed": None, "seconds": seconds, "reached": reached}
 
     def _first_failure(self, items: Sequence[pytest.Item]) -> str | None:
@@ -137,25 +136,6 @@ class Forked:
         os.waitpid(child, 0)
         answer: dict[str, Any] = json.loads(text) if text else {}
         return answer
-
-
-@contextmanager
-def watching(folder: Path, root: Path) -> Iterator[set[str]]:
-    """Collects which functions of the modules in `folder` are called, as `path::function`."""
-    places: set[str] = set()
-    prefix = str(folder) + os.sep
-
-    def note(frame: FrameType, _: str, __: Any) -> None:
-        code = frame.f_code
-        if code.co_filename.startswith(prefix):
-            scope = code.co_qualname.partition(".<locals>")[0]
-            places.add(f"{os.path.relpath(code.co_filename, root)}::{scope}")
-
-    sys.settrace(note)
-    try:
-        yield places
-    finally:
-        sys.settrace(None)
 
 
 def _answer(work: Callable[[], dict[str, Any]], writing: int) -> None:
