@@ -3,9 +3,11 @@ pragma solidity 0.8.37;
 
 import {TradeMath} from "../src/libraries/TradeMath.sol";
 import {
+    ChangeBody,
     ChannelOpen,
     CreditAgreement,
     EntityContract,
+    OfferBody,
     StateBody,
     TypedData
 } from "../src/libraries/TypedData.sol";
@@ -13,9 +15,11 @@ import {vm} from "./support/Vm.sol";
 
 /// @notice Solidity agrees with Python and JavaScript on the vectors that all of them read.
 contract VectorsTest {
+    using TypedData for ChangeBody;
     using TypedData for ChannelOpen;
     using TypedData for CreditAgreement;
     using TypedData for EntityContract;
+    using TypedData for OfferBody;
     using TypedData for StateBody;
 
     string private _json;
@@ -36,6 +40,21 @@ contract VectorsTest {
         if (i < 50) revert TooFew(i);
     }
 
+    function testRefunds() public {
+        _json = vm.readFile("../fixtures/vectors/amounts.json");
+        uint256 i = 0;
+        for (; vm.keyExistsJson(_json, _path("refunds", i, "refund")); ++i) {
+            uint256 shortfall = vm.parseUint(_text(_path("refunds", i, "shortfallWh")));
+            uint256 price = vm.parseUint(_text(_path("refunds", i, "pricePerKwh")));
+            uint256 imbalance = vm.parseUint(_text(_path("refunds", i, "imbalancePerKwh")));
+            uint256 balance = vm.parseUint(_text(_path("refunds", i, "sellerBalance")));
+            uint256 due = TradeMath.refund(uint64(shortfall), uint64(price), uint64(imbalance));
+            uint256 expected = vm.parseUint(_text(_path("refunds", i, "refund")));
+            if ((due < balance ? due : balance) != expected) revert Disagrees("refund", i);
+        }
+        if (i < 50) revert TooFew(i);
+    }
+
     function testStructHashes() public {
         _json = vm.readFile("../fixtures/vectors/typed_data.json");
         for (uint256 i = 0; vm.keyExistsJson(_json, _path("cases", i, "type")); ++i) {
@@ -46,8 +65,11 @@ contract VectorsTest {
             if (name == keccak256("CreditAgreement")) _compare(i, agreement(i));
             if (name == keccak256("CreditNote")) _compare(i, note(i));
             if (name == keccak256("DisputeRequest")) _compare(i, request(i));
+            if (name == keccak256("Offer")) _compare(i, offer(i));
+            if (name == keccak256("FundingChange")) _compare(i, change(i));
+            if (name == keccak256("Delivery")) _compare(i, delivery(i));
         }
-        if (_compared < 30) revert TooFew(_compared);
+        if (_compared < 54) revert TooFew(_compared);
     }
 
     function hashTerms(EntityContract calldata value) external pure returns (bytes32) {
@@ -59,6 +81,14 @@ contract VectorsTest {
     }
 
     function hashState(StateBody calldata value, bytes32 channel) external pure returns (bytes32) {
+        return value.hash(channel);
+    }
+
+    function hashOffer(OfferBody calldata value, bytes32 channel) external pure returns (bytes32) {
+        return value.hash(channel);
+    }
+
+    function hashChange(ChangeBody calldata value, bytes32 channel) external pure returns (bytes32) {
         return value.hash(channel);
     }
 
@@ -109,6 +139,41 @@ contract VectorsTest {
             isFinal: vm.parseBool(_member("isFinal", i))
         });
         return this.hashState(body, _word("channel", i));
+    }
+
+    function offer(uint256 i) private view returns (bytes32) {
+        OfferBody memory body = OfferBody({
+            baseVersion: uint64(_uint("baseVersion", i)),
+            id: _word("id", i),
+            offerorSells: vm.parseBool(_member("offerorSells", i)),
+            quantityWh: uint64(_uint("quantityWh", i)),
+            pricePerKwh: uint64(_uint("pricePerKwh", i)),
+            imbalancePerKwh: uint64(_uint("imbalancePerKwh", i)),
+            slotStart: uint64(_uint("slotStart", i)),
+            slotEnd: uint64(_uint("slotEnd", i)),
+            validUntil: uint64(_uint("validUntil", i))
+        });
+        return this.hashOffer(body, _word("channel", i));
+    }
+
+    function change(uint256 i) private view returns (bytes32) {
+        ChangeBody memory body = ChangeBody({
+            version: uint64(_uint("version", i)),
+            base: uint64(_uint("base", i)),
+            balanceA: uint96(_uint("balanceA", i)),
+            balanceB: uint96(_uint("balanceB", i)),
+            fundingA: uint96(_uint("fundingA", i)),
+            fundingB: uint96(_uint("fundingB", i)),
+            energyToA: uint64(_uint("energyToA", i)),
+            energyToB: uint64(_uint("energyToB", i)),
+            tradesRoot: _word("tradesRoot", i),
+            validUntil: uint64(_uint("validUntil", i))
+        });
+        return this.hashChange(body, _word("channel", i));
+    }
+
+    function delivery(uint256 i) private view returns (bytes32) {
+        return TypedData.delivery(_word("channel", i), _word("trade", i), uint64(_uint("deliveredWh", i)));
     }
 
     function agreement(uint256 i) private view returns (bytes32) {

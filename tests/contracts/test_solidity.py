@@ -12,7 +12,7 @@ def run(script: str) -> None:
     require("Node")
     require("forge")
     command = ["npm", "run", "--silent", "--prefix", str(CONTRACTS), script]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=240, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=900, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
 
 

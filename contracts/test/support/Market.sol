@@ -6,13 +6,22 @@ import {IEntityContracts} from "../../src/interfaces/IEntityContracts.sol";
 import {IMerchantContract, Treasury} from "../../src/interfaces/IMerchantContract.sol";
 import {IMerchantFactory} from "../../src/interfaces/IMerchantFactory.sol";
 import {Signature} from "../../src/libraries/Signatures.sol";
-import {ChannelOpen, EntityContract, StateBody, TypedData} from "../../src/libraries/TypedData.sol";
+import {
+    ChangeBody,
+    ChannelOpen,
+    EntityContract,
+    OfferBody,
+    StateBody,
+    TypedData
+} from "../../src/libraries/TypedData.sol";
 import {vm} from "./Vm.sol";
 
 /// @notice Hashes as the contracts do, for callers that hold the structures in memory.
 contract Hasher {
+    using TypedData for ChangeBody;
     using TypedData for ChannelOpen;
     using TypedData for EntityContract;
+    using TypedData for OfferBody;
     using TypedData for StateBody;
 
     function terms(EntityContract calldata value) external pure returns (bytes32) {
@@ -21,6 +30,14 @@ contract Hasher {
 
     function opening(ChannelOpen calldata value) external pure returns (bytes32) {
         return value.hash();
+    }
+
+    function offer(OfferBody calldata value, bytes32 channel) external pure returns (bytes32) {
+        return value.hash(channel);
+    }
+
+    function change(ChangeBody calldata value, bytes32 channel) external pure returns (bytes32) {
+        return value.hash(channel);
     }
 
     function state(StateBody calldata value, bytes32 channel) external pure returns (bytes32) {
@@ -75,13 +92,25 @@ abstract contract Market {
         registry = IEntityContracts(factory.registry());
         merchants[0] = IMerchantContract(factory.create(vm.addr(KEY_M)));
         merchants[1] = IMerchantContract(factory.create(vm.addr(KEY_N)));
-        terms =
-            EntityContract(vm.addr(KEY_A), vm.addr(KEY_B), address(0), CHALLENGE, 100, 2 * COIN, bytes32(0));
+        terms = EntityContract({
+            partyA: vm.addr(KEY_A),
+            partyB: vm.addr(KEY_B),
+            metering: metering(),
+            challengePeriod: CHALLENGE,
+            disputeLimit: type(uint16).max,
+            stalePenalty: 2 * COIN,
+            nonce: bytes32(0)
+        });
         scid = hasher.terms(terms);
         _give(vm.addr(KEY_A));
         _give(vm.addr(KEY_B));
         (Signature memory a, Signature memory b) = _both(scid);
         registry.create(terms, a, b);
+    }
+
+    /// @dev Whose word counts for deliveries.
+    function metering() internal pure virtual returns (address) {
+        return address(0);
     }
 
     function _give(address party) private {
@@ -157,7 +186,7 @@ abstract contract Market {
         view
         returns (bytes memory)
     {
-        uint64 validUntil = uint64(block.timestamp) + 30 days;
+        uint64 validUntil = uint64(block.timestamp) + 3650 days;
         bytes32 structHash = TypedData.creditNote(serial, holder, amount, validUntil);
         Signature memory signature = _sign(merchantKey, _digest(address(merchants[which]), structHash));
         return abi.encode(amount, validUntil, signature);
