@@ -82,7 +82,9 @@ def propose(
     staged = _matching(endpoint, change, endpoint.me, now)
     if signed.value.is_final:
         endpoint = replace(endpoint, farewell=signed.value)
-    return stage(_remember(endpoint, change), staged), (fx.SendMessage(_request(change)),)
+    if staged.settles:
+        endpoint = _remember(endpoint, change)
+    return stage(endpoint, staged), (fx.SendMessage(_request(change)),)
 
 
 def _remember(endpoint: Endpoint, change: object) -> Endpoint:
@@ -121,7 +123,9 @@ def receive(
         news = answer_with_newest(endpoint) if state.base < current.version else ()
         return known_version(endpoint, state.version), (*news, refusal)
     told = fx.NotifyStaged(staged.purpose, state.version)
-    return stage(_remember(endpoint, change), staged), (told,)
+    if staged.settles:
+        endpoint = _remember(endpoint, change)
+    return stage(endpoint, staged), (told,)
 
 
 def _fitting(endpoint: Endpoint, change: Proposal, now: int) -> Staged:

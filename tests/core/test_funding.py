@@ -148,6 +148,9 @@ def test_a_trade_that_crosses_a_change_is_refused_and_the_change_waits() -> None
     settle_down(a, b)
     a.change(FUNDING + MORE, FUNDING)
     b.accept(made.id)
+    b.receive()
+    a.receive()
+    assert UpdateAbort(2, "changing") in b.inbox
     settle_down(a, b)
     assert b.endpoint.staged is None
     assert [item.state.version for item in b.endpoint.refused] == [2]
