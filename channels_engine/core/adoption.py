@@ -19,8 +19,7 @@ def adopt(endpoint: Endpoint, proposal: Staged, countersignature: bytes, now: in
     by_a, by_b = ordered if proposal.proposer is Side.A else ordered[::-1]
     current = CoSigned(proposal.state, by_a, by_b)
     after, refusals = _with_current(endpoint, current, proposal.open_trades, proposal.tree)
-    if after.metered:
-        after = still_open(after)
+    after = still_open(after)
     told = _told(proposal)
     if endpoint.phase is Phase.DISPUTED:
         return _answering(after, (*refusals, told))

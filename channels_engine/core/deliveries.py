@@ -40,6 +40,8 @@ def with_metered(endpoint: Endpoint, deliveries: Iterable[Verified[Delivery]]) -
 
 def still_open(endpoint: Endpoint) -> Endpoint:
     """Without the deliveries of trades that are settled."""
+    if not endpoint.metered:
+        return endpoint
     waiting = {trade.id for trade in endpoint.open_trades}
     kept = tuple(signed for signed in endpoint.metered if signed.delivery.trade in waiting)
     return replace(endpoint, metered=kept)
