@@ -259,10 +259,13 @@ inline ledger_dispute_known(who) {
 
 #define newer(v) ((v) > record || (record_enforced && !ENFORCED_BEATS_EQUAL && (v) >= record) || OLDER_MAY_RESOLVE)
 
+/* A disputer is punished if it provably held a newer co-signed state. Of an enforced offer it held the version below. */
+#define blames(v) (disputer != NOBODY && (v) > record && (state[v].base > record || PENALISE_ANY_OLDER \
+	|| (record_enforced && state[v].base == record)))
+
 inline answer_on_ledger(v) {
 	if
-	:: disputer != NOBODY && (state[v].base > record || (PENALISE_ANY_OLDER && v > record)) ->
-		stale[disputer] = true; was_blamed = (goal != 0)
+	:: blames(v) -> stale[disputer] = true; was_blamed = (goal != 0)
 	:: else
 	fi;
 	record = v; record_balance = state[v].balance; record_enforced = false;
@@ -333,6 +336,10 @@ inline ledger_enforce(v, a_buys, acceptor) {
 	:: dispute != OVER && !lapsed && is_state(v) && state[v].kind != FINAL && co_signed(v) && v + 1 > record &&
 			(v != 0 || record == 0) &&
 			(a_buys -> state[v].balance > 0 : state[v].balance < total) ->
+		if
+		:: dispute == RUNNING && blames(v) -> stale[disputer] = true; was_blamed = (goal != 0)
+		:: else
+		fi;
 		record = v + 1; record_balance = (a_buys -> state[v].balance - 1 : state[v].balance + 1);
 		record_enforced = true; disputer = acceptor; dispute = RUNNING;
 		tell(EV_ENFORCED, v + 1)
