@@ -16,7 +16,7 @@ from channels_engine.core.messages import EscBody, OpenRequest
 from channels_engine.core.typed_data import struct_hash
 from channels_engine.core.types import Domain, Side
 from channels_engine.frames import Entry
-from channels_engine.relay import LEDGER, Change, Hosting
+from channels_engine.relay import LEDGER, Change, Hosting, shown_text
 from channels_engine.store import conversations, repository
 from channels_engine.store.repository import Known, MessageKey
 from channels_engine.submissions import Accepted, Due, Fact, Outcome, Refused, Said, Shown, Submission
@@ -246,7 +246,7 @@ class Batch:
 
 
 def _said(said: Said) -> tuple[str, str]:
-    return said.message.type, said.message.text
+    return said.message.type, shown_text(said.message)
 
 
 def _wanted_contracts(batch: Sequence[Submission]) -> set[bytes]:

@@ -16,7 +16,7 @@ from channels_engine.codec import json_form
 from channels_engine.core import effects as fx
 from channels_engine.core import inputs
 from channels_engine.core.errors import InvariantError, RemoteProtocolError
-from channels_engine.core.messages import Body, DisputeAnswer, OpenRequest
+from channels_engine.core.messages import Body, DisputeAnswer, DisputeRaise, OpenRequest
 from channels_engine.core.state import Endpoint, Policy
 from channels_engine.core.transition import apply
 from channels_engine.core.types import Domain, EntityContract, Side
@@ -96,6 +96,21 @@ class Change(NamedTuple):
     body: Body | None
 
 
+def _shown(body: Body) -> Body:
+    """What the peer gets to see of a message: all but a consent, with which it could dispute in our user's name."""
+    return (
+        msgspec.structs.replace(body, signature=None)
+        if isinstance(body, DisputeRaise) and body.signature
+        else body
+    )
+
+
+def shown_text(message: Message) -> str:
+    """What is logged of a message, for both sides to read."""
+    shown = _shown(message.body)
+    return message.text if shown is message.body else body_text(shown)
+
+
 class _Turn:
     """The endpoints while one submission runs; becomes a `Change` when all of it went well."""
 
@@ -134,11 +149,12 @@ class _Turn:
         if both.action is None:
             raise RemoteProtocolError("machine_only", f"{message.type} is sent by the state machine alone.")
         self.run(side, both.action)
-        if self._take_own(side, message.body) != message.body:
+        shown = _shown(message.body)
+        if self._take_own(side, message.body) != shown:
             raise RemoteProtocolError(
                 "stale_view", "Your machine would say this otherwise; look at the channel again."
             )
-        self.log(side, message.id, message.type, message.text)
+        self.log(side, message.id, message.type, shown_text(message))
         self.run(side.other, both.receive)
 
     def _take_own(self, side: Side, body: Body) -> Body:

@@ -82,8 +82,11 @@ def _proposal_of(endpoint: Endpoint, state: ChannelState) -> Staged | None:
 
 def elapsed(endpoint: Endpoint, reason: str, consent: bytes) -> Step:
     """Go to the ledger with our newest state."""
-    effect = fx.LedgerDispute(ledger_ready(endpoint), consent, disputed_version(endpoint))
+    version = disputed_version(endpoint)
+    effect = fx.LedgerDispute(ledger_ready(endpoint), consent, version)
     stopped, effects = halted(endpoint)
+    if consent:
+        stopped = replace(stopped, outstanding=(*endpoint.outstanding, (version, None)))
     return stopped, (*effects, effect, fx.NotifyPhase(reason))
 
 
@@ -121,7 +124,9 @@ def disputed(endpoint: Endpoint, change: inputs.LedgerDisputed, _: int) -> Step:
 
 def seen(endpoint: Endpoint, version: int) -> Endpoint:
     """With this version known to be on the ledger."""
-    return replace(endpoint, ledger_version=max(endpoint.ledger_version, version))
+    known = max(endpoint.ledger_version, version)
+    left = tuple(item for item in endpoint.outstanding if item[0] >= known)
+    return replace(endpoint, ledger_version=known, outstanding=left)
 
 
 def ask_for_newer(endpoint: Endpoint) -> tuple[fx.Effect, ...]:

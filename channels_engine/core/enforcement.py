@@ -10,8 +10,8 @@ from channels_engine.core.disputes import ask_for_newer, halted, seen
 from channels_engine.core.errors import Violation
 from channels_engine.core.evidence import ledger_ready, recoverable
 from channels_engine.core.messages import Checkpoint, EnforceOffer
-from channels_engine.core.rules import current_of, is_as_funded, require_signer
-from channels_engine.core.state import Dispute, Endpoint, LiveOffer, Staged
+from channels_engine.core.rules import current_of, disputed_version, is_as_funded, require_signer
+from channels_engine.core.state import Dispute, Endpoint, LiveOffer, Phase, Staged
 from channels_engine.core.typed_data import struct_hash
 from channels_engine.core.types import Offer
 
@@ -105,6 +105,14 @@ def checkpoint(endpoint: Endpoint, change: inputs.ActionCheckpoint, _: int) -> S
 
 
 def checkpointed(endpoint: Endpoint, change: inputs.LedgerCheckpointed, _: int) -> Step:
-    """The ledger knows this version: nothing older can be shown. If it is above ours, we lost data."""
+    """The ledger knows this version: nothing older can be shown. If it is above ours, we lost data.
+
+    A dispute of ours that the ledger has not taken yet may just have become impossible, and its consent void:
+    nobody else would tell us, so that we would wait for it for ever.
+    """
     after = seen(endpoint, change.version)
+    if change.version > disputed_version(endpoint):
+        after = replace(after, dispute_due=None, consent=b"")
+        if after.phase is Phase.DISPUTED and after.dispute is None:
+            after = replace(after, phase=Phase.OPEN if after.pledge is None else Phase.CHANGING)
     return after, ask_for_newer(after)

@@ -27,6 +27,7 @@ from channels_engine.core.rules import (
     is_as_funded,
     require_before_farewell,
     require_free,
+    require_nothing_outstanding,
     require_own_version,
     require_peer_version,
     require_signer,
@@ -165,6 +166,7 @@ def confirm(endpoint: Endpoint, change: inputs.ActionConfirmFunding, now: int) -
     staged, signed = endpoint.staged, change.change
     if staged is None or staged.change is None:
         raise Violation("not_staged", "No change of the funding awaits our signature.")
+    require_nothing_outstanding(endpoint, now)
     require_signer(endpoint, signed, endpoint.me)
     if signed.value != staged.change:
         raise Violation("wrong_state", "Sign the staged change of the funding, and nothing else.")

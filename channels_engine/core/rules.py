@@ -162,6 +162,27 @@ def require_before_farewell(endpoint: Endpoint, state: ChannelState | None = Non
     )
 
 
+def is_outstanding(endpoint: Endpoint, now: int) -> bool:
+    """Whether the ledger may still take a dispute that our user gave leave to bring."""
+    return any(
+        endpoint.ledger_version <= version and (until is None or now < until)
+        for version, until in endpoint.outstanding
+    )
+
+
+def require_nothing_outstanding(endpoint: Endpoint, now: int) -> None:
+    """Refuse to sign what a dispute of ours that may yet come would be stale against.
+
+    The attack: the peer overtakes our dispute, so that it is refused, and public; trades on; and sends it again.
+    """
+    if endpoint.outstanding and is_outstanding(endpoint, now):
+        raise Violation(
+            "dispute_outstanding",
+            "The ledger may still take a dispute that we sent it; have a newer state recorded, or "
+            "dispute again, before anything else is signed.",
+        )
+
+
 def require_free(endpoint: Endpoint, now: int) -> None:
     """One proposal at a time: the peer can use each signature of ours that it holds (the free option)."""
     if endpoint.dropped is not None:
@@ -172,6 +193,7 @@ def require_free(endpoint: Endpoint, now: int) -> None:
         )
     if endpoint.dispute_due is not None:
         raise Violation("dispute_pending", "A dispute is raised; go on when it is answered.")
+    require_nothing_outstanding(endpoint, now)
     if endpoint.ledger_version > current_of(endpoint).state.version:
         raise Violation(
             "behind_ledger", "The ledger knows a newer state than we do; wait for the peer to send it."

@@ -34,6 +34,7 @@ from channels_engine.core.rules import (
     own_proposals,
     require_before_farewell,
     require_free,
+    require_nothing_outstanding,
     require_own_version,
     require_peer_version,
     require_signer,
@@ -215,6 +216,7 @@ def confirm(endpoint: Endpoint, change: inputs.ActionConfirm, now: int) -> Step:
     """Countersign the peer's proposal: it is current from here on."""
     staged = _peers(endpoint)
     signed = change.state
+    require_nothing_outstanding(endpoint, now)
     require_signer(endpoint, signed, endpoint.me)
     if staged.change is not None or signed.value != staged.state:
         raise Violation(
