@@ -345,14 +345,12 @@ SCENARIOS: tuple[Scenario, ...] = (
         "dispute ended off the ledger", opened, (offer, accept(Side.B), dispute, confirm(Side.A), wait(60))
     ),
     Scenario("dispute to payout", traded, (dispute, wait(60), wait(CHALLENGE_S + 60))),
-    Scenario("stale state resolved", traded, (cheat, pump, trade("then"), pump)),
-    Scenario("dispute amid an update", traded, (offer, accept(Side.B), cheat, pump, trade("then"), pump)),
-    Scenario("withdrawal", traded, (ask_to_withdraw, agree_to_withdrawal, pump, trade("then"), pump)),
     Scenario(
-        "withdrawal, then dispute",
+        "stale state resolved amid an update",
         traded,
-        (ask_to_withdraw, agree_to_withdrawal, pump, dispute, wait(60), wait(CHALLENGE_S + 60)),
+        (offer, accept(Side.B), cheat, pump, trade("then"), pump),
     ),
+    Scenario("withdrawal", traded, (ask_to_withdraw, agree_to_withdrawal, pump, dispute, pump)),
     Scenario(
         "offer and delivery enforced",
         opened,
