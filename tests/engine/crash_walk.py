@@ -297,6 +297,7 @@ def check_logs(pair: Pair) -> None:
 
 def _note_signature(entry: LogEntry, signed: dict[tuple[int, int], set[Any]]) -> None:
     body = decode_body(entry.type, entry.body)
+    assert getattr(body, "signature", None) is None or entry.type != "dispute.raise", "a consent in the log"
     state = getattr(body, "state", None)
     if entry.type.endswith(".request") and state is not None:
         signed.setdefault((entry.sender, state.version), set()).add(msgspec.json.encode(str(state)))
