@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -61,8 +62,10 @@ def _changed(ref: str) -> set[str]:
     return set(done.stdout.splitlines())
 
 
-def tell(result: Result) -> None:
-    """One line for each mutant, as soon as it is known."""
+def tell(before: dict[str, str], result: Result) -> None:
+    """One line for each mutant, as soon as it is known; its killer is remembered."""
+    if result.killer:
+        before[result.mutant.name] = result.killer
     word = f"noticed by {result.killer}" if result.killer else "SURVIVED"
     sys.stdout.write(f"{result.mutant.path}:{result.mutant.line} {result.mutant.name}\n    {word}\n")
     sys.stdout.flush()
@@ -74,8 +77,7 @@ def run(name: str, options: argparse.Namespace) -> list[str]:
     with opened(name, options.tests) as area, killers(name) as before:
         everything = area.mutants()
         mutants = chosen(everything, options)
-        results = area.results(mutants, tell, before) if mutants else []
-        before.update({result.mutant.name: result.killer for result in results if result.killer})
+        results = area.results(mutants, partial(tell, before), before) if mutants else []
     score = Score.of(results, equivalents)
     sys.stdout.write(
         f"{name}: {score.checks} checks broken, {score.killed} noticed, "

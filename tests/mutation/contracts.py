@@ -24,7 +24,7 @@ FORGE = ("node", str(ROOT / "contracts" / "tools" / "forge.mjs"))
 # Enough to notice a broken check; the suite itself plays longer.
 PLAY = {
     "FOUNDRY_PROFILE": "test",
-    "FOUNDRY_FUZZ_RUNS": "32",
+    "FOUNDRY_FUZZ_RUNS": "64",
     "FOUNDRY_INVARIANT_RUNS": "8",
     "FOUNDRY_INVARIANT_DEPTH": "48",
     "FOUNDRY_INVARIANT_SHRINK_RUN_LIMIT": "0",
@@ -34,7 +34,8 @@ PLAY = {
 SECONDS = 300
 # The vectors are about hashes and sums, which are not broken here, and take as long as all the rest.
 QUICK = ("--no-match-test", "^invariant", "--no-match-contract", "^VectorsTest$")
-PLAYS = ("--match-test", "^invariant")
+PLAYS = ("--match-test", "^(invariant|testFuzz)")
+FEW = {"FOUNDRY_FUZZ_RUNS": "8"}
 # Gas, formatting and the committed bytecode change with every mutant: they can't tell one from the other.
 ABOUT_BYTECODE = ("test_gas.py", "test_solidity.py")
 
@@ -170,7 +171,7 @@ class SolidityArea:
         coinbase = f"0x{number:040x}"
         command = [*FORGE, "test", "--json", "--fail-fast", "--block-coinbase", coinbase, *selection]
         try:
-            done = self._run(command, PLAY)
+            done = self._run(command, {**PLAY, **FEW} if selection is QUICK else PLAY)
         except subprocess.TimeoutExpired:
             return "no end in time"
         tests = _tests_of(done.stdout)
@@ -194,7 +195,8 @@ class SolidityArea:
             insert,
             report,
             before,
-            watching,
+            prepare=lambda: None,
+            watching=watching,
             place=lambda mutant: str(self._numbers[mutant]),
             sure=False,
         )

@@ -9,7 +9,7 @@ from pathlib import Path
 from types import FrameType, MappingProxyType
 from typing import Any
 
-from tests.mutation.code_swap import swap
+from tests.mutation.code_swap import Living
 from tests.mutation.forked import ROOT, Forked, run
 from tests.mutation.mutant import Mutant, Result
 from tests.mutation.python_source import PythonSource
@@ -36,9 +36,11 @@ class PythonArea:
         """Each mutant against the tests; those that noticed it `before` come first."""
         sources = self._read()
 
+        living: list[Living] = []
+
         def insert(mutant: Mutant) -> None:
             source = sources[mutant.path]
-            if not swap(source.sound, source.compiled(mutant)):
+            if not living[0].swap(source.sound, source.compiled(mutant)):
                 raise LookupError("no living function holds this check; is it done while importing?")
 
         plugin = Forked(
@@ -46,6 +48,7 @@ class PythonArea:
             insert,
             report,
             before,
+            prepare=lambda: living.append(Living(self.sources)),
             watching=lambda: watching(self.sources, self.root),
             place=lambda mutant: f"{mutant.path}::{mutant.scope}",
         )

@@ -44,6 +44,7 @@ class Forked:
         insert: Puts a mutant into this process; called in the fork.
         report: Told of each result as soon as it is known.
         before: Tests that noticed mutants in an earlier run, by the mutants' names: tried first.
+        prepare: What can be done once for all forks, when the tests are imported.
         watching: Collects, while a test runs, the places in the program that it reaches.
         place: Place of a mutant. It meets the tests that reach this place, the quick ones first.
         sure: Whether a test that was not seen to reach the place can't do so. Else it is run in the end.
@@ -53,6 +54,7 @@ class Forked:
     insert: Callable[[Mutant], None]
     report: Callable[[Result], None]
     before: Mapping[str, str]
+    prepare: Callable[[], None]
     watching: Callable[[], AbstractContextManager[set[str]]]
     place: Callable[[Mutant], str]
     sure: bool = True
@@ -70,6 +72,7 @@ class Forked:
         if told.get("failed", "no result") is not None:
             self.failure = f"fails without a mutant: {told.get('failed', 'the tests themselves')}"
             return True
+        self.prepare()
         limit = 10 + 5 * (time.monotonic() - started)
         for mutant in self.mutants:
             result = Result(mutant, self._killer(mutant, self._order(session.items, told, mutant), limit))

@@ -13,10 +13,13 @@ PLACE = ROOT / "var" / "mutation-killers.json"
 @contextmanager
 def killers(area: str, place: Path = PLACE) -> Iterator[dict[str, str]]:
     """Names of mutants with the test that noticed each; what is added is kept for the next run."""
-    known = json.loads(place.read_text()) if place.exists() else {}
-    ours: dict[str, str] = known.setdefault(area, {})
+    ours = _read(place).get(area, {})
     try:
         yield ours
     finally:
         place.parent.mkdir(exist_ok=True)
-        place.write_text(json.dumps(known, indent=1))
+        place.write_text(json.dumps({**_read(place), area: ours}, indent=1))
+
+
+def _read(place: Path) -> dict[str, dict[str, str]]:
+    return json.loads(place.read_text()) if place.exists() else {}  # type: ignore[no-any-return]  written above
