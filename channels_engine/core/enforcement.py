@@ -21,7 +21,9 @@ Step = tuple[Endpoint, tuple[fx.Effect, ...]]
 def enforce(endpoint: Endpoint, change: inputs.ActionEnforceOffer, now: int) -> Step:
     """Our user accepted an offer, and its offeror neither countersigned nor answered: the ledger is asked.
 
-    What both sign later beats what the ledger makes of the offer, so that nothing else has to wait for it.
+    What both sign later beats what the ledger makes of the offer. But our acceptance is public from now on, and
+    counts as a dispute of ours: until the ledger took it, or its time is over, we sign nothing that would make it
+    a stale one (the peer could countersign late, trade on, and only then have the offer enforced).
     """
     proof = change.acceptance
     require_signer(endpoint, proof, endpoint.me)
@@ -35,7 +37,9 @@ def enforce(endpoint: Endpoint, change: inputs.ActionEnforceOffer, now: int) -> 
         raise Violation(
             "offer_expired", f"The offer bound its offeror until {live.offer.valid_until}; it is too late."
         )
-    return replace(endpoint, enforcing=live), (
+    until = live.offer.valid_until + endpoint.policy.expiry_grace_s
+    waiting = (*endpoint.outstanding, (proof.value.base_version, until))
+    return replace(endpoint, enforcing=live, outstanding=waiting), (
         fx.SendMessage(EnforceOffer(live.offer.id, proof.signature)),
         fx.LedgerEnforceOffer(
             ledger_ready(endpoint),

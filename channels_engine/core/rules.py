@@ -163,7 +163,7 @@ def require_before_farewell(endpoint: Endpoint, state: ChannelState | None = Non
 
 
 def is_outstanding(endpoint: Endpoint, now: int) -> bool:
-    """Whether the ledger may still take a dispute that our user gave leave to bring."""
+    """Whether the ledger may still take a dispute, or an accepted offer, that our user gave leave to bring."""
     return any(
         endpoint.ledger_version <= version and (until is None or now < until)
         for version, until in endpoint.outstanding
@@ -178,8 +178,8 @@ def require_nothing_outstanding(endpoint: Endpoint, now: int) -> None:
     if endpoint.outstanding and is_outstanding(endpoint, now):
         raise Violation(
             "dispute_outstanding",
-            "The ledger may still take a dispute that we sent it; have a newer state recorded, or "
-            "dispute again, before anything else is signed.",
+            "The ledger may still take a dispute, or an accepted offer, that we sent it; wait for it, have a "
+            "newer state recorded, or dispute again, before anything else is signed.",
         )
 
 

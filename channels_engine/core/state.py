@@ -216,8 +216,8 @@ class Endpoint(msgspec.Struct, frozen=True, gc=False, array_like=True):
     `enforcing` is an accepted offer that one side brings to the ledger.
     `doubtful` says that all this was restored from a backup, and that newer states may have been signed since:
     our user signs nothing until the peer, or evidence, shows the newest one (`core/restoring.py`).
-    `outstanding` are versions that our user gave leave to dispute with, and until when that is good, if not for
-    ever: while the ledger may still take one, we sign nothing that would make it a stale one.
+    `outstanding` are versions that our user gave leave to dispute with, or to enforce an offer on, and until when
+    that is good, if not for ever: while the ledger may still take one, we sign nothing that would make it a stale one.
     """
 
     domain: Domain

@@ -83,7 +83,10 @@ def test_a_refused_acceptance_can_be_enforced_too() -> None:
     assert any(isinstance(effect, fx.LedgerEnforceOffer) for effect in effects)
     assert b.endpoint.dropped is None
     assert b.endpoint.enforcing is not None
-    assert trade(a, b), "what both sign beats what the ledger may make of the offer"
+    with pytest.raises(LocalProtocolError, match="may still take"):
+        trade(a, b)
+    over = made.valid_until + b.endpoint.policy.expiry_grace_s
+    assert trade(a, b, over, valid_until=over + 60), "the offer ran out, and with it our acceptance"
 
 
 @pytest.mark.parametrize("newer", ["same version", "above"])

@@ -9,6 +9,7 @@ from pair import DOMAIN, START, TERMS, Party, open_pair, settle_down, trade
 from channels_engine.core import effects as fx
 from channels_engine.core import inputs, signing
 from channels_engine.core.errors import LocalProtocolError
+from channels_engine.core.evidence import ledger_ready
 from channels_engine.core.rules import opening_state
 from channels_engine.core.state import CoSigned, Phase
 
@@ -69,3 +70,28 @@ def test_a_dispute_that_a_checkpoint_made_impossible_is_not_waited_for() -> None
     with pytest.raises(RevertError):
         ledger.submit(dispute, START + 93)
     assert a.phase is not Phase.DISPUTED or a.endpoint.wake_at is not None
+
+
+@pytest.mark.parametrize("b_accepts", [True, False])
+def test_an_acceptance_on_its_way_to_the_ledger_is_not_traded_on_top_of(*, b_accepts: bool) -> None:
+    """B enforces; before that is mined A countersigns late after all, trades on, and lets the transaction land."""
+    a, b = open_pair()
+    ledger = LedgerModel(DOMAIN, TERMS, a.opening)
+    ledger.submit(b.wanted(fx.LedgerOpenChannel)[0], START)
+    made = a.offer()
+    settle_down(a, b)
+    state = b.accept(made.id)
+    request = a.inbox.popleft()
+    b.ring(START + 40)
+    b.enforce(made, START + 41)
+    (enforce,) = b.wanted(fx.LedgerEnforceOffer)
+    a.take(request, START + 5)
+    a.confirm(START + 6)
+    a.inbox.clear()
+    settle_down(a, b, START + 42)
+    assert a.state == b.state == state
+    with pytest.raises(LocalProtocolError, match="may still take"):
+        trade(*((a, b) if b_accepts else (b, a)), START + 43)
+    ledger.submit(enforce, START + 45)
+    ledger.submit(fx.LedgerResolve(ledger_ready(a.endpoint)), START + 46)
+    assert ledger.stale == [0, 0]
