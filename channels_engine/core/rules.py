@@ -282,7 +282,7 @@ def check_invariants(before: Endpoint | None, after: Endpoint) -> None:
             f"Phase {after.phase.name} and a staged state exclude each other or belong together."
         )
     pledged = after.pledge is not None
-    if pledged is not (after.phase is Phase.CHANGING) and not (pledged and after.phase in _PLEDGED):
+    if pledged is not (after.phase is Phase.CHANGING) and after.phase not in _PLEDGED:
         raise InvariantError(f"A change of the funding is on its way, or none is: not in {after.phase.name}.")
     if before is None:
         return

@@ -130,7 +130,7 @@ class SolidityArea:
         for path, file in self._files.items():
             (self._copy / path.relative_to(self._home)).write_text(file.text)
         for path in (self._copy / "test").rglob("*.sol"):
-            path.write_text(viewed(path.read_text()))
+            path.write_text(viewed(path.read_text(), overriding=True))
         settings = self._copy / "foundry.toml"
         settings.write_text(settings.read_text().replace('deny = "warnings"', 'deny = "never"'))
         self._compile()

@@ -232,9 +232,13 @@ def with_modifiers(text: str) -> str:
     return text
 
 
-def viewed(text: str) -> str:
-    """Functions that a mutant makes read the coinbase are no longer pure."""
-    return re.sub(r"\b(internal|private|public|external)(\s+)pure\b(?!\s+override)", r"\1\2view", text)
+def viewed(text: str, *, overriding: bool = False) -> str:
+    """Functions that a mutant makes read the coinbase are no longer pure.
+
+    What overrides a function of a library must stay pure as that is; tests override only each other.
+    """
+    kept = "" if overriding else r"(?!\s+override)"
+    return re.sub(rf"\b(internal|private|public|external)(\s+)pure\b{kept}", r"\1\2view", text)
 
 
 def instrumented(path: Path, root: Path, numbers: Iterator[int] | None = None) -> Instrumented:
