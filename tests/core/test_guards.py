@@ -324,6 +324,15 @@ def test_a_checkpoint_is_of_the_newest_state_that_the_ledger_lacks() -> None:
         enforcement.checkpoint(opening, inputs.ActionCheckpoint(0), START)
 
 
+@pytest.mark.parametrize(("version", "goes_on"), [(VERSION, True), (VERSION + 1, False)])
+def test_a_checkpoint_ends_only_a_dispute_that_it_makes_impossible(version: int, *, goes_on: bool) -> None:
+    raised = replace(ENDPOINT, dispute_due=START + 30, consent=b"consent")
+    told = inputs.LedgerCheckpointed(version, STATE.balance_a, STATE.balance_b)
+    after, _ = enforcement.checkpointed(raised, told, START)
+    assert after.ledger_version == version
+    assert (after.dispute_due, after.consent) == ((START + 30, b"consent") if goes_on else (None, b""))
+
+
 def metered(delivery: Delivery) -> SignedDelivery:
     proof = signing.sign_value(DOMAIN, delivery, METERING)
     return SignedDelivery(delivery, proof.signature)

@@ -212,6 +212,8 @@ def test_only_a_staged_change_is_agreed_to_and_only_when_nothing_is_unanswered()
         funding.confirm(ENDPOINT, confirm, START)
     with refused("not_staged"):
         funding.confirm(replace(staged, staged=replace(staged.staged, change=None)), confirm, START)
+    with refused("dispute_outstanding"):
+        funding.confirm(replace(staged, outstanding=((VERSION, None),)), confirm, START)
     with refused("unanswered_proposal"):
         funding.confirm(replace(staged, dropped=staged.staged), confirm, START)
 

@@ -68,6 +68,31 @@ def test_after_a_final_state_only_the_same_final_state_passes() -> None:
             rules.require_before_farewell(endpoint, other)
 
 
+# A dispute of ours that is on its way.
+
+
+@pytest.mark.parametrize(
+    ("version", "until", "outstanding"),
+    [
+        (VERSION, None, True),
+        (VERSION - 1, None, False),
+        (VERSION, START + 1, True),
+        (VERSION, START, False),
+    ],
+)
+def test_a_dispute_is_outstanding_while_the_ledger_would_take_it(
+    version: int, until: int | None, *, outstanding: bool
+) -> None:
+    endpoint = replace(ENDPOINT, ledger_version=VERSION, outstanding=((version, until),))
+    assert rules.is_outstanding(endpoint, START) is outstanding
+    if not outstanding:
+        rules.require_free(endpoint, START)
+        return
+    for check in (rules.require_free, rules.require_nothing_outstanding):
+        with refused("dispute_outstanding"):
+            check(endpoint, START)
+
+
 # Offers.
 
 

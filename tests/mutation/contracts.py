@@ -116,7 +116,8 @@ class SolidityArea:
     def _build(self) -> None:
         """Copy, write the instrumented sources, compile, write the artifacts that all tests act on."""
         for folder in ("src", "test"):
-            shutil.rmtree(self._copy / folder, ignore_errors=True)
+            for path in (self._copy / folder).rglob("*.sol"):
+                path.unlink()
         ignored = shutil.ignore_patterns(
             "node_modules", "out", "cache", "artifacts", "devnode", "*.py", "__pycache__"
         )
