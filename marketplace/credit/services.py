@@ -13,6 +13,7 @@ from marketplace.accounts.models import Document, User
 from marketplace.accounts.selectors import participant_of, wallet_of
 from marketplace.accounts.services import erase_person, read_document, record
 from marketplace.credit import scoring
+from marketplace.credit.books import fresh_statement_of
 from marketplace.credit.issuing import sign_agreement
 from marketplace.credit.models import Agreement, CheckResult, CreditApplication, Merchant
 from marketplace.credit.selectors import shade_of
@@ -303,22 +304,24 @@ def _check_terms(merchant: Merchant, limit: int, collateral: int) -> None:
 
 
 def erase_participant(*, user: User, actor: User) -> None:
-    """Erase a person who owes nothing: no agreement still runs, and no application is open.
+    """Erase a person who owes nothing: no agreement still runs, no debt and no channel on credit is open.
 
     Raises:
         ConflictError: with what stands in the way.
+        AwayError: the ledger can't be asked for debts.
     """
-    with transaction.atomic():
-        if (
-            Agreement.objects.filter(user=user, valid_until__gt=int(timezone.now().timestamp()))
-            .exclude(
-                state=Agreement.State.FAILED,
-            )
-            .exists()
-        ):
+    agreements = Agreement.objects.filter(user=user).exclude(state=Agreement.State.FAILED)
+    if agreements.filter(valid_until__gt=int(timezone.now().timestamp())).exists():
+        raise ConflictError(
+            "agreement_runs", "A credit agreement still runs: it must end before the erasure."
+        )
+    for agreement in agreements.filter(state=Agreement.State.ACTIVE):
+        if fresh_statement_of(agreement).exposure:
             raise ConflictError(
-                "agreement_runs", "A credit agreement still runs: it must end before the erasure."
+                "agreement_owes",
+                "A debt or a channel on credit is still open: pay and close before the erasure.",
             )
+    with transaction.atomic():
         for application in CreditApplication.objects.filter(
             user=user, state__in=CreditApplication.OPEN_STATES
         ):

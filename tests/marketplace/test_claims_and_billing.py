@@ -29,6 +29,7 @@ from marketplace.credit import claims, ledger
 from marketplace.credit.books import bring_up_to_date, fresh_statement_of
 from marketplace.credit.issuing import raw
 from marketplace.credit.models import Agreement, BookBlock, BookEvent, CreditApplication, Ledger
+from marketplace.credit.services import erase_participant
 from tests.fixtures_ledger import RunningNode, devnode  # noqa: F401  pytest finds the fixture by its name
 
 pytestmark = pytest.mark.django_db
@@ -89,6 +90,14 @@ def test_the_statement_is_what_the_ledger_says(person: Person, shop: Shop, agree
         there = ledger.read(contract.note_of, standing.note.serial, standing.note.holder)
         assert (there.available, there.reserved) == (standing.available, standing.reserved)
         assert (there.position, there.last_settled) == (standing.position, standing.last_settled)
+
+
+def test_who_owes_is_not_erased(person: Person, agreement: Agreement) -> None:
+    note = noted(person, agreement, 60 * COIN, (pair := Pair()).a)
+    pair.spend(note, 12 * COIN)
+    Agreement.objects.filter(pk=agreement.pk).update(valid_until=1)
+    with pytest.raises(ConflictError, match="still open"):
+        erase_participant(user=person.user, actor=person.user)
 
 
 def test_from_a_debt_to_its_claim(person: Person, shop: Shop, agreement: Agreement) -> None:
