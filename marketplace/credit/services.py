@@ -315,7 +315,7 @@ def erase_participant(*, user: User, actor: User) -> None:
         raise ConflictError(
             "agreement_runs", "A credit agreement still runs: it must end before the erasure."
         )
-    for agreement in agreements.filter(state=Agreement.State.ACTIVE):
+    for agreement in agreements.filter(state=Agreement.State.ACTIVE, notes__isnull=False).distinct():
         if fresh_statement_of(agreement).exposure:
             raise ConflictError(
                 "agreement_owes",
