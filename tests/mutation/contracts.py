@@ -1,6 +1,6 @@
-"""Mutants of the contracts: one program holds them all, forge's tests run once for each.
+"""Mutants of the contracts: one program holds them all, and the tests run once for each.
 
-What survives forge's tests meets the tests that act through the Python bindings, on the same program.
+First those that act through the Python bindings, in forks that share one start; what survives them meets forge's.
 """
 
 import hashlib
@@ -46,7 +46,7 @@ class SolidityArea:
     Args:
         home: Folder of the Foundry project.
         copy: Folder in which the copy is made; what was compiled there before is used again.
-        tests: Python tests for what forge's tests don't notice.
+        tests: Python tests that act on the contracts.
     """
 
     def __init__(self, home: Path, copy: Path, tests: Sequence[Path], root: Path = ROOT) -> None:
@@ -68,7 +68,7 @@ class SolidityArea:
         report: Callable[[Result], None],
         before: Mapping[str, str] = MappingProxyType({}),
     ) -> list[Result]:
-        """Each mutant against forge's quick tests; survivors against the Python tests; then forge's plays.
+        """Each mutant against the Python tests; survivors against forge's quick tests; then against its plays.
 
         The test that noticed a mutant `before` comes first.
         """
@@ -84,10 +84,11 @@ class SolidityArea:
             report(result)
 
         def told_by_python(result: Result) -> None:
-            told(Result(result.mutant, result.killer or self._last_killer(result.mutant, before)))
+            told(Result(result.mutant, result.killer or self._forge_killer(result.mutant)))
 
         for mutant in mutants:
-            killer = self._first_killer(mutant, before)
+            likely = before.get(mutant.name, "")
+            killer = self._failed_test(self._numbers[mutant], _only(likely)) if _is_forge(likely) else None
             if killer:
                 told(Result(mutant, killer))
             else:
@@ -96,22 +97,13 @@ class SolidityArea:
             self._in_python(rest, told_by_python, before)
         else:
             for mutant in rest:
-                told(Result(mutant, self._last_killer(mutant, before)))
+                told(Result(mutant, self._forge_killer(mutant)))
         return results
 
-    def _first_killer(self, mutant: Mutant, before: Mapping[str, str]) -> str | None:
-        """A quick forge test that notices the mutant; where a Python test is likely to, that goes first."""
-        number, likely = self._numbers[mutant], before.get(mutant.name, "")
-        if _is_python(likely):
-            return None
-        killer = self._failed_test(number, _only(likely)) if likely else None
-        return killer or self._failed_test(number, QUICK)
-
-    def _last_killer(self, mutant: Mutant, before: Mapping[str, str]) -> str | None:
-        """A forge test that has not been asked yet."""
-        number, skipped = self._numbers[mutant], _is_python(before.get(mutant.name, ""))
-        killer = self._failed_test(number, QUICK) if skipped else None
-        return killer or self._failed_test(number, PLAYS)
+    def _forge_killer(self, mutant: Mutant) -> str | None:
+        """A forge test that notices the mutant; the quick ones go first."""
+        number = self._numbers[mutant]
+        return self._failed_test(number, QUICK) or self._failed_test(number, PLAYS)
 
     def _build(self) -> None:
         """Copy, write the instrumented sources, compile, write the artifacts that all tests act on."""
@@ -212,8 +204,8 @@ def _only(test: str) -> list[str]:
     return ["--match-path", path, "--match-contract", f"^{contract}$", "--match-test", f"^{name}"]
 
 
-def _is_python(test: str) -> bool:
-    return ".py::" in test
+def _is_forge(test: str) -> bool:
+    return ".sol:" in test
 
 
 def _tests_of(output: str) -> dict[str, str]:

@@ -47,7 +47,8 @@ class Forked:
         prepare: What can be done once for all forks, when the tests are imported.
         watching: Collects, while a test runs, the places in the program that it reaches.
         place: Place of a mutant. It meets the tests that reach this place, the quick ones first.
-        sure: Whether a test that was not seen to reach the place can't do so. Else it is run in the end.
+        sure: Whether every way to a place is seen. If not, a mutant that no test was seen to reach meets them
+            all, and tests keep their order (of those that share a fixture).
     """
 
     mutants: Sequence[Mutant]
@@ -87,7 +88,7 @@ class Forked:
         near = [item for item in items if place in reached[item.nodeid]]
         if self.sure:
             return sorted(near, key=lambda item: seconds[item.nodeid])
-        return [*near, *(item for item in items if place not in reached[item.nodeid])]
+        return near or items
 
     def _killer(self, mutant: Mutant, items: Sequence[pytest.Item], limit: float) -> str | None:
         likely = [item for item in items if item.nodeid == self.before.get(mutant.name)]
