@@ -60,8 +60,8 @@ abstract contract ChannelBooks is IChannelFacts, TokenPayouts {
         Signature calldata signatureA,
         Signature calldata signatureB
     ) internal view {
-        uint256 sum = uint256(state.balanceA) + state.balanceB;
-        uint256 funding = uint256(channel.fundingA()) + channel.fundingB();
+        uint256 sum = _sum(state.balanceA, state.balanceB);
+        uint256 funding = _sum(channel.fundingA(), channel.fundingB());
         if (sum != funding) revert WrongBalances(sum, funding);
         _requireBoth(state.hash(id), terms, signatureA, signatureB);
     }
@@ -157,6 +157,13 @@ abstract contract ChannelBooks is IChannelFacts, TokenPayouts {
 
     function _total(uint256 channel) internal pure returns (uint96) {
         return channel.fundingA() + channel.fundingB();
+    }
+
+    /// @dev In 256 bits, which two of 96 bits can't exceed.
+    function _sum(uint96 x, uint96 y) internal pure returns (uint256) {
+        unchecked {
+            return uint256(x) + y;
+        }
     }
 
     function _fact(uint64 version, uint96 balanceA, uint96 balanceB, bytes32 tradesRoot)

@@ -434,10 +434,10 @@ contract EntityContracts is IChannels, ChannelMoney {
         _channels[id] = replayable ? Channel(ChannelStatus.Closed, false, 0, 0).pack() : 0;
         Leg memory a = Leg(terms.partyA, opening.sourceA, opening.noteA, channel.fundingA());
         Leg memory b = Leg(terms.partyB, opening.sourceB, opening.noteB, channel.fundingB());
-        if (balanceA < channel.fundingA()) {
-            _settle(a, b, channel.fundingA() - balanceA);
-        } else {
-            _settle(b, a, balanceA - channel.fundingA());
+        unchecked {
+            // The lesser is taken from the greater.
+            if (balanceA < a.funding) _settle(a, b, a.funding - balanceA);
+            else _settle(b, a, balanceA - a.funding);
         }
     }
 

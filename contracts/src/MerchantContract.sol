@@ -178,11 +178,12 @@ contract MerchantContract is MerchantAgreements {
         unchecked {
             position = before + gain; // of 64 and of 97 bits
         }
-        _notes[account] = note.settled(released, before, position, block.timestamp);
+        int256 repaid = NoteBooks.repaid(before, position);
+        _notes[account] = note.settled(released, repaid, position, block.timestamp);
         // casting to 'int96' is safe because both positions have 64 bits
         // forge-lint: disable-next-line(unsafe-typecast)
         emit NoteSettled(serial, released, int96(gain));
-        return books.settled(released, before, position);
+        return books.settled(released, repaid, gain);
     }
 
     function _afterHold(uint256 amount) internal override {

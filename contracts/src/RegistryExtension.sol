@@ -145,7 +145,7 @@ contract RegistryExtension is IRegistryExtension, ChannelMoney {
         if (block.timestamp > change.validUntil) revert ChangeTooLate(id, change.validUntil);
         if (block.timestamp >= opening.expiry) revert ChannelExpired(id, opening.expiry);
         if (change.fundingA == 0 && change.fundingB == 0) revert NothingFunded(id);
-        uint256 sum = uint256(change.balanceA) + change.balanceB;
+        uint256 sum = _sum(change.balanceA, change.balanceB);
         if (sum != _total(channel)) revert WrongBalances(sum, _total(channel));
     }
 

@@ -27,61 +27,61 @@ contract NoteBooksTest is Market {
     }
 
     function test_aNoteReleasesWhatItHolds() public {
-        _requireNote(NoteBooks.settled(_note(1, 7, 0), 7, 0, 0, TIME), 8, 0, 0);
+        _requireNote(_settled(_note(1, 7, 0), 7, 0, 0), 8, 0, 0);
         vm.expectRevert(NoteBooks.BooksOverflow.selector);
         this.settle(_note(1, 7, 0), 8, 0, 0);
     }
 
     function test_aNotesRestFitsItsBits() public {
-        _requireNote(NoteBooks.settled(_note(MOST - 7, 7, 0), 7, 0, 0, TIME), MOST, 0, 0);
+        _requireNote(_settled(_note(MOST - 7, 7, 0), 7, 0, 0), MOST, 0, 0);
         vm.expectRevert(NoteBooks.BooksOverflow.selector);
         this.settle(_note(MOST - 6, 7, 0), 7, 0, 0);
     }
 
     function test_aNoteOwesNoMoreThanItHas() public {
-        _requireNote(NoteBooks.settled(_note(1, 7, 0), 7, 0, -8, TIME), 0, 0, -8);
+        _requireNote(_settled(_note(1, 7, 0), 7, 0, -8), 0, 0, -8);
         vm.expectRevert(NoteBooks.BooksOverflow.selector);
         this.settle(_note(1, 7, 0), 7, 0, -9);
     }
 
     function test_aRepaidDebtIsAvailableAgain() public pure {
-        _requireNote(NoteBooks.settled(_note(1, 7, -8), 7, -8, 0, TIME), 16, 0, 0);
-        _requireNote(NoteBooks.settled(_note(1, 7, -8), 7, -8, 3, TIME), 16, 0, 3);
+        _requireNote(_settled(_note(1, 7, -8), 7, -8, 0), 16, 0, 0);
+        _requireNote(_settled(_note(1, 7, -8), 7, -8, 3), 16, 0, 3);
     }
 
     function test_aPositionFitsItsBits() public {
         int256 most = type(int64).max;
-        _requireNote(NoteBooks.settled(_note(1, 7, 0), 0, 0, most, TIME), 1, 7, type(int64).max);
+        _requireNote(_settled(_note(1, 7, 0), 0, 0, most), 1, 7, type(int64).max);
         vm.expectRevert(NoteBooks.BooksOverflow.selector);
         this.settle(_note(1, 7, 0), 0, 0, most + 1);
     }
 
     function test_aTreasuryReleasesWhatItHolds() public {
-        _requireBooks(NoteBooks.settled(_books(1, 7, 2), 7, 0, 0), 8, 0, 2);
+        _requireBooks(_settledBooks(_books(1, 7, 2), 7, 0, 0), 8, 0, 2);
         vm.expectRevert(NoteBooks.BooksOverflow.selector);
         this.settleBooks(_books(1, 7, 2), 8, 0, 0);
     }
 
     function test_aTreasurysFreePartFitsItsBits() public {
-        _requireBooks(NoteBooks.settled(_books(MOST - 7, 7, 2), 7, 0, 0), MOST, 0, 2);
+        _requireBooks(_settledBooks(_books(MOST - 7, 7, 2), 7, 0, 0), MOST, 0, 2);
         vm.expectRevert(NoteBooks.BooksOverflow.selector);
         this.settleBooks(_books(MOST - 6, 7, 2), 7, 0, 0);
     }
 
     function test_aTreasuryPaysNoMoreThanItHas() public {
-        _requireBooks(NoteBooks.settled(_books(1, 7, 2), 7, 0, -8), 0, 0, 2);
+        _requireBooks(_settledBooks(_books(1, 7, 2), 7, 0, -8), 0, 0, 2);
         vm.expectRevert(NoteBooks.BooksOverflow.selector);
         this.settleBooks(_books(1, 7, 2), 7, 0, -9);
     }
 
     function test_earningsFitTheirBits() public {
-        _requireBooks(NoteBooks.settled(_books(1, 7, MOST - 5), 0, 0, 5), 1, 7, MOST);
+        _requireBooks(_settledBooks(_books(1, 7, MOST - 5), 0, 0, 5), 1, 7, MOST);
         vm.expectRevert(NoteBooks.BooksOverflow.selector);
         this.settleBooks(_books(1, 7, MOST - 5), 0, 0, 6);
     }
 
     function test_noMoreIsSpentThanWasEarned() public {
-        _requireBooks(NoteBooks.settled(_books(1, 7, 5), 0, 5, 0), 1, 7, 0);
+        _requireBooks(_settledBooks(_books(1, 7, 5), 0, 5, 0), 1, 7, 0);
         vm.expectRevert(NoteBooks.BooksOverflow.selector);
         this.settleBooks(_books(1, 7, 5), 0, 6, 0);
     }
@@ -104,7 +104,7 @@ contract NoteBooksTest is Market {
         pure
         returns (uint256)
     {
-        return NoteBooks.settled(note, released, before, after_, TIME);
+        return _settled(note, released, before, after_);
     }
 
     function settleBooks(uint256 books, uint256 released, int256 before, int256 after_)
@@ -112,11 +112,27 @@ contract NoteBooksTest is Market {
         pure
         returns (uint256)
     {
-        return NoteBooks.settled(books, released, before, after_);
+        return _settledBooks(books, released, before, after_);
     }
 
     function recover(bytes32 r, bytes32 vs) external pure returns (address) {
         return Signatures.recover(keccak256("other"), r, vs);
+    }
+
+    function _settled(uint256 note, uint256 released, int256 before, int256 after_)
+        private
+        pure
+        returns (uint256)
+    {
+        return NoteBooks.settled(note, released, NoteBooks.repaid(before, after_), after_, TIME);
+    }
+
+    function _settledBooks(uint256 books, uint256 released, int256 before, int256 after_)
+        private
+        pure
+        returns (uint256)
+    {
+        return NoteBooks.settled(books, released, NoteBooks.repaid(before, after_), after_ - before);
     }
 
     function _note(uint64 available, uint64 reserved, int64 position) private pure returns (uint256) {

@@ -26,6 +26,8 @@ struct Model {
     uint8 staleA;
     uint8 staleB;
     bool enforced;
+    bool offerorSells; // in the enforced trade
+    bool sellerIsB; // in the enforced trade
     uint256 delivered; // bit 0: the open trade of the record's state, bit 1: the enforced trade
     uint64 funded; // version of the newest change of funding
 }
@@ -44,6 +46,7 @@ contract Players is Market {
 
     uint256 public done;
     uint256 public idle;
+    uint256 public ownDeliveries; // of enforced trades themselves
     int256 public gainOfA; // what A has won of B by closed channels and changes of funding
     Model[] private _live;
     int256 private _worthA;
@@ -204,22 +207,28 @@ contract Players is Market {
         model.balanceA = sellerIsB ? balanceA - amount : balanceA + amount;
         model.disputer = byA ? Disputer.PartyB : Disputer.PartyA;
         model.enforced = true;
+        (model.offerorSells, model.sellerIsB) = (sells, sellerIsB);
         if (model.newest < model.version) model.newest = model.version;
         _started(model);
     }
 
-    function enforceDelivery(uint256 which, uint64 deliveredWh) external counted {
+    /// @dev Of a trade that is open in the record's state, or of the enforced one itself.
+    function enforceDelivery(uint256 which, uint64 deliveredWh, bool own) external counted {
         (bool found, uint256 position) = _pick(which, Need.Running);
         if (!found) return _raiseAny(which);
         Model storage model = _live[position];
         uint64 version = model.enforced ? model.version - 1 : model.version;
-        if (version == 0 || model.delivered & 1 != 0) return _idle();
-        (StateBody memory base,) = _base(model, version);
+        if (own ? model.delivered & 2 != 0 : model.delivered & 1 != 0) own = !own;
+        own = model.enforced && (own || version == 0); // the opening has no open trade
+        uint256 mark = own ? 2 : 1;
+        if ((!own && version == 0) || model.delivered & mark != 0) return _idle();
         deliveredWh = deliveredWh % (QUANTITY + 1);
-        _sendDelivery(model, base, version, deliveredWh);
-        model.delivered |= 1;
+        bool sellerIsB = own ? model.sellerIsB : version % 2 == 1;
+        if (own) _sendOwnDelivery(model, version, deliveredWh);
+        else _sendDelivery(model, version, deliveredWh);
+        model.delivered |= mark;
+        ownDeliveries += own ? 1 : 0;
         uint256 due = (uint256(QUANTITY - deliveredWh) * IMBALANCE + 999) / 1000;
-        bool sellerIsB = version % 2 == 1;
         uint96 left = sellerIsB ? model.fundingA + model.fundingB - model.balanceA : model.balanceA;
         uint96 refund = due < left ? uint96(due) : left;
         model.balanceA = sellerIsB ? model.balanceA + refund : model.balanceA - refund;
@@ -361,23 +370,34 @@ contract Players is Market {
         registry.enforceOffer(terms, model.opening, base, a, b, offer, ofA, ofB);
     }
 
-    function _sendDelivery(Model storage model, StateBody memory base, uint64 version, uint64 deliveredWh)
-        private
-    {
+    function _sendDelivery(Model storage model, uint64 version, uint64 deliveredWh) private {
         OfferBody memory offer = _offer(version - 1, "open", true);
-        bytes32 structHash = hasher.offer(offer, model.id);
-        bytes32 delivery = TypedData.delivery(model.id, structHash, deliveredWh);
-        MeteredTrade memory metered = MeteredTrade({
-            offer: offer,
-            sellerIsB: version % 2 == 1,
-            deliveredWh: deliveredWh,
-            metering: _sign(METER, _digest(address(registry), delivery)),
-            historyRoot: HISTORY,
-            openList: abi.encodePacked(structHash, version % 2 == 1),
-            position: 0
-        });
+        MeteredTrade memory metered = _metered(model, offer, deliveredWh);
+        metered.sellerIsB = version % 2 == 1;
+        metered.openList = abi.encodePacked(hasher.offer(offer, model.id), metered.sellerIsB);
+        (StateBody memory base,) = _base(model, version);
         (Signature memory a, Signature memory b) = _coSigned(model.opening, base);
         registry.enforceDelivery(terms, model.opening, base, a, b, metered);
+    }
+
+    /// @dev Neither a state nor a list of open trades is looked at.
+    function _sendOwnDelivery(Model storage model, uint64 version, uint64 deliveredWh) private {
+        OfferBody memory offer = _offer(version, "offered", model.offerorSells);
+        MeteredTrade memory metered = _metered(model, offer, deliveredWh);
+        metered.sellerIsB = model.sellerIsB;
+        StateBody memory none;
+        Signature memory nobody;
+        registry.enforceDelivery(terms, model.opening, none, nobody, nobody, metered);
+    }
+
+    function _metered(Model storage model, OfferBody memory offer, uint64 deliveredWh)
+        private
+        view
+        returns (MeteredTrade memory metered)
+    {
+        bytes32 delivery = TypedData.delivery(model.id, hasher.offer(offer, model.id), deliveredWh);
+        (metered.offer, metered.deliveredWh, metered.historyRoot) = (offer, deliveredWh, HISTORY);
+        metered.metering = _sign(METER, _digest(address(registry), delivery));
     }
 
     function _started(Model storage model) private {
@@ -578,6 +598,8 @@ contract RegistryTest {
         (uint256 done, uint256 idle) = (_players.done(), _players.idle());
         emit log_named_uint("steps that did something, %", 100 * done / (done + idle));
         if (100 * done < 60 * (done + idle)) revert Idle(done, idle);
+        emit log_named_uint("deliveries of enforced trades", _players.ownDeliveries());
+        if (_players.ownDeliveries() < 3) revert Idle(done, idle);
         _players.emptyAll();
     }
 
@@ -595,7 +617,7 @@ contract RegistryTest {
         if (choice == 5) _players.checkpoint(which, v);
         if (choice == 6) _players.changeFunding(which, a, uint96(v));
         if (choice == 7) _players.enforceOffer(which, v, x, y);
-        if (choice == 8) _players.enforceDelivery(which, v);
+        if (choice == 8) _players.enforceDelivery(which, v, x);
         if (choice == 9) _players.payOut(which);
         if (choice == 10) _players.expire(which);
         if (choice == 11) _players.blockAccount(which, x);

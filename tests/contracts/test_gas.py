@@ -30,6 +30,7 @@ GOALS = {
     "gas_open_note_two_merchants": 105_000,
     "gas_close_deposit": 90_000,
     "gas_close_note_one_merchant": 75_000,
+    "gas_close_note_two_merchants": 90_000,
     "gas_dispute": 90_000,
     "gas_dispute_deposit": 90_000,
     "gas_resolve": 60_000,

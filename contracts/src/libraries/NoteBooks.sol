@@ -43,15 +43,23 @@ library NoteBooks {
 
     // All that goes in is below 2^97, so that nothing wraps twice: what falls below zero is far above 64 bits.
 
-    /// @notice The note after a channel: `released` is bound no more, the position goes from `before` to `after_`.
-    function settled(uint256 note, uint256 released, int256 before, int256 after_, uint256 time)
+    /// @notice What of a note's debt a channel paid back (below zero: added to it), the position going from
+    /// `before` to `after_`. The rest of its gain are earnings.
+    function repaid(int256 before, int256 after_) internal pure returns (int256) {
+        unchecked {
+            return _least(after_) - _least(before);
+        }
+    }
+
+    /// @notice The note after a channel: `released` is bound no more, the position becomes `after_`.
+    function settled(uint256 note, uint256 released, int256 repaid_, int256 after_, uint256 time)
         internal
         pure
         returns (uint256)
     {
         unchecked {
             uint256 reserved = (note >> 64 & WORD) - released;
-            uint256 rest = (note & WORD) + released + _debt(before) - _debt(after_);
+            uint256 rest = (note & WORD) + released + uint256(repaid_);
             // casting to 'int64' is safe because it is compared with the uncast value
             // forge-lint: disable-next-line(unsafe-typecast)
             if ((reserved | rest) > WORD || int64(after_) != after_) revert BooksOverflow();
@@ -61,27 +69,22 @@ library NoteBooks {
     }
 
     /// @notice The treasury after the same: free and earnings together change by `released` and the gain.
-    function settled(uint256 books, uint256 released, int256 before, int256 after_)
+    function settled(uint256 books, uint256 released, int256 repaid_, int256 gain)
         internal
         pure
         returns (uint256)
     {
         unchecked {
             uint256 reserved = (books >> 64 & WORD) - released;
-            uint256 rest = (books & WORD) + released + _debt(before) - _debt(after_);
-            uint256 earnings = (books >> 128 & WORD) + _credit(after_) - _credit(before);
+            uint256 rest = (books & WORD) + released + uint256(repaid_);
+            uint256 earnings = (books >> 128 & WORD) + uint256(gain - repaid_);
             if ((reserved | rest | earnings) > WORD) revert BooksOverflow();
             return rest | reserved << 64 | earnings << 128 | books & COLLATERAL;
         }
     }
 
-    function _credit(int256 value) private pure returns (uint256) {
-        return value > 0 ? uint256(value) : 0;
-    }
-
-    function _debt(int256 value) private pure returns (uint256) {
-        unchecked {
-            return value < 0 ? uint256(-value) : 0;
-        }
+    /// @dev `value` or zero, whichever is less. (The sign, shifted through, is a mask: cheaper than a branch.)
+    function _least(int256 value) private pure returns (int256) {
+        return value & (value >> 255);
     }
 }

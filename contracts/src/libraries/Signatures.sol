@@ -35,7 +35,10 @@ library Signatures {
     function recover(bytes32 digest, bytes32 r, bytes32 vs) internal pure returns (address recovered) {
         uint256 s = uint256(vs) & type(uint256).max >> 1;
         if (s > HALF_ORDER) revert ECDSA.ECDSAInvalidSignatureS(bytes32(s));
-        recovered = ecrecover(digest, uint8(27 + (uint256(vs) >> 255)), r, bytes32(s));
+        unchecked {
+            // 27 or 28
+            recovered = ecrecover(digest, uint8(27 + (uint256(vs) >> 255)), r, bytes32(s));
+        }
         if (recovered == address(0)) revert ECDSA.ECDSAInvalidSignature();
     }
 
