@@ -19,7 +19,7 @@ from channels_engine.frames import Entry
 from channels_engine.relay import LEDGER, Change, Hosting, shown_text
 from channels_engine.store import conversations, repository
 from channels_engine.store.repository import Known, MessageKey
-from channels_engine.submissions import Accepted, Due, Fact, Outcome, Refused, Said, Shown, Submission
+from channels_engine.submissions import Accepted, Fact, Outcome, Refused, Said, Shown, Submission
 
 _ESC_BODIES = frozenset(get_args(EscBody))
 logger = logging.getLogger(__name__)
@@ -105,12 +105,10 @@ class Batch:
 
     def _key(self, submission: Submission) -> MessageKey | None:
         """What makes a submission's repetition recognisable."""
-        if isinstance(submission, Fact):
-            return submission.channel, LEDGER, submission.key
-        if isinstance(submission, Due | Shown):
-            return None
-        side = self._side(submission)
-        return None if side is None else (submission.channel, int(side), submission.message.id)
+        if isinstance(submission, Said):
+            side = self._side(submission)
+            return None if side is None else (submission.channel, int(side), submission.message.id)
+        return (submission.channel, LEDGER, submission.key) if isinstance(submission, Fact) else None
 
     def _side(self, said: Said) -> Side | None:
         """The sender's side of the conversation or channel, as far as it exists or can begin."""

@@ -32,7 +32,7 @@ from channels_engine.relay import Hosting
 from channels_engine.runtime import Runtime
 from channels_engine.submissions import Accepted, Outcome, Refused, Said
 
-CHUNK = 1000
+CHUNK = 2000
 SignerOf: TypeAlias = Callable[[bytes], Signer]
 """The signer of a session address; raises KeyError if the key isn't here."""
 

@@ -114,6 +114,8 @@ def shown_text(message: Message) -> str:
 class _Turn:
     """The endpoints while one submission runs; becomes a `Change` when all of it went well."""
 
+    __slots__ = ("_before", "_effects", "_endpoints", "_entries", "_now", "_outgoing")
+
     def __init__(self, hosting: Hosting, now: int) -> None:
         self._before = hosting
         self._now = now

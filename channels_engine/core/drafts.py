@@ -12,12 +12,12 @@ from channels_engine.core.amounts import amount_of, refund_of
 from channels_engine.core.errors import Violation
 from channels_engine.core.keccak import keccak256
 from channels_engine.core.rules import UINT96_MAX, balance_of, current_of, seller_of
-from channels_engine.core.state import Endpoint, LiveOffer, Purpose, Staged, Trade, TradesTree
+from channels_engine.core.state import Endpoint, LiveOffer, Purpose, Staged, Trade
 from channels_engine.core.typed_data import struct_hash
 from channels_engine.core.types import ChannelState, Delivery, FundingChange, Side
 
-_KNOWN_LIMIT = 1024
-_KNOWN: dict[tuple[ChannelState, LiveOffer, int], tuple[Trade, TradesTree, ChannelState]] = {}
+_KNOWN_LIMIT = 4096
+_KNOWN: dict[tuple[ChannelState, LiveOffer, int], Staged] = {}
 
 
 def trade_of(live: LiveOffer) -> Trade:
@@ -44,39 +44,19 @@ def draft_trade(endpoint: Endpoint, live: LiveOffer, proposer: Side, version: in
     _require_history(endpoint)
     if len(endpoint.open_trades) >= endpoint.policy.max_open_trades:
         raise Violation("too_many_trades", "Settle delivered trades before trading on.")
-    trade, tree, state = _traded(endpoint, current_of(endpoint).state, live, version)
-    return Staged(
-        Purpose.TRADE,
-        state,
-        proposer,
-        b"",
-        live.offer.valid_until,
-        trade,
-        open_trades=(*endpoint.open_trades, trade),
-        tree=tree,
-        offer=live,
-    )
-
-
-def _traded(
-    endpoint: Endpoint, now: ChannelState, live: LiveOffer, version: int
-) -> tuple[Trade, TradesTree, ChannelState]:
-    """What one trade makes of a state: asked by the client, its machine and the peer's, computed once.
-
-    The state's own root commits to the trades that it follows, so that they are no part of the key.
-    """
+    # Asked by the client, its machine and the peer's, computed once. The state's own root commits to the trades
+    # that it follows, so that they are no part of the key.
+    now = current_of(endpoint).state
     key = (now, live, version)
     found = _KNOWN.get(key)
     if found is None:
         if len(_KNOWN) >= _KNOWN_LIMIT:
             _KNOWN.clear()
         found = _KNOWN[key] = _trade_in(endpoint, now, live, version)
-    return found
+    return found if found.proposer is proposer else replace(found, proposer=proposer)
 
 
-def _trade_in(
-    endpoint: Endpoint, now: ChannelState, live: LiveOffer, version: int
-) -> tuple[Trade, TradesTree, ChannelState]:
+def _trade_in(endpoint: Endpoint, now: ChannelState, live: LiveOffer, version: int) -> Staged:
     trade = trade_of(live)
     entry = merkle.entry_of(trade.id, trade.seller)
     tree = merkle.append(endpoint.tree, keccak256(entry))
@@ -93,7 +73,17 @@ def _trade_in(
         merkle.trades_root(tree, merkle.open_list(endpoint.open_trades) + entry),
         is_final=False,
     )
-    return trade, tree, state
+    return Staged(
+        Purpose.TRADE,
+        state,
+        live.offeror.other,
+        b"",
+        live.offer.valid_until,
+        trade,
+        open_trades=(*endpoint.open_trades, trade),
+        tree=tree,
+        offer=live,
+    )
 
 
 def draft_settlement(

@@ -40,7 +40,7 @@ def live_offer(endpoint: Endpoint, offer: bytes, offeror: Side) -> LiveOffer:
 
 def without(endpoint: Endpoint, gone: LiveOffer | None) -> tuple[LiveOffer, ...]:
     """All live offers but this one."""
-    return tuple([live for live in endpoint.offers if live is not gone])
+    return tuple([live for live in endpoint.offers if live != gone])
 
 
 def offer(endpoint: Endpoint, change: inputs.ActionOffer | inputs.ReceiveOffer, now: int) -> Step:

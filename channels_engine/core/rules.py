@@ -97,7 +97,7 @@ def require_signer(endpoint: Endpoint, signed: Verified[Any], side: Side) -> Non
 def own_proposals(endpoint: Endpoint) -> tuple[Staged, ...]:
     """All our signatures on next states that the peer may still complete, newest first."""
     known = (endpoint.staged, endpoint.dropped, *endpoint.refused[::-1])
-    return tuple(item for item in known if item is not None and item.proposer is endpoint.me)
+    return tuple([item for item in known if item is not None and item.proposer is endpoint.me])
 
 
 def own_version(endpoint: Endpoint, above: int = 0) -> int:
@@ -257,7 +257,7 @@ def check_conservation(funded: int, state: ChannelState) -> None:
     Raises:
         InvariantError: Balances are negative or don't sum to the funding (invariant 1).
     """
-    if min(state.balance_a, state.balance_b, state.energy_to_a, state.energy_to_b) < 0:
+    if state.balance_a < 0 or state.balance_b < 0 or state.energy_to_a < 0 or state.energy_to_b < 0:
         raise InvariantError(
             f"Version {state.version} holds a negative balance or energy; nothing may be stored."
         )

@@ -101,6 +101,10 @@ _FORMATS = MappingProxyType(
 )
 
 
+_REMEMBERED = 8192
+"""Hashes kept: more than two group commits hold, between which the same value is hashed again."""
+
+
 class EncodingError(ProtocolError):
     """A field does not fit its EIP-712 type."""
 
@@ -302,7 +306,7 @@ def _hashed(value: Signable) -> bytes:
         ) from error
 
 
-@lru_cache(maxsize=1024)
+@lru_cache(maxsize=_REMEMBERED)
 def struct_hash(value: Signable) -> bytes:
     """EIP-712 `hashStruct`, 32 bytes. For agreements it is the sid, for terms the scid, for openings the channel.
 
@@ -334,7 +338,7 @@ def domain_separator(domain: Domain) -> bytes:
     return keccak256(b"".join(words))
 
 
-@lru_cache(maxsize=1024)
+@lru_cache(maxsize=_REMEMBERED)
 def digest(domain: Domain, value: Signable) -> bytes:
     """The 32 bytes that are signed: keccak(0x1901, domain separator, struct hash)."""
     # A state is hashed for its signatures alone; what else is signed has a hash that serves as its name, too.

@@ -18,16 +18,14 @@ SLOT_SECONDS = 900
 class Side(enum.IntEnum):
     """Which of the two parties of an entity contract."""
 
+    other: "Side"
+    """The counterparty's side."""
+
     A = 0
     B = 1
 
-    @property
-    def other(self) -> "Side":
-        """The counterparty's side."""
-        return _OTHERS[self]
 
-
-_OTHERS = (Side.B, Side.A)
+Side.A.other, Side.B.other = Side.B, Side.A
 
 
 class Domain(msgspec.Struct, frozen=True, gc=False, array_like=True, cache_hash=True):

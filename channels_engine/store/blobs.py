@@ -9,7 +9,8 @@ stored is refused and not misread.
 """
 
 from collections.abc import Mapping
-from operator import attrgetter
+from itertools import compress
+from operator import attrgetter, is_not
 from types import MappingProxyType
 from typing import Any, TypeAlias, get_args, get_type_hints
 from zlib import crc32
@@ -39,8 +40,7 @@ _FORM = crc32(repr(msgspec.inspect.type_info(Endpoint)).encode())
 _KEYS = tuple(str(position) for position in range(len(_MOVING)))
 
 _moving_of = attrgetter(*_MOVING)
-fixed_of = attrgetter(*_FIXED)
-"""The values of the fixed half: two endpoints with equal ones need no new row."""
+_fixed_of = attrgetter(*_FIXED)
 
 _Fixed = msgspec.defstruct("_Fixed", [(name, _HINTS[name]) for name in _FIXED], array_like=True)
 _Moving = msgspec.defstruct("_Moving", [(name, _HINTS[name]) for name in _MOVING], array_like=True)
@@ -72,7 +72,12 @@ def pack(value: msgspec.Struct) -> bytes:
 
 def pack_fixed(endpoint: Endpoint) -> bytes:
     """Binary form of the fixed half."""
-    return _ENCODER.encode((_FORM, fixed_of(endpoint), None))
+    return _ENCODER.encode((_FORM, _fixed_of(endpoint), None))
+
+
+def is_fixed_alike(one: Endpoint, other: Endpoint) -> bool:
+    """Whether the fixed halves are equal, so that no new row is needed."""
+    return bool(_fixed_of(one) == _fixed_of(other))
 
 
 def pack_moving(pair: Pair) -> bytes:
@@ -81,9 +86,8 @@ def pack_moving(pair: Pair) -> bytes:
     if a is None or b is None:
         return _ENCODER.encode((_FORM, _moving_of(a or b), None))
     of_a, of_b = _moving_of(a), _moving_of(b)
-    differences = {
-        key: its for key, ours, its in zip(_KEYS, of_a, of_b, strict=True) if its is not ours and its != ours
-    }
+    others = compress(zip(_KEYS, of_a, of_b, strict=True), map(is_not, of_a, of_b))
+    differences = {key: its for key, ours, its in others if its != ours}
     return _ENCODER.encode((_FORM, of_a, differences))
 
 

@@ -13,7 +13,7 @@ from channels_engine.core.typed_data import struct_hash
 from channels_engine.core.types import Side
 from channels_engine.frames import Entry
 from channels_engine.relay import Change, Hosting
-from channels_engine.store.blobs import fixed_of, pack, pack_fixed, pack_moving
+from channels_engine.store.blobs import is_fixed_alike, pack, pack_fixed, pack_moving
 from channels_engine.store.bulk import Table
 from channels_engine.store.models import OutboxItem
 
@@ -135,22 +135,31 @@ def channel_row(hosting: Hosting, now: int) -> Row:
     )
 
 
-def endpoint_rows(before: Hosting, after: Hosting) -> Iterator[Row]:
+def endpoint_rows(before: Hosting, after: Hosting) -> list[Row]:
     """One row for each hosted side whose row is not yet as it must be."""
-    for side in Side:
-        endpoint, old = after.endpoints[side], before.endpoints[side]
-        if endpoint is not None and (
+    return [
+        _endpoint_row(after, side, endpoint)
+        for side, old, endpoint in zip(_SIDES, before.endpoints, after.endpoints, strict=True)
+        if endpoint is not None
+        and (
             old is None
             or not before.number
             or before.wakes[side] != after.wakes[side]
-            or _stored_phase(old) is not _stored_phase(endpoint)
-            or fixed_of(old) != fixed_of(endpoint)
-        ):
-            yield _endpoint_row(after, side, endpoint)
+            or not _is_stored_alike(old, endpoint)
+        )
+    ]
+
+
+def _is_stored_alike(old: Endpoint, new: Endpoint) -> bool:
+    return _stored_phase(old) is _stored_phase(new) and is_fixed_alike(old, new)
 
 
 def _stored_phase(endpoint: Endpoint) -> Phase:
-    return Phase.OPEN if endpoint.phase is Phase.STAGED else endpoint.phase
+    phase = endpoint.phase
+    return Phase.OPEN if phase is Phase.STAGED else phase
+
+
+_SIDES = (Side.A, Side.B)
 
 
 def _endpoint_row(hosting: Hosting, side: Side, endpoint: Endpoint) -> Row:
