@@ -193,7 +193,8 @@ class Trading(RuleBasedStateMachine):
             buyer.accept(made.id, self.now)
             self.collect()
             self.flush()
-            seller.confirm(self.now)
+            if seller.endpoint.staged is not None:  # after a forged fall-back of that version, it refuses
+                seller.confirm(self.now)
         self.collect()
         self.flush()
 
