@@ -1,6 +1,7 @@
 """Mutants of the contracts: one program holds them all, and the tests run once for each.
 
-First those that act through the Python bindings, in forks that share one start; what survives them meets forge's.
+First forge's quick tests, then those that act through the Python bindings, in forks that share one start, then
+forge's invariants.
 """
 
 import hashlib
@@ -68,7 +69,7 @@ class SolidityArea:
         report: Callable[[Result], None],
         before: Mapping[str, str] = MappingProxyType({}),
     ) -> list[Result]:
-        """Each mutant against the Python tests; survivors against forge's quick tests; then against its plays.
+        """Each mutant against forge's quick tests; survivors against the Python tests; then against forge's plays.
 
         The test that noticed a mutant `before` comes first.
         """
@@ -84,26 +85,25 @@ class SolidityArea:
             report(result)
 
         def told_by_python(result: Result) -> None:
-            told(Result(result.mutant, result.killer or self._forge_killer(result.mutant)))
+            plays = None if result.killer else self._failed_test(self._numbers[result.mutant], PLAYS)
+            told(Result(result.mutant, result.killer or plays))
 
         for mutant in mutants:
-            likely = before.get(mutant.name, "")
-            killer = self._failed_test(self._numbers[mutant], _only(likely)) if _is_forge(likely) else None
-            if killer:
+            killer = self._forge_killer(mutant, before.get(mutant.name, ""))
+            if killer or not self._tests:
                 told(Result(mutant, killer))
             else:
                 rest.append(mutant)
-        if rest and self._tests:
+        if rest:
             self._in_python(rest, told_by_python, before)
-        else:
-            for mutant in rest:
-                told(Result(mutant, self._forge_killer(mutant)))
         return results
 
-    def _forge_killer(self, mutant: Mutant) -> str | None:
-        """A forge test that notices the mutant; the quick ones go first."""
+    def _forge_killer(self, mutant: Mutant, likely: str) -> str | None:
+        """A quick forge test that notices the mutant. It takes a second to ask; the Python tests can take many."""
         number = self._numbers[mutant]
-        return self._failed_test(number, QUICK) or self._failed_test(number, PLAYS)
+        if _is_forge(likely) and (killer := self._failed_test(number, _only(likely))):
+            return killer
+        return None if ".py::" in likely else self._failed_test(number, QUICK)
 
     def _build(self) -> None:
         """Copy, write the instrumented sources, compile, write the artifacts that all tests act on."""

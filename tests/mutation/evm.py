@@ -1,5 +1,6 @@
 """The in-process ledger of the Python tests, made fit for contracts that hold mutants."""
 
+from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -8,7 +9,7 @@ from typing import Any
 import eth.vm.forks.shanghai.computation as shanghai
 import eth.vm.forks.spurious_dragon.computation as spurious_dragon
 from eth.vm.forks.prague.opcodes import PRAGUE_OPCODES
-from eth.vm.opcode_values import COINBASE
+from eth.vm.opcode_values import COINBASE, REVERT
 
 from contracts import encoding
 
@@ -37,20 +38,29 @@ def wake(number: int) -> None:
 
 @contextmanager
 def watching() -> Iterator[set[str]]:
-    """Collects the numbers that stand near a read coinbase: mutants that are probably asked whether they are awake."""
+    """Collects the numbers that stand near a read coinbase: mutants that are probably asked whether they are awake.
+
+    Those that were asked last before a revert are probably of the check that refused; they get a `!` in front.
+    """
     numbers: set[str] = set()
-    word = bytes(20)
+    lately: deque[list[str]] = deque(maxlen=3)
+    word, revert = bytes(20), PRAGUE_OPCODES[REVERT].logic_fn
 
     def note(computation: Any) -> None:
         place = computation.code.program_counter
         near = bytes(computation.code._raw_code_bytes[max(0, place - NEAR) : place + NEAR])
-        numbers.update(
-            str(int.from_bytes(near[i + 1 : i + 3], "big")) for i in range(len(near)) if near[i] == PUSH2
-        )
+        pushed = (position for position in range(len(near)) if near[position] == PUSH2)
+        lately.append([str(int.from_bytes(near[start + 1 : start + 3], "big")) for start in pushed])
+        numbers.update(lately[-1])
         computation.stack_push_bytes(word)
 
-    PRAGUE_OPCODES[COINBASE].logic_fn = note
+    def note_revert(computation: Any) -> None:
+        numbers.update(f"!{number}" for asked in lately for number in asked)
+        revert(computation)
+
+    PRAGUE_OPCODES[COINBASE].logic_fn, PRAGUE_OPCODES[REVERT].logic_fn = note, note_revert
     try:
         yield numbers
     finally:
+        PRAGUE_OPCODES[REVERT].logic_fn = revert
         wake(0)

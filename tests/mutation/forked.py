@@ -45,7 +45,8 @@ class Forked:
         report: Told of each result as soon as it is known.
         before: Tests that noticed mutants in an earlier run, by the mutants' names: tried first.
         prepare: What can be done once for all forks, when the tests are imported.
-        watching: Collects, while a test runs, the places in the program that it reaches.
+        watching: Collects, while a test runs, the places in the program that it reaches. A place with a `!`
+            before it is a check that refused.
         place: Place of a mutant. It meets the tests that reach this place, the quick ones first.
         sure: Whether every way to a place is seen. If not, a mutant that no test was seen to reach meets them
             all, and tests keep their order (of those that share a fixture).
@@ -88,7 +89,8 @@ class Forked:
         near = [item for item in items if place in reached[item.nodeid]]
         if self.sure:
             return sorted(near, key=lambda item: seconds[item.nodeid])
-        return near or items
+        firing = [item for item in near if f"!{place}" in reached[item.nodeid]]
+        return [*firing, *(item for item in near if item not in firing)] or items
 
     def _killer(self, mutant: Mutant, items: Sequence[pytest.Item], limit: float) -> str | None:
         likely = [item for item in items if item.nodeid == self.before.get(mutant.name)]
