@@ -41,7 +41,7 @@ GAS_LIMITS: Mapping[type[fx.Effect], int] = MappingProxyType(
         fx.LedgerFinaliseDisputed: 250_000,
         fx.LedgerChangeFunding: 500_000,
         fx.LedgerEnforceOffer: 300_000,
-        fx.LedgerEnforceDelivery: 400_000,
+        fx.LedgerEnforceDelivery: 450_000,
         fx.LedgerCheckpoint: 200_000,
     }
 )

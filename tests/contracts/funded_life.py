@@ -9,6 +9,7 @@ from market import Side as Funding
 from channels_engine.core.typed_data import struct_hash
 from channels_engine.core.types import ZERO_HASH, ChannelOpen, FundingChange
 from contracts.bindings import SignedState
+from contracts.calls import Call
 from contracts.encoding import NoteProof, PermitProof
 
 FUNDING = 50 * COIN
@@ -63,16 +64,19 @@ class Life:
         )
         return self.market.replace(change, **changes)
 
+    def call(
+        self, change: FundingChange, permits: tuple[PermitProof | None, PermitProof | None] = (None, None)
+    ) -> Call:
+        m = self.market
+        signatures = m.sign(m.a, change), m.sign(m.b, change)
+        return m.registry.change_funding(
+            m.terms, self.opening, change, *signatures, funding_a=permits[0], funding_b=permits[1]
+        )
+
     def send(
         self, change: FundingChange, permits: tuple[PermitProof | None, PermitProof | None] = (None, None)
     ) -> list[Any]:
-        m = self.market
-        signatures = m.sign(m.a, change), m.sign(m.b, change)
-        return m.chain.events(
-            m.registry.change_funding(
-                m.terms, self.opening, change, *signatures, funding_a=permits[0], funding_b=permits[1]
-            )
-        )
+        return self.market.chain.events(self.call(change, permits))
 
     def permits(self, balances: tuple[int, int], funding: tuple[int, int]) -> Any:
         """Permits of just what the deposits grow by."""

@@ -11,10 +11,14 @@ from itertools import count
 from pathlib import Path
 
 import pytest
+from desk import HISTORY, Desk
 from evm_chain import Chain
+from funded_life import DEPOSIT as DEPOSITED
+from funded_life import FIRST, SECOND, Life
 from market import CHALLENGE, COIN, Key, Market, Side, make_market
 
 from channels_engine.core.types import ChannelOpen
+from channels_engine.core.types import Side as Party
 from contracts.bindings import MerchantFactory
 from contracts.calls import Call
 from contracts.encoding import FundingProof, NoteProof
@@ -132,6 +136,35 @@ class Meter:
         gas = self.spent(self.market.registry.finalise_many(closings))
         self.table[f"gas_batch_close{suffix or '_note'}"] = gas // BATCH
 
+    def rare(self) -> None:
+        """What a channel does seldom, at its dearest: the longest list of open trades, two merchants' notes."""
+        m = self.market
+        for name, kinds in (("_deposit", (DEPOSITED, DEPOSITED)), ("_two_merchants", (FIRST, SECOND))):
+            life = Life(m, kinds)
+            funding = 60 * COIN, 70 * COIN
+            change = life.change(4, 30 * COIN, funding)
+            call = life.call(change, life.permits((30 * COIN, 70 * COIN), funding))
+            self.table[f"gas_change_funding{name}"] = self.spent(call)
+        desk = Desk(m, self.open(Funding())[0])
+        self.table["gas_checkpoint"] = self.spent(m.registry.checkpoint(desk.signed(7, 45 * COIN)))
+        made = desk.offer(7)
+        signatures = m.sign(m.a, made), m.sign(m.b, made)
+        enforced = m.registry.enforce_offer(desk.signed(7, 45 * COIN), made, *signatures)
+        self.table["gas_enforce_offer"] = self.spent(enforced)
+        for name, number in (("", 1), ("_of_128", 128)):
+            self.table[f"gas_enforce_delivery{name}"] = self.delivery(number)
+
+    def delivery(self, number: int) -> int:
+        """A short delivery of the last of `number` open trades."""
+        m = self.market
+        desk = Desk(m, self.open(Funding())[0])
+        sold = [desk.offer(n) for n in range(number)]
+        open_list, root = desk.trades(*((offer, Party.A) for offer in sold))
+        state = desk.signed(7, 56 * COIN, trades_root=root)
+        self.spent(m.registry.dispute(state), m.b.address)
+        metered = desk.metered(sold[-1], Party.A, 5_000, history_root=HISTORY, open_list=open_list)
+        return self.spent(m.registry.enforce_delivery(state, metered))
+
     def once(self) -> None:
         """What happens once for a merchant, a pair, a participant."""
         m = self.market
@@ -160,6 +193,9 @@ def table() -> dict[str, int]:
         meter.market.counter = count(1)
         meter.batch(suffix)
         market.chain.tester.revert_to_snapshot(fresh)
+    meter.market.counter = count(1)
+    meter.rare()
+    market.chain.tester.revert_to_snapshot(fresh)
     meter.once()
     return dict(sorted(meter.table.items()))
 

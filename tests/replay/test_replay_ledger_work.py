@@ -18,6 +18,10 @@ PARTS = {
     fx.LedgerDispute: ("gas_dispute",),
     fx.LedgerResolve: ("gas_resolve",),
     fx.LedgerFinaliseDisputed: ("gas_payout", "gas_close_after_dispute"),
+    fx.LedgerChangeFunding: ("gas_change_funding",),
+    fx.LedgerEnforceOffer: ("gas_enforce_offer",),
+    fx.LedgerEnforceDelivery: ("gas_enforce_delivery",),
+    fx.LedgerCheckpoint: ("gas_checkpoint",),
 }
 HOLD_THE_RELAY = """
 import time, django

@@ -116,16 +116,17 @@ function collateralBack(agreement, books) {
 
 /** @param {Statement} books */
 function periods(books) {
-  const heads = ["From", "Spent", "Earned", "Paid", "Debt at the end"].map((text, at) => h("th", { scope: "col", class: at ? "right" : "" }, text));
+  const names = ["Spent", "Earned", "Paid", "Debt at the end"];
+  const heads = ["From", ...names].map((text, at) => h("th", { scope: "col", class: at ? "right" : "" }, text));
   const rows = books.periods.map((/** @type {Statement} */ period) =>
     h(
       "tr",
       {},
       h("th", { scope: "row" }, when(period.starts_at, "date")),
-      ...["spent", "earned", "paid", "debt"].map((name) => h("td", { class: "right num" }, money(period[name]))),
+      ...["spent", "earned", "paid", "debt"].map((name, at) => h("td", { class: "right num", "data-label": names[at] ?? "" }, money(period[name]))),
     ),
   );
-  return h("table", { class: "table" }, h("thead", {}, h("tr", {}, ...heads)), h("tbody", {}, ...rows));
+  return h("table", { class: "table table--fold" }, h("thead", {}, h("tr", {}, ...heads)), h("tbody", {}, ...rows));
 }
 
 /**
