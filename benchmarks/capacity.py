@@ -10,7 +10,7 @@ both sides, and the logs that made them), 8 KiB for a trade (its log, state, rec
 memory for a channel that a process has in mind (it keeps at most 50,000 of them), and 1 s until a fresh process has
 answered for one of 100,000 channels.
 
-    python benchmarks/capacity.py [--channels 100000] [--seconds 170]
+    python benchmarks/capacity.py [--channels 100000] [--seconds 300]
 
 Filling stops when its time is up; the figures then say how many channels there were.
 """
@@ -155,7 +155,7 @@ def main() -> None:
 
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--channels", type=int, default=100_000)
-    parser.add_argument("--seconds", type=float, default=170)
+    parser.add_argument("--seconds", type=float, default=300)
     arguments = parser.parse_args()
     units = {"growth_100k_channels": "us/trade", "start_100k_channels": "s"}
     with tempfile.TemporaryDirectory(dir=os.environ.get("BENCHMARK_DIR")) as folder:
