@@ -312,7 +312,7 @@ class Trader(Journey):
             ("/trades/", did, "trades"),
             ("/channels/", "Closed", "channels"),
             (f"/ledger/?search={transaction}", "Channel closed, paid out", "ledger"),
-            ("/wallet/", "980.00", "wallet-after"),
+            ("/wallet/", "Debt at the end", "wallet-after"),
         ):
             page.goto(path)
             expect(page.locator("main")).to_contain_text(text)

@@ -126,7 +126,7 @@ function periods(books) {
       ...["spent", "earned", "paid", "debt"].map((name, at) => h("td", { class: "right num", "data-label": names[at] ?? "" }, money(period[name]))),
     ),
   );
-  return h("table", { class: "table table--fold" }, h("thead", {}, h("tr", {}, ...heads)), h("tbody", {}, ...rows));
+  return h("div", { class: "folding" }, h("table", { class: "table table--fold" }, h("thead", {}, h("tr", {}, ...heads)), h("tbody", {}, ...rows)));
 }
 
 /**
