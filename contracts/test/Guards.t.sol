@@ -2,6 +2,7 @@
 pragma solidity 0.8.37;
 
 import {IChannelFacts} from "../src/interfaces/IChannelFacts.sol";
+import {ITokenPayouts} from "../src/interfaces/ITokenPayouts.sol";
 import {Signature} from "../src/libraries/Signatures.sol";
 import {ChannelOpen, EntityContract, StateBody} from "../src/libraries/TypedData.sol";
 import {Market} from "./support/Market.sol";
@@ -29,5 +30,22 @@ contract GuardsTest is Market {
         vm.prank(own.partyA);
         vm.expectRevert(refusal);
         registry.disputeKnown(own, opening, "");
+    }
+
+    function test_aPairThatNeverCameToBeOpensNothing() public {
+        ChannelOpen memory opening = _opening(FUNDING, FUNDING, address(0), address(0));
+        EntityContract memory unknown = terms;
+        unknown.nonce = bytes32(uint256(7));
+        opening.scid = hasher.terms(unknown);
+        (Signature memory a, Signature memory b) = _both(hasher.opening(opening));
+        vm.expectRevert(abi.encodeWithSelector(IChannelFacts.PairUnknown.selector, opening.scid));
+        registry.openChannel(unknown, opening, a, b, "", "");
+    }
+
+    function test_aPermitIsThreeWordsOrNothing() public {
+        token.mint(address(this), 1);
+        token.approve(address(merchants[0]), 1);
+        vm.expectRevert(abi.encodeWithSelector(ITokenPayouts.WrongPermitLength.selector, 1));
+        merchants[0].depositTreasury(1, hex"01");
     }
 }
