@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.37;
 
-import {IChannelFacts} from "../src/interfaces/IChannelFacts.sol";
+import {IERC20} from "@openzeppelin/contracts/token/ERC20/IERC20.sol";
+import {ChannelBooks} from "../src/ChannelBooks.sol";
+import {Disputer, IChannelFacts, Record} from "../src/interfaces/IChannelFacts.sol";
 import {ITokenPayouts} from "../src/interfaces/ITokenPayouts.sol";
-import {Signature} from "../src/libraries/Signatures.sol";
+import {Signature, Signatures} from "../src/libraries/Signatures.sol";
 import {ChannelOpen, EntityContract, StateBody} from "../src/libraries/TypedData.sol";
 import {Market} from "./support/Market.sol";
 import {vm} from "./support/Vm.sol";
@@ -47,5 +49,65 @@ contract GuardsTest is Market {
         token.approve(address(merchants[0]), 1);
         vm.expectRevert(abi.encodeWithSelector(ITokenPayouts.WrongPermitLength.selector, 1));
         merchants[0].depositTreasury(1, hex"01");
+    }
+
+    /// @dev The attack: a state of the thief's own making, under its own signature twice, or beyond the funding.
+    function test_onlyWhatBothSignedAndTheFundingHoldsIsDisputedOrResolves() public {
+        ChannelOpen memory opening = _opening(FUNDING, FUNDING, address(0), address(0));
+        _open(opening, "", "");
+        StateBody memory state = _state(opening, 3, 2 * FUNDING, false);
+        (Signature memory a, Signature memory b) = _coSigned(opening, state);
+        StateBody memory rich = StateBody(3, 2, 2 * FUNDING, FUNDING, 0, 0, 0, false);
+        (Signature memory richA, Signature memory richB) = _coSigned(opening, rich);
+        bytes memory beyond =
+            abi.encodeWithSelector(IChannelFacts.WrongBalances.selector, 3 * FUNDING, 2 * FUNDING);
+        vm.prank(terms.partyA);
+        vm.expectPartialRevert(Signatures.WrongSigner.selector);
+        registry.dispute(terms, opening, state, a, a, "");
+        vm.prank(terms.partyB);
+        vm.expectPartialRevert(Signatures.WrongSigner.selector);
+        registry.dispute(terms, opening, state, b, b, "");
+        vm.prank(terms.partyA);
+        vm.expectRevert(beyond);
+        registry.dispute(terms, opening, rich, richA, richB, "");
+        vm.prank(terms.partyB);
+        registry.disputeKnown(terms, opening, "");
+        vm.expectPartialRevert(Signatures.WrongSigner.selector);
+        registry.resolve(terms, opening, state, a, a);
+        vm.expectPartialRevert(Signatures.WrongSigner.selector);
+        registry.resolve(terms, opening, state, b, b);
+        vm.expectRevert(beyond);
+        registry.resolve(terms, opening, rich, richA, richB);
+    }
+
+    function test_strangersDisputeOnlyAfterTheLastSecond() public {
+        ChannelOpen memory opening = _opening(FUNDING, FUNDING, address(0), address(0));
+        _open(opening, "", "");
+        vm.warp(opening.expiry);
+        vm.expectRevert(abi.encodeWithSelector(IChannelFacts.NotParty.selector, address(this)));
+        registry.disputeKnown(terms, opening, "");
+        vm.warp(opening.expiry + 1);
+        registry.disputeKnown(terms, opening, "");
+    }
+}
+
+/// @notice Internal bookkeeping that no play reaches the end of.
+contract BooksTest is ChannelBooks {
+    error Overflown();
+
+    constructor() ChannelBooks(IERC20(address(0))) {}
+
+    /// @dev Else the 256th stale dispute could not be answered.
+    function test_staleDisputesAreCountedUpToTheLimit() public pure {
+        for (uint256 count = 253; count < 258; ++count) {
+            uint8 most = count < 255 ? uint8(count) : 255;
+            Record memory record = Record(1, 0, 0, Disputer.PartyA, most, most, false, false);
+            _blame(record);
+            uint8 next = most < 255 ? most + 1 : 255;
+            if (record.staleA != next || record.staleB != most) revert Overflown();
+            record = Record(1, 0, 0, Disputer.PartyB, most, most, false, false);
+            _blame(record);
+            if (record.staleA != most || record.staleB != next) revert Overflown();
+        }
     }
 }

@@ -1,0 +1,150 @@
+// SPDX-License-Identifier: Apache-2.0
+pragma solidity 0.8.37;
+
+import {TestStablecoin} from "../src/TestStablecoin.sol";
+import {ClaimedNote, IMerchantClaims, Receipt} from "../src/interfaces/IMerchantClaims.sol";
+import {IMerchantContract} from "../src/interfaces/IMerchantContract.sol";
+import {Signature} from "../src/libraries/Signatures.sol";
+import {CreditAgreement, TypedData} from "../src/libraries/TypedData.sol";
+import {Market} from "./support/Market.sol";
+import {vm} from "./support/Vm.sol";
+
+/// @notice The seconds at which a merchant contract changes its mind. This test is the contract's registry.
+contract CreditGuardsTest is Market {
+    uint32 private constant TERM = 14 days;
+    uint96 private constant COLLATERAL = 200 * COIN;
+    uint96 private constant DEBT = 30 * COIN;
+    IMerchantContract private _msc;
+    address private _participant;
+    uint64 private _end;
+
+    function setUp() public override {
+        vm.warp(1_800_000_000);
+        token = TestStablecoin(_create("artifacts/TestStablecoin.json", abi.encode(address(this))));
+        bytes memory arguments = abi.encode(address(token), vm.addr(KEY_M), address(this));
+        _msc = IMerchantContract(_create("artifacts/MerchantContract.json", arguments));
+        _participant = vm.addr(KEY_A);
+        _end = uint64(block.timestamp) + 60 days;
+        token.mint(address(this), RICHES);
+        token.mint(_participant, RICHES);
+        token.approve(address(_msc), type(uint256).max);
+        vm.prank(_participant);
+        token.approve(address(_msc), type(uint256).max);
+        _msc.depositTreasury(500 * COIN, "");
+    }
+
+    function test_anAgreementStartsUpToItsLastSecond() public {
+        (CreditAgreement memory agreement, bytes32 sid, Signature memory signature) = _agreement();
+        vm.warp(_end + 1);
+        vm.prank(_participant);
+        vm.expectRevert(abi.encodeWithSelector(IMerchantContract.AgreementExpired.selector, sid, _end));
+        _msc.initialise(agreement, signature, "", "");
+        vm.warp(_end);
+        vm.prank(_participant);
+        _msc.initialise(agreement, signature, "", "");
+    }
+
+    function test_aNoteIsCancelledUpToItsLastSecond() public {
+        uint64 until = _lend();
+        vm.warp(until + 1);
+        vm.prank(vm.addr(KEY_M));
+        vm.expectRevert(abi.encodeWithSelector(IMerchantContract.NoteExpired.selector, NOTE_A, until));
+        _msc.cancelNote(NOTE_A, _participant, "");
+        vm.warp(until);
+        vm.prank(vm.addr(KEY_M));
+        _msc.cancelNote(NOTE_A, _participant, "");
+    }
+
+    function test_aDebtIsDueAfterItsTermAndTakenAfterTheWindow() public {
+        bytes32 sid = _agreed();
+        uint64 until = _lend();
+        Receipt[] memory receipts = _receipts(sid);
+        vm.warp(until + TERM);
+        vm.prank(vm.addr(KEY_M));
+        vm.expectRevert(abi.encodeWithSelector(IMerchantClaims.NothingDue.selector, sid, 0, 0));
+        _msc.startClaim(sid, receipts, "");
+        vm.warp(until + TERM + 1);
+        vm.prank(vm.addr(KEY_M));
+        _msc.startClaim(sid, receipts, "");
+        ClaimedNote[] memory notes = new ClaimedNote[](1);
+        notes[0] = ClaimedNote(NOTE_A, _participant, uint64(DEBT));
+        uint64 deadline = uint64(block.timestamp) + TERM;
+        vm.warp(deadline);
+        vm.expectRevert(abi.encodeWithSelector(IMerchantClaims.ClaimWindowOpen.selector, sid, deadline));
+        _msc.executeClaim(sid, notes);
+        vm.warp(deadline + 1);
+        _msc.executeClaim(sid, notes);
+        _requireEqual(_msc.agreementOf(sid).collateral, COLLATERAL - DEBT);
+    }
+
+    function test_collateralIsHeldOnlyAfterTheAgreementsEnd() public {
+        bytes32 sid = _agreed();
+        _lend();
+        Receipt[] memory receipts = _receipts(sid);
+        vm.warp(_end);
+        vm.prank(vm.addr(KEY_M));
+        vm.expectRevert(abi.encodeWithSelector(IMerchantClaims.AgreementRuns.selector, sid, _end));
+        _msc.holdCollateral(sid, receipts, "");
+        vm.warp(_end + 1);
+        vm.prank(vm.addr(KEY_M));
+        _msc.holdCollateral(sid, receipts, "");
+        _requireEqual(_msc.collateralLockedUntil(sid), _end + 1 + 2 * TERM);
+    }
+
+    function test_collateralIsFreeAfterTheLastLockedSecond() public {
+        bytes32 sid = _agreed();
+        uint256 until = _msc.collateralLockedUntil(sid);
+        _requireEqual(until, _end + 2 * TERM);
+        vm.warp(until);
+        vm.expectRevert(abi.encodeWithSelector(IMerchantContract.CollateralLocked.selector, sid, until));
+        _msc.withdrawCollateral(sid);
+        vm.warp(until + 1);
+        _msc.withdrawCollateral(sid);
+        _requireEqual(token.balanceOf(_participant), RICHES);
+    }
+
+    function test_nothingIsNothingToWithdraw() public {
+        bytes32 sid = _agreed();
+        _lend();
+        vm.prank(vm.addr(KEY_M));
+        _msc.releaseCollateral(sid, "");
+        _msc.withdrawCollateral(sid);
+        vm.expectRevert(IMerchantContract.NothingToWithdraw.selector);
+        _msc.withdrawCollateral(sid);
+        token.mint(address(_msc), DEBT); // as the other side's money comes in
+        _msc.settlePayee(NOTE_A, _participant, 0, DEBT);
+        _requireEqual(uint64(_msc.noteOf(NOTE_A, _participant).position), 0);
+        vm.prank(_participant);
+        vm.expectRevert(IMerchantContract.NothingToWithdraw.selector);
+        _msc.withdrawEarnings(NOTE_A, _participant, _participant, "");
+    }
+
+    function _agreement() private view returns (CreditAgreement memory, bytes32, Signature memory) {
+        CreditAgreement memory agreement =
+            CreditAgreement(_participant, 500 * COIN, COLLATERAL, 30 days, TERM, _end, 0, 0);
+        bytes32 sid = keccak256(abi.encode(TypedData.CREDIT_AGREEMENT, agreement));
+        return (agreement, sid, _sign(KEY_M, _digest(address(_msc), sid)));
+    }
+
+    function _agreed() private returns (bytes32) {
+        (CreditAgreement memory agreement,, Signature memory signature) = _agreement();
+        vm.prank(_participant);
+        return _msc.initialise(agreement, signature, "", "");
+    }
+
+    /// @dev The participant spends by a note; returns until when the note is good.
+    function _lend() private returns (uint64 until) {
+        until = uint64(block.timestamp) + 10 days;
+        bytes32 structHash = TypedData.creditNote(NOTE_A, _participant, 100 * COIN, until);
+        Signature memory signature = _sign(KEY_M, _digest(address(_msc), structHash));
+        _msc.reserve(NOTE_A, _participant, 50 * COIN, abi.encode(100 * COIN, until, signature));
+        _msc.settlePayer(NOTE_A, _participant, 50 * COIN, DEBT, address(0xBEEF), address(0xBEEF));
+    }
+
+    function _receipts(bytes32 sid) private view returns (Receipt[] memory receipts) {
+        bytes32 structHash = TypedData.noteReceipt(sid, NOTE_A, _participant, 100 * COIN);
+        receipts = new Receipt[](1);
+        receipts[0] =
+            Receipt(NOTE_A, _participant, 100 * COIN, _sign(KEY_A, _digest(address(_msc), structHash)));
+    }
+}
