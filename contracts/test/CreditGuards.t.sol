@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.37;
 
+import {SafeCast} from "@openzeppelin/contracts/utils/math/SafeCast.sol";
 import {TestStablecoin} from "../src/TestStablecoin.sol";
 import {ClaimedNote, IMerchantClaims, Receipt} from "../src/interfaces/IMerchantClaims.sol";
 import {IMerchantContract} from "../src/interfaces/IMerchantContract.sol";
 import {Signature} from "../src/libraries/Signatures.sol";
 import {CreditAgreement, TypedData} from "../src/libraries/TypedData.sol";
 import {Market} from "./support/Market.sol";
-import {vm} from "./support/Vm.sol";
+import {Log, vm} from "./support/Vm.sol";
 
 /// @notice The seconds at which a merchant contract changes its mind. This test is the contract's registry.
 contract CreditGuardsTest is Market {
@@ -53,6 +54,15 @@ contract CreditGuardsTest is Market {
         vm.warp(until);
         vm.prank(vm.addr(KEY_M));
         _msc.cancelNote(NOTE_A, _participant, "");
+    }
+
+    function test_aNoteFundsUpToItsLastSecond() public {
+        uint64 until = _lend();
+        vm.warp(until);
+        _msc.reserve(NOTE_A, _participant, 1, "");
+        vm.warp(until + 1);
+        vm.expectRevert(abi.encodeWithSelector(IMerchantContract.NoteExpired.selector, NOTE_A, until));
+        _msc.reserve(NOTE_A, _participant, 1, "");
     }
 
     function test_aDebtIsDueAfterItsTermAndTakenAfterTheWindow() public {
@@ -117,6 +127,45 @@ contract CreditGuardsTest is Market {
         vm.prank(_participant);
         vm.expectRevert(IMerchantContract.NothingToWithdraw.selector);
         _msc.withdrawEarnings(NOTE_A, _participant, _participant, "");
+    }
+
+    function test_noBookTakesMoreThanItsBits() public {
+        vm.expectRevert(
+            abi.encodeWithSelector(
+                SafeCast.SafeCastOverflowedUintDowncast.selector, 64, uint256(type(uint64).max) + 1
+            )
+        );
+        _msc.depositTreasury(uint96(type(uint64).max) + 1, "");
+    }
+
+    /// @dev A claim may show notes that owe nothing: of those there is nothing to tell.
+    function test_onlyWhatIsRepaidIsTold() public {
+        bytes32 sid = _agreed();
+        uint64 until = _lend();
+        Receipt[] memory owing = _receipts(sid);
+        bytes32 structHash = TypedData.noteReceipt(sid, NOTE_B, _participant, 5);
+        Receipt memory idle =
+            Receipt(NOTE_B, _participant, 5, _sign(KEY_A, _digest(address(_msc), structHash)));
+        bool first = keccak256(abi.encode(NOTE_A, _participant)) < keccak256(abi.encode(NOTE_B, _participant));
+        Receipt[] memory receipts = new Receipt[](2);
+        (receipts[0], receipts[1]) = first ? (owing[0], idle) : (idle, owing[0]);
+        ClaimedNote[] memory notes = new ClaimedNote[](2);
+        for (uint256 i = 0; i < 2; ++i) {
+            uint64 due = receipts[i].serial == NOTE_A ? uint64(DEBT) : 0;
+            notes[i] = ClaimedNote(receipts[i].serial, _participant, due);
+        }
+        vm.warp(until + TERM + 1);
+        vm.prank(vm.addr(KEY_M));
+        _msc.startClaim(sid, receipts, "");
+        vm.warp(block.timestamp + TERM + 1);
+        vm.recordLogs();
+        _msc.executeClaim(sid, notes);
+        uint256 told = 0;
+        for (Log[] memory logs = vm.getRecordedLogs(); told < logs.length; ++told) {
+            if (logs[told].topics[0] != IMerchantClaims.NoteRepaid.selector) break;
+            _require(logs[told].topics[1] == NOTE_A, "told of a note that owed nothing");
+        }
+        _requireEqual(told, 1);
     }
 
     function _agreement() private view returns (CreditAgreement memory, bytes32, Signature memory) {

@@ -44,6 +44,26 @@ contract GuardsTest is Market {
         registry.openChannel(unknown, opening, a, b, "", "");
     }
 
+    function test_aChannelOpensUpToTheLastSecond() public {
+        ChannelOpen memory opening = _opening(FUNDING, FUNDING, address(0), address(0));
+        (Signature memory a, Signature memory b) = _both(hasher.opening(opening));
+        bytes32 id = hasher.opening(opening);
+        vm.warp(opening.openBy + 1);
+        vm.expectRevert(abi.encodeWithSelector(IChannelFacts.OpeningTooLate.selector, id, opening.openBy));
+        registry.openChannel(terms, opening, a, b, "", "");
+        vm.warp(opening.openBy);
+        registry.openChannel(terms, opening, a, b, "", "");
+    }
+
+    function test_aChannelThatExpiresNowDoesNotOpen() public {
+        ChannelOpen memory opening = _opening(FUNDING, FUNDING, address(0), address(0));
+        opening.expiry = uint64(block.timestamp);
+        (Signature memory a, Signature memory b) = _both(hasher.opening(opening));
+        bytes32 id = hasher.opening(opening);
+        vm.expectRevert(abi.encodeWithSelector(IChannelFacts.ChannelExpired.selector, id, opening.expiry));
+        registry.openChannel(terms, opening, a, b, "", "");
+    }
+
     function test_aPermitIsThreeWordsOrNothing() public {
         token.mint(address(this), 1);
         token.approve(address(merchants[0]), 1);
