@@ -65,6 +65,15 @@ contract CreditGuardsTest is Market {
         _msc.reserve(NOTE_A, _participant, 1, "");
     }
 
+    /// @dev Cut off instead, a note for ever would have ended in 1970.
+    function test_aNoteWithoutAnEndLastsAsLongAsTheBooksCanTell() public {
+        uint64 until = uint64(type(uint32).max) + 1;
+        bytes32 structHash = TypedData.creditNote(NOTE_B, _participant, COIN, until);
+        Signature memory signature = _sign(KEY_M, _digest(address(_msc), structHash));
+        _msc.reserve(NOTE_B, _participant, 1, abi.encode(COIN, until, signature));
+        _requireEqual(_msc.noteOf(NOTE_B, _participant).validUntil, type(uint32).max);
+    }
+
     function test_aDebtIsDueAfterItsTermAndTakenAfterTheWindow() public {
         bytes32 sid = _agreed();
         uint64 until = _lend();

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.37;
 
+import {Ownable} from "@openzeppelin/contracts/access/Ownable.sol";
 import {IERC20} from "@openzeppelin/contracts/token/ERC20/IERC20.sol";
 import {ChannelBooks} from "../src/ChannelBooks.sol";
 import {Disputer, IChannelFacts, Record} from "../src/interfaces/IChannelFacts.sol";
@@ -8,7 +9,7 @@ import {ITokenPayouts} from "../src/interfaces/ITokenPayouts.sol";
 import {Signature, Signatures} from "../src/libraries/Signatures.sol";
 import {ChannelOpen, EntityContract, StateBody} from "../src/libraries/TypedData.sol";
 import {Market} from "./support/Market.sol";
-import {vm} from "./support/Vm.sol";
+import {Log, vm} from "./support/Vm.sol";
 
 /// @notice Single checks, at their boundaries: what whole lives of channels pass by.
 contract GuardsTest is Market {
@@ -108,6 +109,72 @@ contract GuardsTest is Market {
         registry.disputeKnown(terms, opening, "");
         vm.warp(opening.expiry + 1);
         registry.disputeKnown(terms, opening, "");
+    }
+
+    function test_aCloseWithoutADisputeResolvesNone() public {
+        ChannelOpen memory opening = _opening(FUNDING, FUNDING, address(0), address(0));
+        _open(opening, "", "");
+        StateBody memory state = _state(opening, 2, FUNDING, false);
+        (Signature memory a, Signature memory b) = _coSigned(opening, state);
+        registry.checkpoint(terms, opening, state, a, b);
+        vm.recordLogs();
+        _finalise(opening, _state(opening, 3, FUNDING, true));
+        _require(_resolvedWith(vm.getRecordedLogs()) == type(uint256).max, "a dispute was resolved");
+    }
+
+    /// @dev Two states of one version: neither is an answer to the other.
+    function test_aFinalStateOfTheDisputedVersionIsNoAnswer() public {
+        ChannelOpen memory opening = _opening(FUNDING, FUNDING, address(0), address(0));
+        _open(opening, "", "");
+        _dispute(opening, _state(opening, 5, FUNDING, false), KEY_A);
+        _finalise(opening, _state(opening, 5, FUNDING, true));
+        _requireEqual(registry.disputesOf(scid).resolved, 0);
+    }
+
+    function test_aFinalAnswerEndsADisputeAfterTheExpiryToo() public {
+        ChannelOpen memory opening = _opening(FUNDING, FUNDING, address(0), address(0));
+        _open(opening, "", "");
+        vm.warp(opening.expiry + 1);
+        _dispute(opening, _state(opening, 5, FUNDING, false), KEY_A);
+        vm.recordLogs();
+        _resolve(opening, _state(opening, 7, FUNDING, true));
+        _requireEqual(_resolvedWith(vm.getRecordedLogs()), 0);
+    }
+
+    function test_aChannelGoesOnUpToTheLastSecond() public {
+        ChannelOpen memory opening = _opening(FUNDING, FUNDING, address(0), address(0));
+        _open(opening, "", "");
+        vm.warp(opening.expiry - 1);
+        _dispute(opening, _state(opening, 5, FUNDING, false), KEY_A);
+        vm.warp(opening.expiry);
+        _resolve(opening, _state(opening, 7, FUNDING, false));
+        _requireEqual(registry.recordOf(hasher.opening(opening)).deadline, 0);
+        vm.prank(terms.partyA);
+        registry.disputeKnown(terms, opening, "");
+        vm.warp(opening.expiry + 1);
+        _resolve(opening, _state(opening, 9, FUNDING, false));
+        _require(registry.recordOf(hasher.opening(opening)).deadline != 0, "it goes on");
+    }
+
+    function test_theOwnerAloneNamesMinters() public {
+        vm.prank(terms.partyA);
+        vm.expectRevert(abi.encodeWithSelector(Ownable.OwnableUnauthorizedAccount.selector, terms.partyA));
+        token.setMinter(terms.partyA, true);
+        token.setMinter(terms.partyA, true);
+        vm.prank(terms.partyA);
+        token.mint(terms.partyA, 1);
+    }
+
+    /// @dev The deadline of the dispute that was resolved; the largest number if none was.
+    function _resolvedWith(Log[] memory logs) private pure returns (uint256 deadline) {
+        deadline = type(uint256).max;
+        for (uint256 i = 0; i < logs.length; ++i) {
+            if (logs[i].topics[0] != IChannelFacts.DisputeResolved.selector) continue;
+            bytes memory data = logs[i].data;
+            assembly ("memory-safe") {
+                deadline := mload(add(data, mload(data))) // its last word
+            }
+        }
     }
 }
 
