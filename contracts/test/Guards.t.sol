@@ -4,10 +4,12 @@ pragma solidity 0.8.37;
 import {Ownable} from "@openzeppelin/contracts/access/Ownable.sol";
 import {IERC20} from "@openzeppelin/contracts/token/ERC20/IERC20.sol";
 import {ChannelBooks} from "../src/ChannelBooks.sol";
+import {TestStablecoin} from "../src/TestStablecoin.sol";
 import {Disputer, IChannelFacts, Record} from "../src/interfaces/IChannelFacts.sol";
 import {ITokenPayouts} from "../src/interfaces/ITokenPayouts.sol";
 import {Signature, Signatures} from "../src/libraries/Signatures.sol";
 import {ChannelOpen, EntityContract, StateBody} from "../src/libraries/TypedData.sol";
+import {HookedStablecoin} from "./support/HookedStablecoin.sol";
 import {Market} from "./support/Market.sol";
 import {Log, vm} from "./support/Vm.sol";
 
@@ -154,6 +156,50 @@ contract GuardsTest is Market {
         vm.warp(opening.expiry + 1);
         _resolve(opening, _state(opening, 9, FUNDING, false));
         _require(registry.recordOf(hasher.opening(opening)).deadline != 0, "it goes on");
+    }
+
+    function test_aClosedChannelLeavesNoRecord() public {
+        ChannelOpen memory opening = _opening(FUNDING, FUNDING, address(0), address(0));
+        bytes32 id = _open(opening, "", "");
+        _dispute(opening, _state(opening, 5, FUNDING, false), KEY_A);
+        _finalise(opening, _state(opening, 7, FUNDING, true));
+        _requireEqual(registry.recordOf(id).version, 0);
+    }
+
+    /// @dev The last second in which the opening can be sent: it must not be sent again.
+    function test_anOpeningIsUsedUpInItsLastSecond() public {
+        ChannelOpen memory opening = _opening(FUNDING, FUNDING, address(0), address(0));
+        (Signature memory a, Signature memory b) = _both(hasher.opening(opening));
+        vm.warp(opening.openBy);
+        bytes32 id = registry.openChannel(terms, opening, a, b, "", "");
+        _finalise(opening, _state(opening, 1, FUNDING, true));
+        vm.expectRevert(abi.encodeWithSelector(IChannelFacts.ChannelKnown.selector, id));
+        registry.openChannel(terms, opening, a, b, "", "");
+    }
+
+    /// @dev A token that refuses even to move nothing must not make debts of nothing, nor stop anyone.
+    function test_whereNothingIsDueNothingMoves() public {
+        HookedStablecoin hooked = new HookedStablecoin(address(this));
+        _deploy(address(hooked));
+        ChannelOpen memory opening = _opening(FUNDING, FUNDING, address(0), address(0));
+        _open(opening, "", "");
+        hooked.refuse(terms.partyA);
+        vm.recordLogs();
+        _finalise(opening, _state(opening, 1, 0, true));
+        Log[] memory logs = vm.getRecordedLogs();
+        for (uint256 i = 0; i < logs.length; ++i) {
+            _require(logs[i].topics[0] != ITokenPayouts.PayoutHeld.selector, "nothing was held");
+        }
+        hooked.refuse(address(merchants[0]));
+        merchants[0].depositTreasury(0, "");
+    }
+
+    function test_coinsAreMintedUpToTheLast() public {
+        uint256 left = token.MAX_SUPPLY() - token.totalSupply();
+        uint256 before = token.totalSupply();
+        vm.expectRevert(abi.encodeWithSelector(TestStablecoin.SupplyExceeded.selector, before + left + 1));
+        token.mint(address(this), left + 1);
+        token.mint(address(this), left);
     }
 
     function test_theOwnerAloneNamesMinters() public {
