@@ -6,7 +6,7 @@ import {MeteredTrade} from "../src/interfaces/IRegistryExtension.sol";
 import {Signature} from "../src/libraries/Signatures.sol";
 import {ChangeBody, ChannelOpen, OfferBody, StateBody, TypedData} from "../src/libraries/TypedData.sol";
 import {Market} from "./support/Market.sol";
-import {vm} from "./support/Vm.sol";
+import {Log, vm} from "./support/Vm.sol";
 
 /// @notice Checkpoints, changes of funding, enforced offers and deliveries, one at a time.
 contract EnforcementTest is Market {
@@ -103,6 +103,70 @@ contract EnforcementTest is Market {
         state.tradesRoot = HISTORY;
         _refuse(IChannelFacts.WrongTrades.selector);
         this.deliver(state, sold, 15_000, 0);
+    }
+
+    function test_anOfferBindsUpToItsLastSecondAndTheBuyersLastCoin() public {
+        OfferBody memory offer = _offer(7);
+        vm.warp(offer.validUntil);
+        this.enforce(_state(_channel, 7, 94 * COIN, false), offer, KEY_A, KEY_B);
+        _requireRecord(8, 100 * COIN, true);
+    }
+
+    /// @dev The attack: an enforced offer's trade is settled later, and its delivery is brought all the same.
+    function test_aTradeThatWasEnforcedOnceMustStillBeOpen() public {
+        OfferBody memory sold = _offer(7);
+        this.enforce(_state(_channel, 7, 40 * COIN, false), sold, KEY_A, KEY_B);
+        StateBody memory settled = _state(_channel, 9, 40 * COIN, false);
+        _resolve(_channel, settled);
+        vm.prank(terms.partyB);
+        registry.disputeKnown(terms, _channel, "");
+        _refuse(IChannelFacts.WrongTrades.selector);
+        this.deliver(settled, sold, 15_000, 0);
+    }
+
+    function test_aSellerRefundsNoMoreThanItHas() public {
+        OfferBody memory sold = _offer(3);
+        bytes memory list = abi.encodePacked(hasher.offer(sold, _id), true);
+        StateBody memory state = _state(_channel, 9, 99 * COIN, false);
+        state.tradesRoot = keccak256(abi.encode(HISTORY, keccak256(list)));
+        _dispute(_channel, state, KEY_A);
+        (Signature memory a, Signature memory b) = _coSigned(_channel, state);
+        bytes32 delivery = TypedData.delivery(_id, hasher.offer(sold, _id), 0);
+        Signature memory meter = _sign(METER, _digest(address(registry), delivery));
+        registry.enforceDelivery(
+            terms, _channel, state, a, b, MeteredTrade(sold, true, 0, meter, HISTORY, list, 0)
+        );
+        _requireRecord(9, 100 * COIN, false);
+    }
+
+    function test_oneSideMayBeFundedWithNothing() public {
+        this.change(_change(3, 20 * COIN, 25 * COIN, 0));
+        _requireRecord(3, 25 * COIN, false);
+        ChangeBody memory other = _change(4, 25 * COIN, 0, 10 * COIN);
+        other.balanceB = 0;
+        this.change(other);
+        _requireRecord(4, 0, false);
+    }
+
+    function test_aChannelThatExpiresNowIsNotFundedAnew() public {
+        vm.warp(_channel.expiry);
+        _refuse(IChannelFacts.ChannelExpired.selector);
+        this.change(_change(3, 20 * COIN, 25 * COIN, 10 * COIN));
+    }
+
+    function test_insideOneMerchantAChangeMovesNoToken() public {
+        _fillTreasuries(100 * COIN);
+        address source = address(merchants[0]);
+        _channel = _opening(FUNDING, FUNDING, source, source);
+        bytes memory proofA = _noteProof(0, KEY_M, NOTE_A, terms.partyA, 200 * COIN);
+        _id = _open(_channel, proofA, _noteProof(0, KEY_M, NOTE_B, terms.partyB, 200 * COIN));
+        vm.recordLogs();
+        this.change(_change(3, 20 * COIN, 10 * COIN, 10 * COIN));
+        Log[] memory logs = vm.getRecordedLogs();
+        for (uint256 i = 0; i < logs.length; ++i) {
+            _require(logs[i].emitter != address(token), "a token moved");
+        }
+        _requireSolvent();
     }
 
     function checkpoint(StateBody memory state) external {
