@@ -5,7 +5,7 @@ durably (SQLite, `synchronous=FULL`), answered, and delivered to the other side,
 got it. The messages are made before the clock starts; the clients are one process, the server another. Of both
 the best round counts: what the machine does while nobody else uses it.
 
-    python benchmarks/websocket.py [--pairs 32] [--trades 30]
+    python benchmarks/websocket.py [--pairs 32] [--trades 21]
 """
 
 import argparse
@@ -211,7 +211,7 @@ def main() -> None:
     """Start the server, measure, record."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--pairs", type=int, default=32)
-    parser.add_argument("--trades", type=int, default=30)
+    parser.add_argument("--trades", type=int, default=21)
     parser.add_argument("--rounds", type=int, default=6)
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory(dir=os.environ.get("BENCHMARK_DIR")) as folder:
