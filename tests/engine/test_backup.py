@@ -105,6 +105,18 @@ def test_rubbish_is_refused_with_a_clear_word(spoil: Callable[[bytes], bytes], s
         unseal(spoil(seal(b"content" * 10, PASSPHRASE)), PASSPHRASE)
 
 
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [(b"\x9b\x00", "no JSON"), (b"{", "no JSON"), (b'{"state": 1}', "no list"), (b"[1]", "no list")],
+)
+def test_states_that_are_none_are_refused_with_a_clear_word(
+    content: bytes, says: str, tmp_path: Path
+) -> None:
+    (tmp_path / "states.json").write_bytes(content)
+    with pytest.raises(CommandError, match=says):
+        call_command("backup", "show", tmp_path / "states.json")
+
+
 def test_a_file_is_whole_or_the_old_one(tmp_path: Path) -> None:
     path = tmp_path / "backup"
     write_whole(path, b"old")

@@ -99,7 +99,7 @@ def _keep_keystores(keystores: Mapping[str, str]) -> None:
 
 
 def _show(options: Mapping[str, Any]) -> str:
-    shown = [_evidence(item) for item in json.loads(options["file"].read_text(encoding="utf-8"))]
+    shown = [_evidence(item) for item in _list_in(options["file"])]
     runtime = Runtime(domain=backups.domain(), clock=service.WallClock())
     outcomes = runtime.process(shown)
     refused = [
@@ -110,6 +110,18 @@ def _show(options: Mapping[str, Any]) -> str:
     if refused:
         raise BackupError("\n".join(["These states were not taken:", *refused]))
     return f"{sum(isinstance(outcome, Accepted) for outcome in outcomes)} states are taken."
+
+
+def _list_in(path: Path) -> list[Any]:
+    try:
+        found = json.loads(path.read_bytes())
+    except ValueError as error:
+        raise BackupError(
+            f"{path} is no JSON; write newer states as docs/recovery.md says: {error}"
+        ) from error
+    if not isinstance(found, list):
+        raise BackupError(f"{path} holds no list of states; write them as docs/recovery.md says.")
+    return found
 
 
 def _evidence(item: Mapping[str, Any]) -> Shown:
