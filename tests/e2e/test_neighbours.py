@@ -7,7 +7,7 @@ from uuid import uuid4
 
 import pytest
 from journey import DEALS_MS, METER_MS, Journey, Newcomer, Reviewer, Trader, euros
-from playwright.sync_api import Browser, expect
+from playwright.sync_api import Browser, Route, expect
 from watched_browser import Camera, pictures_folder, visitor
 from whole_site import WholeSite
 
@@ -15,6 +15,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.timeout(240)]
 KWH, CENTS = "0.05", "20"
 PRICE = Decimal("0.01")
 NEXT_SLOTS = slice(3, 12)
+LATE_MS = 1500
 
 
 class Neighbour(Journey):
@@ -39,6 +40,15 @@ class Neighbour(Journey):
         """The market gives a newcomer a connection with its next slot."""
         path = f"{site.url}/api/v1/market/forecast/"
         site.wait_for("a connection", lambda: self.page.request.get(path).ok)
+
+    def slow_line(self, address: re.Pattern[str]) -> None:
+        """What is answered late must not cover what the page was told since."""
+
+        def late(route: Route) -> None:
+            self.page.wait_for_timeout(LATE_MS)
+            route.fallback()
+
+        self.page.route(address, late)
 
     def visit(self, neighbour: str) -> None:
         self.page.goto(f"/partners/?search={neighbour.replace(' ', '+')}")
@@ -161,6 +171,7 @@ def test_without_credit_a_deposit_opens_a_channel_with_a_household(
 def agree(alice: Neighbour, bob: Neighbour) -> None:
     """Alice proposes and brings a deposit; Bob hears of it on his start page, and brings a note."""
     bob.page.goto("/today/")
+    alice.slow_line(re.compile("/api/v1/channels/[?]"))
     alice.visit(bob.pseudonym)
     alice.picture("stranger")
     alice.press("Propose a channel")
@@ -182,6 +193,8 @@ def agree(alice: Neighbour, bob: Neighbour) -> None:
     alice.sees("has to sign it too")
     bob.sees("It opens as soon as you sign too")
     bob.picture("opening-asked")
+    alice.page.wait_for_timeout(2 * LATE_MS)
+    alice.sees("has to sign it too")
     bob.press("Fund and sign")
     bob.sign("note-question")
     bob.sign("opening-question")

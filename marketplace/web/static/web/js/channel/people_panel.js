@@ -38,6 +38,13 @@ export class PeoplePanel {
     this.onboarding = onboarding;
     this.opened = opened;
     this.shown = "";
+    this.turn = 0;
+  }
+
+  /** Somebody else has the place now: what is still being fetched for it comes too late. */
+  leave() {
+    this.shown = "";
+    this.turn += 1;
   }
 
   /**
@@ -60,7 +67,10 @@ export class PeoplePanel {
 
   /** @param {Contract[]} contracts */
   async show(contracts) {
+    this.turn += 1;
+    const { turn } = this;
     const used = new Set((await api.list("channels/")).map((c) => c.scid));
+    if (turn !== this.turn) return;
     const { step, contract } = nextStep(contracts, this.partner.owner, used);
     await this.draw(`${step}/${contract?.conversation}`, () => this.parts(step, contract));
   }
@@ -172,6 +182,7 @@ export class PeoplePanel {
    * @param {ChannelView} view
    */
   async request(view) {
+    this.turn += 1;
     const { name } = this.partner;
     const { channel, opening } = view;
     const decline = async () => {

@@ -177,7 +177,7 @@ function showChannel(view) {
     if (awaitsMe(view)) replace(need("#phase"), chip("Your signature is missing", "warn"));
     return void people.request(view);
   }
-  people.shown = "";
+  people.leave();
   if (!view.current) {
     replace(need("#channel-body"), h("p", { class: "muted" }, view.phase === "funding" ? "Both have signed. The ledger is mining the opening." : "Waiting for the partner’s signature."), link);
     return;
