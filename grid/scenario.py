@@ -2,22 +2,26 @@
 
 import tomllib
 from dataclasses import dataclass, field
-from datetime import datetime
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any
 
 import msgspec
 
 from grid.assets import SLOT_SECONDS
 from grid.limits import Limits
 from grid.market.strategies import STRATEGIES
-
-Price = Annotated[int, msgspec.Meta(ge=0, le=10_000_000)]
-Money = Annotated[int, msgspec.Meta(ge=0, le=2**62)]
-Permille = Annotated[int, msgspec.Meta(ge=0, le=1000)]
-Share = Annotated[float, msgspec.Meta(ge=0, le=1)]
-Scale = Annotated[float, msgspec.Meta(ge=0, le=100)]
-Percent = Annotated[float, msgspec.Meta(gt=0, le=1000)]
+from grid.sections import (
+    ForecastSection,
+    FundingSection,
+    GridSection,
+    Head,
+    LimitsSection,
+    MarketSection,
+    PeriodSection,
+    ReplaySection,
+    Section,
+    Tariff,
+)
 
 
 class ScenarioFaultError(ValueError):
@@ -27,82 +31,6 @@ class ScenarioFaultError(ValueError):
         """Keep every fault, so that all can be mended at once."""
         super().__init__("; ".join(faults))
         self.faults = faults
-
-
-class _Section(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """A table of the file: a field that it doesn't know is a fault, not a comment."""
-
-
-class GridSection(_Section, frozen=True):
-    """Files (relative to the scenario's folder), scales of load and PV, firm export as a share of the PV rating."""
-
-    network: str
-    profiles: tuple[str, ...]
-    load_scale: Scale = 1.0
-    pv_scale: Scale = 1.0
-    firm_export_permille: Permille = 1000
-    battery_start_permille: Permille = 500
-
-
-class PeriodSection(_Section, frozen=True):
-    """First slot's start and last slot's end, with offset."""
-
-    start: datetime
-    end: datetime
-
-
-class Tariff(_Section, frozen=True):
-    """Supplier's prices in micro-units per kWh."""
-
-    retail_per_kwh: Price
-    feed_in_per_kwh: Price
-    imbalance_per_kwh: Price
-
-
-class MarketSection(_Section, frozen=True):
-    """How agents trade: strategy by name, partners per prosumer at most, offers per negotiation at most."""
-
-    strategy: str = "adaptive"
-    partners: Annotated[int, msgspec.Meta(ge=1, le=64)] = 4
-    rounds: Annotated[int, msgspec.Meta(ge=1, le=16)] = 3
-    min_trade_wh: Annotated[int, msgspec.Meta(ge=1, le=100_000)] = 20
-
-
-class FundingSection(_Section, frozen=True):
-    """What stands behind a channel: credit notes or deposits; micro-units, per side and prosumer."""
-
-    mode: Literal["notes", "deposits"] = "notes"
-    channel_funding: Money = 5_000_000
-    credit_limit: Money = 50_000_000
-    collateral: Money = 2_000_000
-
-
-class ForecastSection(_Section, frozen=True):
-    """Relative standard deviation of what agents expect against what comes."""
-
-    load_error: Share = 0.0
-    pv_error: Share = 0.0
-
-
-class LimitsSection(_Section, frozen=True):
-    """Operating limits; the defaults are EN 50160 and the rated currents."""
-
-    vm_min_pu: Annotated[float, msgspec.Meta(ge=0.5, lt=1)] = 0.9
-    vm_max_pu: Annotated[float, msgspec.Meta(gt=1, le=1.5)] = 1.1
-    line_percent: Percent = 100.0
-    transformer_percent: Percent = 100.0
-
-
-class ReplaySection(_Section, frozen=True):
-    """Pace of the live replay in the site: wall-clock seconds per slot."""
-
-    seconds_per_slot: Annotated[float, msgspec.Meta(ge=0, le=900)] = 10.0
-
-
-class _Head(_Section, frozen=True):
-    name: Annotated[str, msgspec.Meta(min_length=1, max_length=80)]
-    description: str
-    seed: Money
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -139,7 +67,7 @@ class Scenario:
         return Limits(given.vm_min_pu, given.vm_max_pu, given.line_percent, given.transformer_percent)
 
 
-_SECTIONS: dict[str, type[_Section]] = {
+_SECTIONS: dict[str, type[Section]] = {
     "grid": GridSection,
     "period": PeriodSection,
     "tariff": Tariff,
@@ -186,13 +114,13 @@ def parse_scenario(raw: dict[str, Any], *, folder: Path) -> Scenario:
     }
     for key, table in tables.items():
         try:
-            sections[key] = msgspec.convert(table, _SECTIONS.get(key, _Head))
+            sections[key] = msgspec.convert(table, _SECTIONS.get(key, Head))
         except msgspec.ValidationError as error:
             faults.append(f"[{key}] {error}; see docs/scenarios.md for the field's meaning and range")
     faults += _cross_faults(sections, folder)
     if faults:
         raise ScenarioFaultError(tuple(faults))
-    head: _Head = sections.pop("head")
+    head: Head = sections.pop("head")
     if "limits" in sections:
         sections["limits_section"] = sections.pop("limits")
     return Scenario(name=head.name, description=head.description, seed=head.seed, folder=folder, **sections)

@@ -15,9 +15,10 @@ from dataclasses import dataclass, replace
 
 from grid.limits import Gate, Nomination, Verdict
 from grid.market.matching import Pair
-from grid.market.strategies import Situation, Strategy
+from grid.market.mechanism import SlotTrades, TradingSlot
+from grid.market.strategies import STRATEGIES, Situation, Strategy
 from grid.metering import TradeTerms
-from grid.scenario import Tariff
+from grid.sections import Tariff
 from grid.simulation import SlotPlan
 
 
@@ -126,18 +127,31 @@ def respond(strategy: Strategy, mine: Situation, offered: Proposal, wanted_wh: i
     return Counter(Proposal(min(offered.quantity_wh, wanted_wh), goal))
 
 
-@dataclass(frozen=True, slots=True)
-class SlotTrades:
-    """A slot played without channels: binding trades, refusals of the gate, and the agents' new beliefs."""
-
-    trades: tuple[TradeTerms, ...]
-    refusals: tuple[Verdict, ...]
-    beliefs: tuple[int, ...]
-
-
 def first_beliefs(tariff: Tariff, size: int) -> tuple[int, ...]:
     """Everyone starts in the middle of the tariff."""
     return ((tariff.retail_per_kwh + tariff.feed_in_per_kwh) // 2,) * size
+
+
+class Bilateral:
+    """Partners negotiate in turn, in the order of their electrical distance; channels carry what they agree on."""
+
+    name = "bilateral"
+    over_channels = True
+
+    def play(self, slot: TradingSlot) -> SlotTrades:
+        """All negotiations of a slot in memory: the same decisions as over channels."""
+        market = slot.market
+        pairs = [pair for pair in slot.pairs if slot.resting.isdisjoint((pair.seller, pair.buyer))]
+        return play_slot(
+            slot.plan,
+            slot.gate,
+            pairs,
+            STRATEGIES[market.strategy],
+            slot.beliefs,
+            seed=slot.seed,
+            rounds=market.rounds,
+            min_trade_wh=market.min_trade_wh,
+        )
 
 
 def play_slot(

@@ -22,7 +22,7 @@ from grid.market.bilateral import (
 from grid.market.matching import match_partners
 from grid.market.strategies import STRATEGIES, rational_reserve, strategy_named
 from grid.network import Feeder
-from grid.scenario import Tariff
+from grid.sections import Tariff
 from grid.simulation import Simulation, SimulationState
 
 TARIFF = Tariff(retail_per_kwh=320_000, feed_in_per_kwh=82_000, imbalance_per_kwh=380_000)

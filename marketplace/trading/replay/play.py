@@ -22,9 +22,9 @@ from channels_engine.relay import Hosting
 from channels_engine.store.models import TradeRecord
 from channels_engine.submissions import Outcome, Refused
 from grid.limits import Gate, Nomination, Verdict
-from grid.market.bilateral import SlotTrades, play_slot
 from grid.market.matching import Pair
-from grid.market.strategies import STRATEGIES
+from grid.market.mechanism import SlotTrades, TradingSlot
+from grid.market.mechanisms import MECHANISMS
 from grid.metering import SlotSettlement, TradeTerms, settle
 from grid.simulation import Simulation, SimulationState, SlotOutcome, SlotPlan
 from marketplace.trading.replay.cast import Cast, owner_prefix
@@ -137,17 +137,17 @@ class Market:
     def _negotiate(
         self, plan: SlotPlan, gate: Gate, checkpoint: Checkpoint, occupied: frozenset[int]
     ) -> SlotTrades:
-        market = self.simulation.scenario.market
-        pairs = [pair for pair in self._pairs if occupied.isdisjoint((pair.seller, pair.buyer))]
-        return play_slot(
-            plan,
-            gate,
-            pairs,
-            STRATEGIES[market.strategy],
-            checkpoint.beliefs,
-            seed=self.simulation.scenario.seed,
-            rounds=market.rounds,
-            min_trade_wh=market.min_trade_wh,
+        scenario = self.simulation.scenario
+        return MECHANISMS["bilateral"].play(
+            TradingSlot(
+                plan,
+                gate,
+                self._pairs,
+                checkpoint.beliefs,
+                scenario.market,
+                scenario.seed,
+                resting=occupied,
+            )
         )
 
     def _sign(self, trades: Sequence[TradeTerms]) -> None:

@@ -27,6 +27,9 @@ from contracts.gateway import Sender
 from contracts.records import ChannelStatus
 from grid.market.bilateral import first_beliefs
 from grid.models import ReplayRun, SlotResult
+from grid.results.record import PlayedSlot as Played
+from grid.results.record import slot_data
+from grid.results.summary import summarise
 from grid.scenario import Scenario, load_scenario
 from grid.simulation import open_simulation
 from marketplace.trading.replay.audit import Auditor
@@ -48,8 +51,6 @@ from marketplace.trading.replay.play import (
     raise_refusals,
 )
 from marketplace.trading.replay.purse import Contracts, Purse
-from marketplace.trading.replay.slot_record import slot_data
-from marketplace.trading.replay.summary import summarise
 
 LIVE_NAMESPACE = UUID("6c1c5a0e-33c5-5c7e-9d0b-0d6f6a6f0b11")
 OPEN_WITHIN_S = 7 * 86_400
@@ -196,22 +197,29 @@ class Replay:
     def play_slot(self, residents: Mapping[str, int] = MappingProxyType({})) -> PlayedSlot:
         """Play the next slot and store it; `residents` as in `Market.play`."""
         played = self.market.play(self.checkpoint, residents)
-        self.keep(played, residents)
+        self.keep(played)
         if time.monotonic() >= self._pump_at:
             self._pump()
             self._pump_at = time.monotonic() + PUMP_EVERY_S
         return played
 
-    def keep(self, played: PlayedSlot, residents: Mapping[str, int] = MappingProxyType({})) -> None:
+    def keep(self, played: PlayedSlot) -> None:
         """Store a played slot and step to the next, both or neither."""
         index = self.run.next_slot
-        at = {household.owner: household.index for household in self.cast.households} | dict(residents)
-        names = {owner: self._titles[connection] for owner, connection in at.items()}
+        data = slot_data(
+            Played(
+                outcome=played.outcome,
+                settlement=played.settlement,
+                refusals=played.refusals,
+                names=self._titles,
+                channels={trade.trade: trade.channel for trade in played.agreed},
+            )
+        )
         with transaction.atomic():
             SlotResult.objects.update_or_create(
                 run=self.run,
                 index=index,
-                defaults={"slot_start": played.plan.slot_start, "data": slot_data(played, names)},
+                defaults={"slot_start": played.plan.slot_start, "data": data},
             )
             self.run.next_slot, self.run.checkpoint = index + 1, played.after.to_json()
             self.run.save(update_fields=["next_slot", "checkpoint", "updated_at"])
@@ -257,13 +265,22 @@ class Replay:
             opening=self._deadlines,
         )
         slots = list(self.run.slots.values_list("data", flat=True))
-        return summarise(
-            run=self.run,
-            names=self._titles,
-            tariff=self.simulation.scenario.tariff,
-            slots=slots,
-            money=auditor.audit(),
-        )
+        money = auditor.audit()
+        return {
+            "scenario": self.run.scenario,
+            "funding": self.run.funding,
+            "starts_at": self.run.starts_at,
+            "ends_at": self.run.ends_at,
+            **summarise(self._titles, self.simulation.scenario.tariff, slots),
+            "ledger": {"transactions": money.transactions},
+            "money": {
+                "put_in": money.put_in,
+                "accounts": dict(money.accounts),
+                "difference": money.difference,
+                "mismatches": list(money.mismatches),
+                "conserved": money.conserved,
+            },
+        }
 
     def _channel(self, couple: Couple) -> bytes:
         return self.channels[frozenset((couple.a.owner, couple.b.owner))]

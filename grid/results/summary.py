@@ -1,13 +1,11 @@
-"""The figures that a replay ends with. Energy in Wh, money in micro-units, prices in micro-units per kWh."""
+"""The figures that a scenario ends with. Energy in Wh, money in micro-units, prices in micro-units per kWh."""
 
 from collections.abc import Sequence
 from typing import Any
 
 from grid import kpis
 from grid.metering import amount
-from grid.models import ReplayRun
-from grid.scenario import Tariff
-from marketplace.trading.replay.audit import MoneyAudit
+from grid.sections import Tariff
 
 SlotData = dict[str, Any]
 _ENERGY = (
@@ -22,21 +20,10 @@ _ENERGY = (
 )
 
 
-def summarise(
-    *,
-    run: ReplayRun,
-    names: Sequence[str],
-    tariff: Tariff,
-    slots: Sequence[SlotData],
-    money: MoneyAudit,
-) -> dict[str, Any]:
-    """Everything about a finished run that fits on a page."""
+def summarise(names: Sequence[str], tariff: Tariff, slots: Sequence[SlotData]) -> dict[str, Any]:
+    """What trades and meters say, whoever made the trades; `names` are the connections'."""
     return {
-        "scenario": run.scenario,
-        "funding": run.funding,
         "slots": len(slots),
-        "starts_at": run.starts_at,
-        "ends_at": run.ends_at,
         "households": len(names),
         "trades": sum(len(slot["trades"]) for slot in slots),
         "refused": sum(len(slot["refused"]) for slot in slots),
@@ -45,14 +32,6 @@ def summarise(
         "kpis": key_figures(slots),
         "settlement": settlement(slots),
         "bills": bills(names, slots, tariff),
-        "ledger": {"transactions": money.transactions},
-        "money": {
-            "put_in": money.put_in,
-            "accounts": dict(money.accounts),
-            "difference": money.difference,
-            "mismatches": list(money.mismatches),
-            "conserved": money.conserved,
-        },
     }
 
 

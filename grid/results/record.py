@@ -1,0 +1,89 @@
+"""A played slot as it is stored and shown (docs/replay.md): energy in Wh, prices in micro-units per kWh."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from grid.limits import Verdict
+from grid.metering import SlotSettlement, TradeSettlement, amount
+from grid.simulation import SlotOutcome
+
+
+@dataclass(frozen=True, slots=True)
+class PlayedSlot:
+    """All that a slot brought; who made it (a replay over channels, a study in memory) does not matter.
+
+    Attributes:
+        outcome: what flowed.
+        settlement: its trades and bills.
+        refusals: the gate's, before the slot.
+        names: what the connections are called, by index.
+        channels: the channel of a trade, by the trade's id; empty where trades need none.
+    """
+
+    outcome: SlotOutcome
+    settlement: SlotSettlement
+    refusals: Sequence[Verdict]
+    names: Sequence[str]
+    channels: Mapping[str, str]
+
+
+def slot_data(played: PlayedSlot) -> dict[str, Any]:
+    """The slot as JSON."""
+    return {
+        "slot_start": played.outcome.slot_start,
+        **_flows(played.outcome),
+        **_trading(played.settlement),
+        "trades": [_trade(item, played) for item in played.settlement.trades],
+        "refused": [verdict.as_dict() for verdict in played.refusals],
+        "bills": [
+            [bill.residual_import_wh, bill.residual_export_wh + bill.unused_wh, bill.charge, bill.credit]
+            for bill in played.settlement.bills
+        ],
+        "meters": [[reading.import_wh, reading.export_wh] for reading in played.outcome.readings],
+    }
+
+
+def _flows(outcome: SlotOutcome) -> dict[str, Any]:
+    return {
+        "vm_pu": [round(value, 6) for value in outcome.vm_pu],
+        "line_loading_percent": [round(value, 3) for value in outcome.line_percent],
+        "trafo_loading_percent": [round(value, 3) for value in outcome.transformer_percent],
+        "import_wh": outcome.feeder_import_wh,
+        "export_wh": outcome.feeder_export_wh,
+        "production_wh": outcome.total("pv_wh"),
+        "consumption_wh": outcome.total("load_wh"),
+        "charged_wh": outcome.total("charged_wh"),
+        "discharged_wh": outcome.total("discharged_wh"),
+        "losses_wh": outcome.losses_wh,
+        "curtailed_wh": outcome.curtailed_wh,
+        "breaches": [breach.words for breach in outcome.breaches],
+    }
+
+
+def _trading(settlement: SlotSettlement) -> dict[str, Any]:
+    """Sums over the slot's trades; the mean price is weighted by energy and rounded down, None without trades."""
+    trades = [item.trade for item in settlement.trades]
+    traded = sum(trade.quantity_wh for trade in trades)
+    paid = sum(trade.price_per_kwh * trade.quantity_wh for trade in trades)
+    return {
+        "traded_wh": traded,
+        "delivered_wh": settlement.delivered_wh,
+        "refund": sum(item.refund for item in settlement.trades),
+        "price_mean": paid // traded if traded else None,
+    }
+
+
+def _trade(item: TradeSettlement, played: PlayedSlot) -> dict[str, Any]:
+    trade = item.trade
+    return {
+        "id": trade.id,
+        "channel": played.channels.get(trade.id),
+        "seller": played.names[trade.seller],
+        "buyer": played.names[trade.buyer],
+        "quantity_wh": trade.quantity_wh,
+        "price_per_kwh": trade.price_per_kwh,
+        "amount": amount(trade.quantity_wh, trade.price_per_kwh),
+        "delivered_wh": item.delivered_wh,
+        "refund": item.refund,
+    }

@@ -1,0 +1,92 @@
+"""The tables of a scenario file, each a struct with its ranges and defaults. docs/scenarios.md explains them."""
+
+from datetime import datetime
+from typing import Annotated, Literal
+
+import msgspec
+
+Price = Annotated[int, msgspec.Meta(ge=0, le=10_000_000)]
+Money = Annotated[int, msgspec.Meta(ge=0, le=2**62)]
+Permille = Annotated[int, msgspec.Meta(ge=0, le=1000)]
+Share = Annotated[float, msgspec.Meta(ge=0, le=1)]
+Scale = Annotated[float, msgspec.Meta(ge=0, le=100)]
+Percent = Annotated[float, msgspec.Meta(gt=0, le=1000)]
+
+
+class Section(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A table of the file: a field that it doesn't know is a fault, not a comment."""
+
+
+class GridSection(Section, frozen=True):
+    """Files (relative to the scenario's folder), scales of load and PV, firm export as a share of the PV rating."""
+
+    network: str
+    profiles: tuple[str, ...]
+    load_scale: Scale = 1.0
+    pv_scale: Scale = 1.0
+    firm_export_permille: Permille = 1000
+    battery_start_permille: Permille = 500
+
+
+class PeriodSection(Section, frozen=True):
+    """First slot's start and last slot's end, with offset."""
+
+    start: datetime
+    end: datetime
+
+
+class Tariff(Section, frozen=True):
+    """Supplier's prices in micro-units per kWh."""
+
+    retail_per_kwh: Price
+    feed_in_per_kwh: Price
+    imbalance_per_kwh: Price
+
+
+class MarketSection(Section, frozen=True):
+    """How agents trade: mechanism and strategy by name, partners per prosumer and offers per negotiation at most."""
+
+    mechanism: str = "bilateral"
+    strategy: str = "adaptive"
+    partners: Annotated[int, msgspec.Meta(ge=1, le=64)] = 4
+    rounds: Annotated[int, msgspec.Meta(ge=1, le=16)] = 3
+    min_trade_wh: Annotated[int, msgspec.Meta(ge=1, le=100_000)] = 20
+
+
+class FundingSection(Section, frozen=True):
+    """What stands behind a channel: credit notes or deposits; micro-units, per side and prosumer."""
+
+    mode: Literal["notes", "deposits"] = "notes"
+    channel_funding: Money = 5_000_000
+    credit_limit: Money = 50_000_000
+    collateral: Money = 2_000_000
+
+
+class ForecastSection(Section, frozen=True):
+    """Relative standard deviation of what agents expect against what comes."""
+
+    load_error: Share = 0.0
+    pv_error: Share = 0.0
+
+
+class LimitsSection(Section, frozen=True):
+    """Operating limits; the defaults are EN 50160 and the rated currents."""
+
+    vm_min_pu: Annotated[float, msgspec.Meta(ge=0.5, lt=1)] = 0.9
+    vm_max_pu: Annotated[float, msgspec.Meta(gt=1, le=1.5)] = 1.1
+    line_percent: Percent = 100.0
+    transformer_percent: Percent = 100.0
+
+
+class ReplaySection(Section, frozen=True):
+    """Pace of the live replay in the site: wall-clock seconds per slot."""
+
+    seconds_per_slot: Annotated[float, msgspec.Meta(ge=0, le=900)] = 10.0
+
+
+class Head(Section, frozen=True):
+    """What stands above the first table."""
+
+    name: Annotated[str, msgspec.Meta(min_length=1, max_length=80)]
+    description: str
+    seed: Money

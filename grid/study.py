@@ -1,0 +1,59 @@
+"""A scenario played in memory: the same agents, gate, power flow and settlement as a replay, without channels.
+
+For comparing mechanisms, for sweeps, and for whoever wants the physics without a ledger.
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+from grid.limits import Gate
+from grid.market.bilateral import first_beliefs
+from grid.market.matching import match_partners
+from grid.market.mechanism import SlotTrades, TradingSlot
+from grid.market.mechanisms import mechanism_named
+from grid.metering import SlotSettlement, settle
+from grid.results.record import PlayedSlot, slot_data
+from grid.results.summary import summarise
+from grid.simulation import Simulation, SimulationState, SlotOutcome, SlotPlan
+
+
+class Study:
+    """One scenario with one mechanism; slots come one by one, so that a year needs no more memory than a slot."""
+
+    def __init__(self, simulation: Simulation) -> None:
+        scenario = simulation.scenario
+        self.simulation = simulation
+        self._mechanism = mechanism_named(scenario.market.mechanism)
+        self._pairs = match_partners(simulation.feeder, scenario.market.partners)
+        self.names = [connection.name for connection in simulation.feeder.connections]
+
+    def slots(self) -> Iterator[dict[str, Any]]:
+        """Every slot of the scenario as `grid.results.record.slot_data` gives it."""
+        state: SimulationState = self.simulation.start_state()
+        beliefs = first_beliefs(self.simulation.scenario.tariff, len(self.names))
+        while not self.simulation.finished(state):
+            plan = self.simulation.plan(state)
+            gate = self.simulation.gate(plan)
+            traded = self._mechanism.play(self._slot(plan, gate, beliefs))
+            outcome = self.simulation.close(plan, gate.accepted)
+            settlement = _settled(plan, traded, outcome)
+            yield slot_data(PlayedSlot(outcome, settlement, traded.refusals, self.names, {}))
+            state, beliefs = outcome.state, traded.beliefs
+
+    def run(self) -> dict[str, Any]:
+        """The scenario's summary (`grid.results.summary.summarise`)."""
+        return summarise(self.names, self.simulation.scenario.tariff, list(self.slots()))
+
+    def _slot(self, plan: SlotPlan, gate: Gate, beliefs: tuple[int, ...]) -> TradingSlot:
+        scenario = self.simulation.scenario
+        return TradingSlot(plan, gate, self._pairs, beliefs, scenario.market, scenario.seed)
+
+
+def _settled(plan: SlotPlan, traded: SlotTrades, outcome: SlotOutcome) -> SlotSettlement:
+    tariff = plan.tariff
+    return settle(
+        traded.trades,
+        outcome.readings,
+        retail_per_kwh=tariff.retail_per_kwh,
+        feed_in_per_kwh=tariff.feed_in_per_kwh,
+    )
