@@ -2,11 +2,23 @@
 
 import uuid
 
+from django.conf import settings
 from django.db import models
+
+from grid.assets import SLOT_SECONDS
 
 
 class ReplayRun(models.Model):
-    """One replay of one scenario. Enough is stored to go on after a crash at any moment."""
+    """One run of one scenario, over channels or in memory. Enough is stored to go on after a crash at any moment.
+
+    A run with an `owner` is made from that person's files: nobody else may see it.
+    """
+
+    class Kind(models.TextChoices):
+        """What stands behind the trades."""
+
+        CHANNELS = "channels", "Over channels"
+        STUDY = "study", "In memory"
 
     class Status(models.TextChoices):
         """How far a run has come."""
@@ -15,10 +27,15 @@ class ReplayRun(models.Model):
         RUNNING = "running", "Running"
         CLOSING = "closing", "Closing channels"
         FINISHED = "finished", "Finished"
+        FAILED = "failed", "Failed"
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     scenario = models.CharField(max_length=100)
     fingerprint = models.CharField(max_length=64, help_text="Hash of the scenario and the run's options.")
+    kind = models.CharField(max_length=10, choices=Kind, default=Kind.CHANNELS)
+    owner = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.CASCADE, null=True, blank=True, related_name="runs"
+    )
     funding = models.CharField(max_length=10)
     starts_at = models.BigIntegerField(help_text="Start of the first slot, epoch seconds UTC.")
     ends_at = models.BigIntegerField(help_text="End of the last slot, epoch seconds UTC.")
@@ -27,7 +44,11 @@ class ReplayRun(models.Model):
     next_slot = models.PositiveIntegerField(default=0)
     checkpoint = models.JSONField(null=True, help_text="State of the simulation after the last closed slot.")
     ledger = models.JSONField(default=dict, help_text="Contract addresses of this run.")
+    setting = models.JSONField(
+        null=True, help_text="Feeder's map, limits and tariff, where no file of the site tells them."
+    )
     summary = models.JSONField(null=True)
+    failure = models.TextField(blank=True, help_text="Why it failed and what to do, a fault a line.")
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)
 
@@ -39,6 +60,11 @@ class ReplayRun(models.Model):
     def __str__(self) -> str:
         """Scenario and status."""
         return f"{self.scenario} ({self.get_status_display()})"
+
+    @property
+    def slots_total(self) -> int:
+        """How many slots it has in all."""
+        return (self.ends_at - self.starts_at) // SLOT_SECONDS
 
 
 class SlotResult(models.Model):
