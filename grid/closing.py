@@ -6,8 +6,10 @@ import numpy as np
 import numpy.typing as npt
 
 from grid.assets import Exchange, exchange
-from grid.limits import Envelope, Limits, Nomination, SlotCase, fitting, largest_passing, solve_net
+from grid.limits import Envelope, Limits
+from grid.nominations import Nomination, SlotCase
 from grid.powerflow import Flows, PowerFlow
+from grid.search import fitting, largest_passing, solve_net
 
 IntArray = npt.NDArray[np.int64]
 WHOLE = 1000

@@ -20,10 +20,12 @@ import numpy as np
 
 from grid.assets import SLOT_SECONDS, Exchange, Home, Needs, Position, home_of, position
 from grid.closing import WHOLE, ClosingSlot
-from grid.limits import Breach, Gate, Nomination, SlotCase, breaches
+from grid.gate import Gate
+from grid.limits import Breach, breaches
 from grid.metering import Reading, to_wh
 from grid.network import Feeder
 from grid.network_files import load_feeder
+from grid.nominations import Nomination, SlotCase
 from grid.powerflow import FloatArray, Flows, PowerFlow
 from grid.profiles import read_profiles
 from grid.scenario import Scenario

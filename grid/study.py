@@ -6,7 +6,7 @@ For comparing mechanisms, for sweeps, and for whoever wants the physics without 
 from collections.abc import Iterator
 from typing import Any
 
-from grid.limits import Gate
+from grid.gate import Gate
 from grid.market.bilateral import first_beliefs
 from grid.market.matching import match_partners
 from grid.market.mechanism import SlotTrades, TradingSlot

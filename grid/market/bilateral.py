@@ -13,13 +13,15 @@ import hashlib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from grid.limits import Gate, Nomination, Verdict
+from grid.gate import Gate
 from grid.market.matching import Pair
 from grid.market.mechanism import SlotTrades, TradingSlot
 from grid.market.strategies import STRATEGIES, Situation, Strategy
 from grid.metering import TradeTerms
+from grid.nominations import Nomination
 from grid.sections import Tariff
 from grid.simulation import SlotPlan
+from grid.verdicts import Verdict
 
 
 @dataclass(frozen=True, slots=True)

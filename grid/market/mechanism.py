@@ -4,11 +4,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from grid.limits import Gate, Verdict
+from grid.gate import Gate
 from grid.market.matching import Pair
 from grid.metering import TradeTerms
 from grid.sections import MarketSection
 from grid.simulation import SlotPlan
+from grid.verdicts import Verdict
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,9 +4,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from grid.limits import Verdict
 from grid.metering import SlotSettlement, TradeSettlement, amount
 from grid.simulation import SlotOutcome
+from grid.verdicts import Verdict
 
 
 @dataclass(frozen=True, slots=True)

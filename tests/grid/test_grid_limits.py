@@ -9,9 +9,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from grid.assets import Needs, home_of
-from grid.limits import Gate, Limits, Nomination, NominationError, SlotCase, breaches, largest_passing
+from grid.gate import Gate
+from grid.limits import Limits, breaches
 from grid.network import Feeder
+from grid.nominations import Nomination, NominationError, SlotCase
 from grid.powerflow import PowerFlow
+from grid.search import largest_passing
 
 SLOT = 1_465_455_600
 PLANT, NEIGHBOUR, PLAIN, FAR = range(4)

@@ -6,11 +6,11 @@ import json
 import numpy as np
 import pytest
 
-from grid.limits import Nomination
 from grid.market.bilateral import first_beliefs, play_slot
 from grid.market.matching import match_partners
 from grid.market.strategies import strategy_named
 from grid.metering import settle
+from grid.nominations import Nomination
 from grid.powerflow import reference
 from grid.simulation import BalanceError, Simulation, SimulationState, SlotOutcome, SlotPlan
 

@@ -10,9 +10,10 @@ from django.conf import settings
 
 from channels_engine.store.models import TradeRecord
 from grid.assets import SLOT_SECONDS
-from grid.limits import Gate, Nomination
+from grid.gate import Gate
 from grid.market.bilateral import first_beliefs
 from grid.models import ReplayRun
+from grid.nominations import Nomination
 from grid.scenario import load_scenario
 from grid.simulation import Simulation, SimulationState, SlotPlan, open_simulation
 from marketplace.trading.models import Prosumer

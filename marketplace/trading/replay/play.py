@@ -21,12 +21,14 @@ from channels_engine.drivers import Deal, Floor, Settling
 from channels_engine.relay import Hosting
 from channels_engine.store.models import TradeRecord
 from channels_engine.submissions import Outcome, Refused
-from grid.limits import Gate, Nomination, Verdict
+from grid.gate import Gate
 from grid.market.matching import Pair
 from grid.market.mechanism import SlotTrades, TradingSlot
 from grid.market.mechanisms import MECHANISMS
 from grid.metering import SlotSettlement, TradeTerms, settle
+from grid.nominations import Nomination
 from grid.simulation import Simulation, SimulationState, SlotOutcome, SlotPlan
+from grid.verdicts import Verdict
 from marketplace.trading.replay.cast import Cast, owner_prefix
 from marketplace.trading.replay.patience import insist
 

@@ -1,0 +1,39 @@
+"""What a trade is to the operator: so many Wh from one connection to another in one slot, and what then flows."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from grid.assets import Exchange, Home, Needs, exchange
+from grid.powerflow import FloatArray
+
+
+class NominationError(ValueError):
+    """A nomination that makes no sense (not one that the grid refuses); the message says what to change."""
+
+
+@dataclass(frozen=True, slots=True)
+class Nomination:
+    """A trade as the operator sees it: Wh from one connection to another in one slot."""
+
+    id: str
+    seller: int
+    buyer: int
+    slot_start: int
+    quantity_wh: int
+
+
+@dataclass(frozen=True, slots=True)
+class SlotCase:
+    """What a slot is expected to be before any trade: per home its needs, and reactive loads (connections,) in kvar."""
+
+    slot_start: int
+    homes: Sequence[Home]
+    needs: Sequence[Needs]
+    q_kvar: FloatArray
+
+
+def nominated(home: Home, needs: Needs, sold_wh: int, bought_wh: int) -> Exchange:
+    """A home's slot with its nominations: export up to the firm limit, or up to what it sold where that is more."""
+    return exchange(
+        home, needs, sold_wh=sold_wh, bought_wh=bought_wh, cap_wh=max(home.firm_export_wh, sold_wh)
+    )
