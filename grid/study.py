@@ -9,7 +9,7 @@ from typing import Any
 from grid.gate import Gate
 from grid.market.bilateral import first_beliefs
 from grid.market.matching import match_partners
-from grid.market.mechanism import SlotTrades, TradingSlot
+from grid.market.mechanism import Mechanism, SlotTrades, TradingSlot
 from grid.market.mechanisms import mechanism_named
 from grid.metering import SlotSettlement, settle
 from grid.results.record import PlayedSlot, slot_data
@@ -20,10 +20,11 @@ from grid.simulation import Simulation, SimulationState, SlotOutcome, SlotPlan
 class Study:
     """One scenario with one mechanism; slots come one by one, so that a year needs no more memory than a slot."""
 
-    def __init__(self, simulation: Simulation) -> None:
+    def __init__(self, simulation: Simulation, mechanism: Mechanism | None = None) -> None:
+        """`mechanism` instead of the scenario's own."""
         scenario = simulation.scenario
         self.simulation = simulation
-        self._mechanism = mechanism_named(scenario.market.mechanism)
+        self._mechanism = mechanism or mechanism_named(scenario.market.mechanism)
         self._pairs = match_partners(simulation.feeder, scenario.market.partners)
         self.names = [connection.name for connection in simulation.feeder.connections]
 
@@ -42,7 +43,7 @@ class Study:
 
     def run(self) -> dict[str, Any]:
         """The scenario's summary (`grid.results.summary.summarise`)."""
-        return summarise(self.names, self.simulation.scenario.tariff, list(self.slots()))
+        return summarise(self.names, self.simulation.scenario.tariff, self.slots())
 
     def _slot(self, plan: SlotPlan, gate: Gate, beliefs: tuple[int, ...]) -> TradingSlot:
         scenario = self.simulation.scenario

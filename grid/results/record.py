@@ -8,6 +8,8 @@ from grid.metering import SlotSettlement, TradeSettlement, amount
 from grid.simulation import SlotOutcome
 from grid.verdicts import Verdict
 
+HOME_FIELDS = ("load_wh", "pv_wh", "curtailed_wh", "charged_wh", "discharged_wh", "soc_wh")
+
 
 @dataclass(frozen=True, slots=True)
 class PlayedSlot:
@@ -41,7 +43,13 @@ def slot_data(played: PlayedSlot) -> dict[str, Any]:
             for bill in played.settlement.bills
         ],
         "meters": [[reading.import_wh, reading.export_wh] for reading in played.outcome.readings],
+        "homes": _homes(played.outcome),
     }
+
+
+def _homes(outcome: SlotOutcome) -> dict[str, list[int]]:
+    """What happened behind the meters, a list of Wh per connection each."""
+    return {field: [getattr(exchange, field) for exchange in outcome.exchanges] for field in HOME_FIELDS}
 
 
 def _flows(outcome: SlotOutcome) -> dict[str, Any]:

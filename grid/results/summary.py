@@ -1,6 +1,9 @@
-"""The figures that a scenario ends with. Energy in Wh, money in micro-units, prices in micro-units per kWh."""
+"""The figures that a scenario ends with. Energy in Wh, money in micro-units, prices in micro-units per kWh.
 
-from collections.abc import Sequence
+Slots are added one by one and not kept, so that a year needs no more memory than its figures.
+"""
+
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from grid import kpis
@@ -8,7 +11,7 @@ from grid.metering import amount
 from grid.sections import Tariff
 
 SlotData = dict[str, Any]
-_ENERGY = (
+ENERGY = (
     "traded_wh",
     "delivered_wh",
     "import_wh",
@@ -20,88 +23,144 @@ _ENERGY = (
 )
 
 
-def summarise(names: Sequence[str], tariff: Tariff, slots: Sequence[SlotData]) -> dict[str, Any]:
+def summarise(names: Sequence[str], tariff: Tariff, slots: Iterable[SlotData]) -> dict[str, Any]:
     """What trades and meters say, whoever made the trades; `names` are the connections'."""
-    return {
-        "slots": len(slots),
-        "households": len(names),
-        "trades": sum(len(slot["trades"]) for slot in slots),
-        "refused": sum(len(slot["refused"]) for slot in slots),
-        "energy": {key: sum(slot[key] for slot in slots) for key in _ENERGY},
-        "prices": prices(slots, tariff),
-        "kpis": key_figures(slots),
-        "settlement": settlement(slots),
-        "bills": bills(names, slots, tariff),
-    }
-
-
-def prices(slots: Sequence[SlotData], tariff: Tariff) -> dict[str, int | None]:
-    """Energy-weighted mean, lowest and highest price, between the supplier's two."""
-    trades = [trade for slot in slots for trade in slot["trades"]]
-    traded = sum(trade["quantity_wh"] for trade in trades)
-    paid = [trade["price_per_kwh"] for trade in trades]
-    weighted = sum(trade["price_per_kwh"] * trade["quantity_wh"] for trade in trades)
-    return {
-        "mean": weighted // traded if traded else None,
-        "lowest": min(paid, default=None),
-        "highest": max(paid, default=None),
-        "feed_in": tariff.feed_in_per_kwh,
-        "retail": tariff.retail_per_kwh,
-        "imbalance": tariff.imbalance_per_kwh,
-    }
-
-
-def key_figures(slots: Sequence[SlotData]) -> dict[str, float | None]:
-    """Self-sufficiency, self-consumption and shares of losses and curtailment (grid/kpis.py)."""
-    demand = [slot["consumption_wh"] for slot in slots]
-    produced = sum(slot["production_wh"] for slot in slots)
-    used = kpis.self_consumed_wh(
-        demand, [slot["import_wh"] for slot in slots], [slot["losses_wh"] for slot in slots]
-    )
-    curtailed = sum(slot["curtailed_wh"] for slot in slots)
-    return {
-        "self_sufficiency": kpis.self_sufficiency(used, sum(demand)),
-        "self_consumption": kpis.self_consumption(used, produced),
-        "curtailed_share": kpis.share(curtailed, produced + curtailed),
-        "losses_share": kpis.share(sum(slot["losses_wh"] for slot in slots), sum(demand)),
-    }
-
-
-def settlement(slots: Sequence[SlotData]) -> dict[str, int]:
-    """What was sold, delivered, missing and refunded."""
-    traded = sum(slot["traded_wh"] for slot in slots)
-    delivered = sum(slot["delivered_wh"] for slot in slots)
-    return {
-        "sold_wh": traded,
-        "delivered_wh": delivered,
-        "shortfall_wh": traded - delivered,
-        "refund": sum(slot["refund"] for slot in slots),
-    }
-
-
-def bills(names: Sequence[str], slots: Sequence[SlotData], tariff: Tariff) -> list[dict[str, Any]]:
-    """What each household owes with the supplier alone, and with the market; negative amounts are income."""
-    rows: list[dict[str, Any]] = [
-        {"name": name, "sold_wh": 0, "bought_wh": 0, "bill_before": 0, "bill_after": 0} for name in names
-    ]
-    row_of = dict(zip(names, rows, strict=True))
+    tally = Tally(names, tariff)
     for slot in slots:
-        for row, meter, bill in zip(rows, slot["meters"], slot["bills"], strict=True):
-            imported, exported = meter
-            row["bill_before"] += amount(imported, tariff.retail_per_kwh) - amount(
-                exported, tariff.feed_in_per_kwh
-            )
+        tally.add(slot)
+    return tally.summary()
+
+
+class Tally:
+    """Sums over slots, in whatever order they come.
+
+    Args:
+        names: of the connections, as trades name them.
+        tariff: the supplier's.
+    """
+
+    def __init__(self, names: Sequence[str], tariff: Tariff) -> None:
+        self.tariff = tariff
+        self.energy = dict.fromkeys(ENERGY, 0)
+        self.slots = self.refused = self.refund = self.with_breaches = 0
+        self._used_wh = self._tradable_wh = 0
+        self._peak_import_wh = self._peak_export_wh = 0
+        self._prices = _Prices()
+        self._bills = _Bills(names, tariff)
+
+    def add(self, slot: SlotData) -> None:
+        """One slot more, as `grid.results.record.slot_data` gives it."""
+        self.slots += 1
+        self.refused += len(slot["refused"])
+        self.refund += slot["refund"]
+        self.with_breaches += bool(slot["breaches"])
+        for key in ENERGY:
+            self.energy[key] += slot[key]
+        self._used_wh += kpis.slot_self_consumed_wh(
+            slot["consumption_wh"], slot["import_wh"], slot["losses_wh"]
+        )
+        self._tradable_wh += min(sum(column) for column in zip(*slot["meters"], strict=True))
+        self._peak_import_wh = max(self._peak_import_wh, slot["import_wh"])
+        self._peak_export_wh = max(self._peak_export_wh, slot["export_wh"])
+        self._prices.add(slot["trades"])
+        self._bills.add(slot)
+
+    def summary(self) -> dict[str, Any]:
+        """All figures, JSON-able."""
+        return {
+            "slots": self.slots,
+            "households": len(self._bills.rows),
+            "trades": self._prices.trades,
+            "refused": self.refused,
+            "slots_with_breaches": self.with_breaches,
+            "energy": dict(self.energy),
+            "prices": self._prices.summary(self.tariff),
+            "kpis": self._key_figures(),
+            "settlement": self._settlement(),
+            "bills": self._bills.summary(),
+        }
+
+    def _key_figures(self) -> dict[str, float | int | None]:
+        """By the formulae of grid/kpis.py; None instead of a division by zero."""
+        energy = self.energy
+        spread = self.tariff.retail_per_kwh - self.tariff.feed_in_per_kwh
+        return {
+            "self_sufficiency": kpis.self_sufficiency(self._used_wh, energy["consumption_wh"]),
+            "self_consumption": kpis.self_consumption(self._used_wh, energy["production_wh"]),
+            "curtailed_share": kpis.share(
+                energy["curtailed_wh"], energy["production_wh"] + energy["curtailed_wh"]
+            ),
+            "losses_share": kpis.share(energy["losses_wh"], energy["consumption_wh"]),
+            "delivered_share": kpis.share(energy["delivered_wh"], energy["traded_wh"]),
+            "allocative_efficiency": kpis.allocative_efficiency(energy["delivered_wh"], self._tradable_wh),
+            "gains_from_trade": kpis.gains_from_trade(energy["delivered_wh"], spread),
+            "peak_import_kw": kpis.mean_kw(self._peak_import_wh),
+            "peak_export_kw": kpis.mean_kw(self._peak_export_wh),
+        }
+
+    def _settlement(self) -> dict[str, int]:
+        sold, delivered = self.energy["traded_wh"], self.energy["delivered_wh"]
+        return {
+            "sold_wh": sold,
+            "delivered_wh": delivered,
+            "shortfall_wh": sold - delivered,
+            "refund": self.refund,
+        }
+
+
+class _Prices:
+    """Energy-weighted mean, lowest and highest price."""
+
+    def __init__(self) -> None:
+        self.trades = self._traded_wh = self._weighted = 0
+        self._lowest: int | None = None
+        self._highest: int | None = None
+
+    def add(self, trades: Sequence[SlotData]) -> None:
+        if not trades:
+            return
+        paid = [trade["price_per_kwh"] for trade in trades]
+        self.trades += len(trades)
+        self._traded_wh += sum(trade["quantity_wh"] for trade in trades)
+        self._weighted += sum(trade["price_per_kwh"] * trade["quantity_wh"] for trade in trades)
+        self._lowest = min(paid) if self._lowest is None else min(self._lowest, *paid)
+        self._highest = max(paid) if self._highest is None else max(self._highest, *paid)
+
+    def summary(self, tariff: Tariff) -> dict[str, int | None]:
+        return {
+            "mean": self._weighted // self._traded_wh if self._traded_wh else None,
+            "lowest": self._lowest,
+            "highest": self._highest,
+            "feed_in": tariff.feed_in_per_kwh,
+            "retail": tariff.retail_per_kwh,
+            "imbalance": tariff.imbalance_per_kwh,
+        }
+
+
+class _Bills:
+    """What each household owes with the supplier alone for what its meter counted, and with the market.
+
+    Negative amounts are income.
+    """
+
+    def __init__(self, names: Sequence[str], tariff: Tariff) -> None:
+        self._tariff = tariff
+        keys = ("sold_wh", "bought_wh", "bill_before", "bill_after")
+        self.rows: list[dict[str, Any]] = [{"name": name, **dict.fromkeys(keys, 0)} for name in names]
+        self._row_of = dict(zip(names, self.rows, strict=True))
+
+    def add(self, slot: SlotData) -> None:
+        for row, (imported, exported), bill in zip(self.rows, slot["meters"], slot["bills"], strict=True):
+            row["bill_before"] += amount(imported, self._tariff.retail_per_kwh)
+            row["bill_before"] -= amount(exported, self._tariff.feed_in_per_kwh)
             row["bill_after"] += bill[2] - bill[3]
         for trade in slot["trades"]:
-            seller, buyer, paid = (
-                row_of[trade["seller"]],
-                row_of[trade["buyer"]],
-                trade["amount"] - trade["refund"],
-            )
+            seller, buyer = self._row_of[trade["seller"]], self._row_of[trade["buyer"]]
             seller["sold_wh"] += trade["delivered_wh"]
             buyer["bought_wh"] += trade["delivered_wh"]
+            paid = trade["amount"] - trade["refund"]
             seller["bill_after"] -= paid
             buyer["bill_after"] += paid
-    for row in rows:
-        row["saved"] = row["bill_before"] - row["bill_after"]
-    return rows
+
+    def summary(self) -> list[dict[str, Any]]:
+        return [{**row, "saved": row["bill_before"] - row["bill_after"]} for row in self.rows]

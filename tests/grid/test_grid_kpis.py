@@ -26,3 +26,10 @@ def test_zero_denominators_give_none() -> None:
 
 def test_self_consumed_is_pooled_per_slot_and_bounded() -> None:
     assert kpis.self_consumed_wh([1000, 500, 300], [600, 0, 400], [20, 10, 15]) == (1000 - 580) + 500 + 0
+
+
+def test_welfare_by_hand() -> None:
+    assert kpis.gains_from_trade(2500, 240_000) == 600_000
+    assert kpis.allocative_efficiency(750, 1000) == 0.75
+    assert kpis.allocative_efficiency(0, 0) is None
+    assert kpis.mean_kw(2500) == 10.0

@@ -30,7 +30,8 @@ def stage(tmp_path: Path, template: Path) -> Stage:
 def morning(tmp_path_factory: pytest.TempPathFactory, template: Path) -> tuple[Stage, dict[str, Any]]:
     """Two hours of the small scenario, replayed from the first slot to the last without a break."""
     quiet = prepared(tmp_path_factory.mktemp("morning") / "stage", template)
-    return quiet, quiet.replay(SMALL, *MORNING, "--report", str(quiet.folder / "report.html"))
+    files = ("--report", str(quiet.folder / "report.html"), "--export", str(quiet.folder / "tables"))
+    return quiet, quiet.replay(SMALL, *MORNING, *files)
 
 
 @pytest.fixture(scope="session")

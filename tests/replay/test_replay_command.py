@@ -1,3 +1,4 @@
+import csv
 import fcntl
 from pathlib import Path
 from random import Random
@@ -80,6 +81,17 @@ def test_the_report_stands_alone_in_a_browser(morning: tuple[Stage, dict[str, An
         report = report.replace(f"http://{name}", "")
     assert "http://" not in report
     assert "src=" not in report.replace('src="data:', "")
+
+
+def test_the_tables_hold_every_trade_and_meter(morning: tuple[Stage, dict[str, Any]]) -> None:
+    stage, content = morning
+    with (stage.folder / "tables" / "trades.csv").open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    trades = [trade for slot in content["slots"] for trade in slot["trades"]]
+    assert [(row["id"], row["channel"]) for row in rows] == [(t["id"], t["channel"]) for t in trades]
+    with (stage.folder / "tables" / "homes.csv").open(encoding="utf-8", newline="") as file:
+        imported = sum(int(row["import_wh"]) for row in csv.DictReader(file))
+    assert imported == sum(meter[0] for slot in content["slots"] for meter in slot["meters"])
 
 
 def test_two_replays_at_once_would_take_each_others_nonces(stage: Stage) -> None:

@@ -2,7 +2,6 @@
 
 import argparse
 import datetime as dt
-import json
 import sys
 from pathlib import Path
 from typing import Any, Self
@@ -14,15 +13,16 @@ from django.db.migrations.executor import MigrationExecutor
 from tqdm import tqdm
 
 from contracts.connection import LedgerError
-from grid.network import NetworkFaultError, feeder_map
+from grid.network import NetworkFaultError
 from grid.profiles import ProfileFaultError
+from grid.results.export import FORMATS
 from grid.scenario import Scenario, ScenarioFaultError
 from marketplace.accounts.errors import AwayError
 from marketplace.embedded import StartError, ledger, sole_owner
 from marketplace.trading.engine import REPLAY_ACCOUNT, open_engine
+from marketplace.trading.replay.files import write_json, write_report, write_tables
 from marketplace.trading.replay.patience import patiently
 from marketplace.trading.replay.play import ReplayError
-from marketplace.trading.replay.report import render_report
 from marketplace.trading.replay.run import Replay, open_replay, read_scenario
 from marketplace.trading.templatetags.report_format import cents, kwh, money, percent
 
@@ -52,6 +52,8 @@ class Command(BaseCommand):
         parser.add_argument("--funding", choices=("notes", "deposits"), help="instead of the scenario's own")
         parser.add_argument("--json", type=Path, metavar="FILE", help="write summary and slots as JSON")
         parser.add_argument("--report", type=Path, metavar="FILE.html", help="write the report")
+        parser.add_argument("--export", type=Path, metavar="DIR", help="write every table of the run there")
+        parser.add_argument("--format", choices=tuple(FORMATS), default="csv", help="of the tables")
 
     def handle(self, *_args: Any, **options: Any) -> None:
         path = _path_of(options["scenario"])
@@ -89,14 +91,12 @@ class Command(BaseCommand):
             )
 
     def _write(self, replay: Replay, summary: dict[str, Any], options: dict[str, Any]) -> None:
-        slots = list(replay.run.slots.values_list("data", flat=True))
         if options["json"]:
-            content = {"run": str(replay.run.id), "summary": summary, "slots": slots}
-            options["json"].write_text(json.dumps(content, indent=1), encoding="utf-8")
+            write_json(replay, summary, options["json"])
         if options["report"]:
-            simulation = replay.simulation
-            html = render_report(summary, slots, feeder_map(simulation.feeder), simulation.scenario.limits)
-            options["report"].write_text(html, encoding="utf-8")
+            write_report(replay, summary, options["report"])
+        if options["export"]:
+            write_tables(replay, summary, options["export"], options["format"])
 
 
 def _leaves() -> list[tuple[str, str]]:

@@ -264,7 +264,7 @@ class Replay:
             couples=self.cast.couples,
             opening=self._deadlines,
         )
-        slots = list(self.run.slots.values_list("data", flat=True))
+        slots = self.run.slots.values_list("data", flat=True).iterator(chunk_size=48)
         money = auditor.audit()
         return {
             "scenario": self.run.scenario,
