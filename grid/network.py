@@ -10,6 +10,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from grid.equipment import ElectricVehicle, HeatPump
+
 
 class NetworkFaultError(ValueError):
     """A network that can't be used; `faults` names each culprit with its remedy."""
@@ -80,7 +82,7 @@ class Load:
 
 @dataclass(frozen=True, slots=True)
 class Generator:
-    """A PV plant or other feed-in: rated power times its profile column; positive is generation."""
+    """A PV plant, wind turbine or other feed-in: rated power times its profile column; positive is generation."""
 
     name: str
     p_mw: float
@@ -100,13 +102,26 @@ class Battery:
 
 @dataclass(frozen=True, slots=True)
 class Connection:
-    """A connection point, that is one prosumer with one meter at one bus."""
+    """A connection point, that is one prosumer with one meter at one bus; `generator` is PV or other, not wind."""
 
     name: str
     bus: int
     load: Load | None
     generator: Generator | None = None
     battery: Battery | None = None
+    wind: Generator | None = None
+    vehicle: ElectricVehicle | None = None
+    heat_pump: HeatPump | None = None
+
+    @property
+    def generators(self) -> tuple[Generator, ...]:
+        """All that feeds in by itself."""
+        return tuple(plant for plant in (self.generator, self.wind) if plant is not None)
+
+    @property
+    def sells(self) -> bool:
+        """Whether it can ever have something to sell."""
+        return bool(self.generators) or self.battery is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -247,7 +262,10 @@ def feeder_map(feeder: Feeder) -> dict[str, Any]:
     ]  # fmt: skip
     homes = [
         {"index": i, "name": cn.name, "bus": f"b{cn.bus}", "pv_kw": round(cn.generator.p_mw * 1e3, 3) if cn.generator else 0,
-         "battery_kwh": cn.battery.capacity_wh / 1000 if cn.battery else 0}
+         "battery_kwh": cn.battery.capacity_wh / 1000 if cn.battery else 0,
+         "wind_kw": round(cn.wind.p_mw * 1e3, 3) if cn.wind else 0,
+         "ev_kw": cn.vehicle.power_w / 1000 if cn.vehicle else 0,
+         "heat_pump_kw": cn.heat_pump.power_w / 1000 if cn.heat_pump else 0}
         for i, cn in enumerate(feeder.connections)
     ]  # fmt: skip
     return {

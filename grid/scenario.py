@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 
 from grid.assets import SLOT_SECONDS
+from grid.assets.tables import AnyAssetTable
 from grid.limits import Limits
 from grid.market.strategies import STRATEGIES
 from grid.sections import (
@@ -49,6 +50,7 @@ class Scenario:
     forecast: ForecastSection = field(default_factory=ForecastSection)
     limits_section: LimitsSection = field(default_factory=LimitsSection)
     replay: ReplaySection = field(default_factory=ReplaySection)
+    assets: tuple[AnyAssetTable, ...] = ()
 
     @property
     def start(self) -> int:
@@ -77,6 +79,7 @@ _SECTIONS: dict[str, type[Section]] = {
     "limits": LimitsSection,
     "replay": ReplaySection,
 }
+_LISTS: dict[str, Any] = {"assets": AnyAssetTable}
 _HEAD = ("name", "description", "seed")
 _REQUIRED = (*_HEAD, "grid", "period", "tariff")
 
@@ -100,7 +103,7 @@ def load_scenario(path: Path) -> Scenario:
 
 def parse_scenario(raw: dict[str, Any], *, folder: Path) -> Scenario:
     """Check a scenario given as plain tables. Raises ScenarioFaultError with all faults."""
-    known = {*_REQUIRED, *_SECTIONS}
+    known = {*_REQUIRED, *_SECTIONS, *_LISTS}
     faults = [f"{key}: is missing; docs/scenarios.md shows an example" for key in _REQUIRED if key not in raw]
     faults += [
         f"{key}: is no part of a scenario; known are {', '.join(sorted(known))}"
@@ -117,6 +120,7 @@ def parse_scenario(raw: dict[str, Any], *, folder: Path) -> Scenario:
             sections[key] = msgspec.convert(table, _SECTIONS.get(key, Head))
         except msgspec.ValidationError as error:
             faults.append(f"[{key}] {error}; see docs/scenarios.md for the field's meaning and range")
+    sections |= {key: _list(key, raw[key], faults) for key in _LISTS if key in raw}
     faults += _cross_faults(sections, folder)
     if faults:
         raise ScenarioFaultError(tuple(faults))
@@ -124,6 +128,21 @@ def parse_scenario(raw: dict[str, Any], *, folder: Path) -> Scenario:
     if "limits" in sections:
         sections["limits_section"] = sections.pop("limits")
     return Scenario(name=head.name, description=head.description, seed=head.seed, folder=folder, **sections)
+
+
+def _list(key: str, tables: Any, faults: list[str]) -> tuple[Any, ...]:
+    """The tables of an array, those without fault; faults name the table's number."""
+    if not isinstance(tables, list):
+        faults.append(f"[{key}] is an array of tables; write [[{key}]] above each")
+        return ()
+    read = []
+    for number, table in enumerate(tables, 1):
+        try:
+            read.append(msgspec.convert(table, _LISTS[key]))
+            faults += [f"[[{key}]] number {number}: {words}" for words in read[-1].faults()]
+        except msgspec.ValidationError as error:
+            faults.append(f"[[{key}]] number {number}: {error}; see docs/scenarios.md for fields and ranges")
+    return tuple(read)
 
 
 def _cross_faults(sections: dict[str, Any], folder: Path) -> list[str]:

@@ -1,5 +1,6 @@
 """The tables of a scenario file, each a struct with its ranges and defaults. docs/scenarios.md explains them."""
 
+from collections.abc import Iterator
 from datetime import datetime
 from typing import Annotated, Literal
 
@@ -15,6 +16,10 @@ Percent = Annotated[float, msgspec.Meta(gt=0, le=1000)]
 
 class Section(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """A table of the file: a field that it doesn't know is a fault, not a comment."""
+
+    def faults(self) -> Iterator[str]:
+        """What no single field can show, each with its remedy; asked of arrays of tables."""
+        yield from ()
 
 
 class GridSection(Section, frozen=True):
@@ -63,10 +68,14 @@ class FundingSection(Section, frozen=True):
 
 
 class ForecastSection(Section, frozen=True):
-    """Relative standard deviation of what agents expect against what comes."""
+    """Relative standard deviation of what agents expect against what comes, and how long an error lasts."""
 
     load_error: Share = 0.0
     pv_error: Share = 0.0
+    wind_error: Share = 0.0
+    ev_error: Share = 0.0
+    heat_pump_error: Share = 0.0
+    persistence: Annotated[float, msgspec.Meta(ge=0, le=0.99)] = 0.0
 
 
 class LimitsSection(Section, frozen=True):

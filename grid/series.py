@@ -1,13 +1,15 @@
 """The truth of a scenario: what every load and plant does in each slot, from its files."""
 
-from collections.abc import Sequence
+import functools
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
 
+from grid.assets.wind import SYNTHETIC_WIND, synthetic_wind
 from grid.metering import register_wh
-from grid.network import Connection, Feeder
+from grid.network import Connection, Feeder, Generator
 from grid.powerflow import FloatArray
 from grid.profiles import Profiles
 from grid.scenario import Scenario
@@ -15,11 +17,15 @@ from grid.scenario import Scenario
 
 @dataclass(frozen=True, slots=True)
 class Series:
-    """The truth, on the scenario's slots: (slots, connections) load and PV in Wh, reactive load in kvar."""
+    """The truth, on the scenario's slots: (slots, connections) Wh of load, of PV and other plants but wind, of wind.
+
+    `q_kvar` is reactive load; `wind_wh` is None where no turbine stands.
+    """
 
     load_wh: npt.NDArray[np.int64]
     pv_wh: npt.NDArray[np.int64]
     q_kvar: FloatArray
+    wind_wh: npt.NDArray[np.int64] | None = None
 
 
 def covering(scenario: Scenario, files: Sequence[Profiles]) -> Profiles:
@@ -28,45 +34,61 @@ def covering(scenario: Scenario, files: Sequence[Profiles]) -> Profiles:
 
 
 def scaled(feeder: Feeder, scenario: Scenario) -> Feeder:
-    """The feeder with the scenario's load and PV scales in the ratings."""
+    """The feeder with the scenario's load and PV scales in the ratings; `pv_scale` is that of every plant."""
+    grid = scenario.grid
+
+    def plant(given: Generator | None) -> Generator | None:
+        return given and replace(given, p_mw=given.p_mw * grid.pv_scale, q_mvar=given.q_mvar * grid.pv_scale)
 
     def scale(cn: Connection) -> Connection:
-        load, pv, grid = cn.load, cn.generator, scenario.grid
+        load = cn.load
         return replace(
             cn,
             load=load
             and replace(load, p_mw=load.p_mw * grid.load_scale, q_mvar=load.q_mvar * grid.load_scale),
-            generator=pv and replace(pv, p_mw=pv.p_mw * grid.pv_scale, q_mvar=pv.q_mvar * grid.pv_scale),
+            generator=plant(cn.generator),
+            wind=plant(cn.wind),
         )
 
     return replace(feeder, connections=tuple(scale(cn) for cn in feeder.connections))
 
 
-def series_of(feeder: Feeder, profiles: Profiles, start: int, end: int) -> Series:
+def series_of(feeder: Feeder, profiles: Profiles, start: int, end: int, *, seed: int = 0) -> Series:
     """The truth of [start, end): ratings times profiles, an element without a profile at its rating.
 
-    Meters are read from the file's first slot on, so that a slot's Wh don't depend on where a replay starts.
+    Turbines without a column share the synthetic wind of `seed`. Meters are read from the file's first slot on, so that a slot's Wh don't depend on where a replay starts.
     """
     window = profiles.window(start, end)
-    ones = np.ones(len(profiles.slot_start))
+    slots = len(profiles.slot_start)
+    synthetic = functools.cache(lambda: synthetic_wind(seed, slots))
 
     def power(rated_mw: float, name: str | None) -> FloatArray:
-        return rated_mw * 1e3 * (profiles.column(name) if name else ones)
+        if name == SYNTHETIC_WIND and name not in profiles.columns:
+            return rated_mw * 1e3 * synthetic()
+        return rated_mw * 1e3 * (profiles.column(name) if name else np.ones(slots))
 
     def load(cn: Connection, kind: str) -> FloatArray:
         if cn.load is None:
-            return 0 * ones
+            return np.zeros(slots)
         name = cn.load.profile and f"{cn.load.profile}_{kind}load"
         return power(cn.load.p_mw if kind == "p" else cn.load.q_mvar, name)
 
-    def generation(cn: Connection, *, reactive: bool) -> FloatArray:
-        if cn.generator is None:
-            return 0 * ones
-        return power(cn.generator.q_mvar if reactive else cn.generator.p_mw, cn.generator.profile)
+    def feed_in(plant: Generator | None, *, reactive: bool = False) -> FloatArray:
+        if plant is None:
+            return np.zeros(slots)
+        return power(plant.q_mvar if reactive else plant.p_mw, plant.profile)
+
+    def metered(columns: Iterable[FloatArray]) -> npt.NDArray[np.int64]:
+        return register_wh(np.column_stack(list(columns)))[window]
 
     everyone = feeder.connections
+    reactive = [
+        load(cn, "q") - feed_in(cn.generator, reactive=True) - feed_in(cn.wind, reactive=True)
+        for cn in everyone
+    ]
     return Series(
-        load_wh=register_wh(np.column_stack([load(cn, "p") for cn in everyone]))[window],
-        pv_wh=register_wh(np.column_stack([generation(cn, reactive=False) for cn in everyone]))[window],
-        q_kvar=np.column_stack([load(cn, "q") - generation(cn, reactive=True) for cn in everyone])[window],
+        load_wh=metered(load(cn, "p") for cn in everyone),
+        pv_wh=metered(feed_in(cn.generator) for cn in everyone),
+        q_kvar=np.column_stack(reactive)[window],
+        wind_wh=metered(feed_in(cn.wind) for cn in everyone) if any(cn.wind for cn in everyone) else None,
     )

@@ -8,7 +8,7 @@ from grid.network import Feeder, electrical_distances
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """Two prosumers that keep a channel; `seller` has PV or a battery. `ohm` is their electrical distance."""
+    """Two prosumers that keep a channel; `seller` has PV, wind or a battery. `ohm` is their electrical distance."""
 
     seller: int
     buyer: int
@@ -21,7 +21,7 @@ def match_partners(feeder: Feeder, partners: int) -> tuple[Pair, ...]:
     Round robin: in each round every seller takes the nearest prosumer that has been chosen least, so that nobody is
     left out while others have many. A pair is made once, whoever of two sellers asks first.
     """
-    sellers = [i for i, cn in enumerate(feeder.connections) if cn.generator or cn.battery]
+    sellers = [i for i, cn in enumerate(feeder.connections) if cn.sells]
     ohms = {seller: _distances(feeder, seller) for seller in sellers}
     count = [0] * len(feeder.connections)
     made: dict[frozenset[int], Pair] = {}

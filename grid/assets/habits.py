@@ -1,0 +1,69 @@
+"""When vehicles come and go: stays at the charger as listed, or drawn per local day from a habit.
+
+The habit is an assumption of ours, in the shape that field trials report (Quiros-Tortos, Ochoa and Lees, "A
+statistical analysis of EV charging behavior in the UK", IEEE ISGT LATAM 2015: about one stay on most days, an evening
+peak on weekdays, a flatter one on weekends): arrival and departure are normal about their hours, the need is
+log-normal, a stay happens on a share of the days, and the vehicle leaves on the next day. Every number can be set.
+"""
+
+import math
+from collections.abc import Iterator
+from datetime import UTC, date, datetime, time, timedelta
+from zoneinfo import ZoneInfo
+
+from grid.assets.chance import stream
+from grid.assets.tables import EvTable
+from grid.equipment import Session
+
+SLOT_SECONDS = 900
+SATURDAY = 5
+
+
+def sessions_of(table: EvTable, seed: int, connection: int, start: int, end: int) -> tuple[Session, ...]:
+    """Stays of one vehicle that touch [start, end), in order, none overlapping."""
+    if table.sessions:
+        listed = (Session(int(s.arrival.timestamp()), int(s.departure.timestamp()), s.need_wh)
+                  for s in table.sessions)  # fmt: skip
+        return tuple(stay for stay in listed if stay.departure > start and stay.arrival < end)
+    return tuple(
+        stay
+        for stay in _drawn(table, seed, connection, start, end)
+        if stay.departure > start and stay.arrival < end
+    )
+
+
+def _drawn(table: EvTable, seed: int, connection: int, start: int, end: int) -> Iterator[Session]:
+    zone = ZoneInfo(table.zone)
+    day = datetime.fromtimestamp(start, UTC).astimezone(zone).date() - timedelta(days=1)
+    last = datetime.fromtimestamp(end, UTC).astimezone(zone).date()
+    while day <= last:
+        happens, arrival, departure, need = _day(table, seed, connection, day, zone)
+        back = _day(table, seed, connection, day + timedelta(days=1), zone)[1]
+        departure = min(departure, back)  # it can't come again before it has left
+        if happens and departure > arrival:
+            yield Session(arrival, departure, need)
+        day += timedelta(days=1)
+
+
+def _day(table: EvTable, seed: int, connection: int, day: date, zone: ZoneInfo) -> tuple[bool, int, int, int]:
+    """(whether a stay begins on that day, arrival, departure on the next day, need in Wh)."""
+    random = stream(seed, "stay of a vehicle", connection, day.toordinal())
+    chance, (early, late, more) = random.random(), random.standard_normal(3).tolist()
+    after = day + timedelta(days=1)
+    arrives = table.weekend_arrival_hour if day.weekday() >= SATURDAY else table.arrival_hour
+    leaves = table.weekend_departure_hour if after.weekday() >= SATURDAY else table.departure_hour
+    variance = math.log1p(table.need_spread**2)
+    need = table.need_wh * math.exp(math.sqrt(variance) * more - variance / 2)
+    return (
+        chance < table.daily_share,
+        _slot(day, arrives + table.arrival_spread_hours * early, zone),
+        _slot(after, leaves + table.departure_spread_hours * late, zone),
+        min(table.battery_wh, max(1, round(need))),
+    )
+
+
+def _slot(day: date, hour: float, zone: ZoneInfo) -> int:
+    """The quarter-hour that holds a local time of the day, epoch seconds; the day's edges hold what lies beyond."""
+    minute = int(min(max(hour, 0.0), 23.99) * 60)
+    moment = datetime.combine(day, time(minute // 60, minute % 60), tzinfo=zone)
+    return int(moment.timestamp()) // SLOT_SECONDS * SLOT_SECONDS

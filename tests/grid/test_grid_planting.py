@@ -1,0 +1,156 @@
+"""`[[assets]]`: what is planted, where, and which faults a scenario's owner is told."""
+
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from grid.assets.planting import planted
+from grid.network import Connection, Feeder
+from grid.scenario import Scenario, ScenarioFaultError, parse_scenario
+
+DAY = (1465509600, 1465596000)
+OVERLAP = (
+    "{arrival = 2016-06-10T08:00:00Z, departure = 2016-06-10T12:00:00Z, need_wh = 5},"
+    "{arrival = 2016-06-10T11:00:00Z, departure = 2016-06-10T13:00:00Z, need_wh = 5}"
+)
+KINDS = {"ev": "vehicle", "heat-pump": "heat_pump", "battery": "battery", "pv": "generator", "wind": "wind"}
+
+
+def scenario(fixtures_folder: Path, assets: Any) -> Scenario:
+    folder = fixtures_folder / "scenarios"
+    raw = tomllib.loads((folder / "june-day.toml").read_text(encoding="utf-8"))
+    return parse_scenario({**raw, "assets": assets}, folder=folder)
+
+
+def owners(feeder: Feeder, kind: str) -> set[str]:
+    return {cn.name for cn in feeder.connections if getattr(cn, KINDS[kind]) is not None}
+
+
+@pytest.mark.parametrize("kind", sorted(KINDS))
+def test_a_share_plants_on_top_of_the_networks_own(
+    fixtures_folder: Path, rural_feeder: Feeder, kind: str
+) -> None:
+    tables = scenario(fixtures_folder, [{"kind": kind, "share": 0.2}]).assets
+    grown = planted(rural_feeder, tables, 7, DAY)
+    assert len(owners(grown, kind)) == len(owners(rural_feeder, kind)) + round(0.2 * 153)
+    assert planted(rural_feeder, tables, 7, DAY) == grown
+    assert owners(planted(rural_feeder, tables, 8, DAY), kind) != owners(grown, kind)
+
+
+def test_a_larger_share_reaches_the_same_homes_and_more(fixtures_folder: Path, rural_feeder: Feeder) -> None:
+    few, many = (
+        planted(rural_feeder, scenario(fixtures_folder, [{"kind": "ev", "share": share}]).assets, 7, DAY)
+        for share in (0.1, 0.5)
+    )
+    assert owners(few, "ev") < owners(many, "ev")
+    stays = {cn.name: cn.vehicle for cn in many.connections}
+    assert all(stays[cn.name] == cn.vehicle for cn in few.connections if cn.vehicle)
+
+
+def test_vehicles_come_in_the_evening_and_leave_before_they_come_again(
+    fixtures_folder: Path, rural_feeder: Feeder
+) -> None:
+    tables = scenario(fixtures_folder, [{"kind": "ev", "share": 1.0, "daily_share": 1.0}]).assets
+    week = (DAY[0], DAY[0] + 7 * 86400)
+    vehicles = [cn.vehicle for cn in planted(rural_feeder, tables, 7, week).connections if cn.vehicle]
+    stays = [stay for vehicle in vehicles for stay in vehicle.sessions]
+    for vehicle in vehicles:
+        ends = [at for stay in vehicle.sessions for at in (stay.arrival, stay.departure)]
+        assert ends == sorted(ends)
+        assert not any(at % 900 for at in ends)
+    hours = [(stay.arrival + 7200) % 86400 / 3600 for stay in stays]
+    assert 16.5 < sum(hours) / len(hours) < 18.5
+    assert 8_500 < sum(stay.need_wh for stay in stays) / len(stays) < 9_500
+
+
+def test_listed_stays_and_named_homes(fixtures_folder: Path, street: Feeder) -> None:
+    table = {
+        "kind": "ev",
+        "connections": ["plain", "far away"],
+        "sessions": tomllib.loads(
+            "s = [{arrival = 2016-06-10T08:00:00+02:00, departure = 2016-06-10T09:00:00+02:00, need_wh = 5},"
+            " {arrival = 2017-06-10T08:00:00+02:00, departure = 2017-06-10T09:00:00+02:00, need_wh = 5}]"
+        )["s"],
+    }
+    grown = planted(street, scenario(fixtures_folder, [table]).assets, 7, DAY)
+    found = {cn.name: cn.vehicle for cn in grown.connections if cn.vehicle}
+    assert list(found) == ["plain", "far away"]
+    assert [(stay.departure - stay.arrival, stay.need_wh) for stay in found["plain"].sessions] == [(3600, 5)]
+
+
+@pytest.mark.parametrize(
+    ("table", "complaint"),
+    [
+        ({"kind": "evv", "share": 0.1}, r"\[\[assets\]\] number 2: Invalid value 'evv'"),
+        ({"share": 0.1}, "number 2: .*required field `kind`"),
+        ({"kind": "pv", "share": 1.5}, r"number 2: Expected `float` <= 1\.0 - at `\$\.share`"),
+        ({"kind": "pv", "share": 0.1, "watts": 3}, "number 2: .*unknown field `watts`"),
+        ({"kind": "pv"}, "number 2: share, connections: give one of them"),
+        ({"kind": "pv", "share": 0.1, "connections": ["a"]}, "number 2: share, connections: give one"),
+        ({"kind": "pv", "connections": ["a", "a"]}, "number 2: connections: names one twice"),
+        ({"kind": "ev", "share": 0.1, "zone": "Mars/Sea"}, "number 2: zone: 'Mars/Sea' is unknown"),
+        ({"kind": "heat-pump", "share": 0.1, "max_celsius": 18.0}, "number 2: min_celsius: must be below"),
+    ],
+)
+def test_a_faulty_table_is_named_with_its_remedy(
+    fixtures_folder: Path, table: dict[str, Any], complaint: str
+) -> None:
+    with pytest.raises(ScenarioFaultError, match=complaint):
+        scenario(fixtures_folder, [{"kind": "ev", "share": 0.1}, table])
+
+
+@pytest.mark.parametrize(
+    ("stays", "complaint"),
+    [
+        (
+            "{arrival = 2016-06-10T08:00:00, departure = 2016-06-10T09:00:00+02:00, need_wh = 5}",
+            "has no offset",
+        ),
+        (
+            "{arrival = 2016-06-10T08:01:00Z, departure = 2016-06-10T09:00:00Z, need_wh = 5}",
+            "on a quarter-hour",
+        ),
+        (
+            "{arrival = 2016-06-10T09:00:00Z, departure = 2016-06-10T09:00:00Z, need_wh = 5}",
+            "lie after arrival",
+        ),
+        (OVERLAP, "overlap or are out of order"),
+    ],
+)
+def test_faulty_stays_are_named(fixtures_folder: Path, stays: str, complaint: str) -> None:
+    table = {"kind": "ev", "share": 0.1, "sessions": tomllib.loads(f"s = [{stays}]")["s"]}
+    with pytest.raises(ScenarioFaultError, match=complaint):
+        scenario(fixtures_folder, [table])
+
+
+def test_assets_that_are_no_array_are_refused(fixtures_folder: Path) -> None:
+    with pytest.raises(ScenarioFaultError, match=r"write \[\[assets\]\] above each"):
+        scenario(fixtures_folder, {"kind": "ev", "share": 0.1})
+
+
+def test_equipment_without_a_place_is_told_all_at_once(fixtures_folder: Path, street: Feeder) -> None:
+    tables = scenario(
+        fixtures_folder,
+        [
+            {"kind": "ev", "connections": ["nowhere"]},
+            {"kind": "battery", "connections": ["neighbour"]},
+            {"kind": "battery", "share": 0.9},
+            {"kind": "pv", "share": 0.5},
+        ],
+    ).assets
+    with pytest.raises(ScenarioFaultError) as caught:
+        planted(street, tables, 7, DAY)
+    assert caught.value.faults == (
+        "[[assets]] number 1: connections: 'nowhere' is none of this network; check the name",
+        "[[assets]] number 2: connections: 'neighbour' has one already; leave it out",
+        "[[assets]] number 3: share: only 2 of 4 connections have no battery yet; give less",
+        "[[assets]] number 4: profile: the network has no PV to copy from; name a profile",
+    )
+
+
+def test_a_connection_without_assets_is_what_it_was(street: Feeder) -> None:
+    assert planted(street, (), 7, DAY) is street
+    assert Connection("bare", 0, None).generators == ()
+    assert not Connection("bare", 0, None).sells
