@@ -18,6 +18,7 @@ from grid.sections import (
     Head,
     LimitsSection,
     MarketSection,
+    MeteringSection,
     PeriodSection,
     ReplaySection,
     Section,
@@ -48,6 +49,7 @@ class Scenario:
     market: MarketSection = field(default_factory=MarketSection)
     funding: FundingSection = field(default_factory=FundingSection)
     forecast: ForecastSection = field(default_factory=ForecastSection)
+    metering: MeteringSection = field(default_factory=MeteringSection)
     limits_section: LimitsSection = field(default_factory=LimitsSection)
     replay: ReplaySection = field(default_factory=ReplaySection)
     assets: tuple[AnyAssetTable, ...] = ()
@@ -76,10 +78,12 @@ _SECTIONS: dict[str, type[Section]] = {
     "market": MarketSection,
     "funding": FundingSection,
     "forecast": ForecastSection,
+    "metering": MeteringSection,
     "limits": LimitsSection,
     "replay": ReplaySection,
 }
 _LISTS: dict[str, Any] = {"assets": AnyAssetTable}
+WHOLE = 1000
 _HEAD = ("name", "description", "seed")
 _REQUIRED = (*_HEAD, "grid", "period", "tariff")
 
@@ -158,6 +162,9 @@ def _cross_faults(sections: dict[str, Any], folder: Path) -> list[str]:
         faults.append(
             f"[market] strategy: {market.strategy!r} is unknown; choose one of {', '.join(sorted(STRATEGIES))}"
         )
+    metering = sections.get("metering")
+    if metering is not None and sum(metering.shares) > WHOLE:
+        faults.append("[metering] the shares of faults make more than 1000 per mille; lower some")
     files = (grid.network, *grid.profiles) if grid is not None else ()
     missing = [name for name in files if not (folder / name).is_file()]
     return faults + [

@@ -78,6 +78,26 @@ class ForecastSection(Section, frozen=True):
     persistence: Annotated[float, msgspec.Meta(ge=0, le=0.99)] = 0.0
 
 
+class MeteringSection(Section, frozen=True):
+    """Faults of the meters, per mille of all readings; what really flows is not touched. No faults by default.
+
+    A late reading comes 1 to `late_slots` slots after its own; so long a slot with a gap stays open for it.
+    """
+
+    gap_permille: Permille = 0
+    late_permille: Permille = 0
+    late_slots: Annotated[int, msgspec.Meta(ge=1, le=96)] = 4
+    duplicate_permille: Permille = 0
+    reset_permille: Permille = 0
+    negative_permille: Permille = 0
+
+    @property
+    def shares(self) -> tuple[int, ...]:
+        """Gap, late, duplicate, reset, negative: per mille; a reading has one of them at most."""
+        late, double = self.late_permille, self.duplicate_permille
+        return self.gap_permille, late, double, self.reset_permille, self.negative_permille
+
+
 class LimitsSection(Section, frozen=True):
     """Operating limits; the defaults are EN 50160 and the rated currents."""
 

@@ -23,7 +23,7 @@ from grid.assets.planting import planted
 from grid.closing import WHOLE, ClosingSlot
 from grid.gate import Gate
 from grid.limits import Breach, breaches
-from grid.metering import Reading, to_wh
+from grid.metering import BalanceError, Reading, to_wh
 from grid.network import Feeder
 from grid.network_files import load_feeder
 from grid.nominations import Nomination, SlotCase
@@ -32,10 +32,6 @@ from grid.profiles import read_profiles
 from grid.scenario import Scenario
 from grid.sections import Tariff
 from grid.series import Series, covering, scaled, series_of
-
-
-class BalanceError(RuntimeError):
-    """The energy of a slot does not balance at the feeder; an error of ours."""
 
 
 @dataclass(frozen=True, slots=True)

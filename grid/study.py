@@ -9,12 +9,12 @@ from typing import Any
 from grid.gate import Gate
 from grid.market.bilateral import first_beliefs
 from grid.market.matching import match_partners
-from grid.market.mechanism import Mechanism, SlotTrades, TradingSlot
+from grid.market.mechanism import Mechanism, TradingSlot
 from grid.market.mechanisms import mechanism_named
-from grid.metering import SlotSettlement, settle
+from grid.readout import facts_of, metering_of
 from grid.results.record import PlayedSlot, slot_data
 from grid.results.summary import summarise
-from grid.simulation import Simulation, SimulationState, SlotOutcome, SlotPlan
+from grid.simulation import Simulation, SimulationState, SlotPlan
 
 
 class Study:
@@ -25,6 +25,7 @@ class Study:
         scenario = simulation.scenario
         self.simulation = simulation
         self._mechanism = mechanism or mechanism_named(scenario.market.mechanism)
+        self._metering = metering_of(simulation)
         self._pairs = match_partners(simulation.feeder, scenario.market.partners)
         self.names = [connection.name for connection in simulation.feeder.connections]
 
@@ -32,14 +33,17 @@ class Study:
         """Every slot of the scenario as `grid.results.record.slot_data` gives it."""
         state: SimulationState = self.simulation.start_state()
         beliefs = first_beliefs(self.simulation.scenario.tariff, len(self.names))
+        meters = self._metering.start_state()
         while not self.simulation.finished(state):
             plan = self.simulation.plan(state)
             gate = self.simulation.gate(plan)
             traded = self._mechanism.play(self._slot(plan, gate, beliefs))
             outcome = self.simulation.close(plan, gate.accepted)
-            settlement = _settled(plan, traded, outcome)
-            yield slot_data(PlayedSlot(outcome, settlement, traded.refusals, self.names, {}))
-            state, beliefs = outcome.state, traded.beliefs
+            metered = self._metering.close(meters, facts_of(plan, outcome, traded.trades))
+            yield slot_data(
+                PlayedSlot(outcome, metered.settlement, traded.refusals, self.names, {}, metered.notes)
+            )
+            state, beliefs, meters = outcome.state, traded.beliefs, metered.state
 
     def run(self) -> dict[str, Any]:
         """The scenario's summary (`grid.results.summary.summarise`)."""
@@ -48,13 +52,3 @@ class Study:
     def _slot(self, plan: SlotPlan, gate: Gate, beliefs: tuple[int, ...]) -> TradingSlot:
         scenario = self.simulation.scenario
         return TradingSlot(plan, gate, self._pairs, beliefs, scenario.market, scenario.seed)
-
-
-def _settled(plan: SlotPlan, traded: SlotTrades, outcome: SlotOutcome) -> SlotSettlement:
-    tariff = plan.tariff
-    return settle(
-        traded.trades,
-        outcome.readings,
-        retail_per_kwh=tariff.retail_per_kwh,
-        feed_in_per_kwh=tariff.feed_in_per_kwh,
-    )

@@ -1,10 +1,11 @@
 """A played slot as it is stored and shown (docs/replay.md): energy in Wh, prices in micro-units per kWh."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
-from grid.metering import SlotSettlement, TradeSettlement, amount
+from grid.metering import Correction, Quality, SlotSettlement, TradeSettlement, amount
+from grid.metering.operator import MeterNotes
 from grid.simulation import SlotOutcome
 from grid.verdicts import Verdict
 
@@ -21,6 +22,7 @@ class PlayedSlot:
         refusals: the gate's, before the slot.
         names: what the connections are called, by index.
         channels: the channel of a trade, by the trade's id; empty where trades need none.
+        notes: what metering has to tell besides.
     """
 
     outcome: SlotOutcome
@@ -28,6 +30,7 @@ class PlayedSlot:
     refusals: Sequence[Verdict]
     names: Sequence[str]
     channels: Mapping[str, str]
+    notes: MeterNotes = field(default_factory=MeterNotes)
 
 
 def slot_data(played: PlayedSlot) -> dict[str, Any]:
@@ -42,6 +45,7 @@ def slot_data(played: PlayedSlot) -> dict[str, Any]:
             [bill.residual_import_wh, bill.residual_export_wh + bill.unused_wh, bill.charge, bill.credit]
             for bill in played.settlement.bills
         ],
+        **_metering(played),
         "meters": [[reading.import_wh, reading.export_wh] for reading in played.outcome.readings],
         "homes": _homes(played.outcome),
     }
@@ -94,4 +98,47 @@ def _trade(item: TradeSettlement, played: PlayedSlot) -> dict[str, Any]:
         "amount": amount(trade.quantity_wh, trade.price_per_kwh),
         "delivered_wh": item.delivered_wh,
         "refund": item.refund,
+        "estimated": item.estimated,
+    }
+
+
+def _metering(played: PlayedSlot) -> dict[str, Any]:
+    """Readings by quality, what was wrong with them, and the corrections of earlier slots that were made in this one."""
+    notes, readings = played.notes, played.settlement.readings
+    estimated = sum(reading.quality is Quality.ESTIMATED for reading in readings)
+    return {
+        "readings": {
+            "measured": len(readings) - estimated,
+            "estimated": estimated,
+            "corrected": sum(correction.replaced for correction in notes.corrections),
+        },
+        "meter_faults": [fault.as_dict() for fault in notes.faults],
+        "corrections": [_correction(correction, played.names) for correction in notes.corrections],
+        "unaccounted_wh": notes.unaccounted_wh,
+    }
+
+
+def _correction(correction: Correction, names: Sequence[str]) -> dict[str, Any]:
+    """Differences only; `bills` per connection: name, import, export, what it owes the supplier, what it is owed."""
+    return {
+        "slot_start": correction.slot_start,
+        "readings": correction.replaced,
+        "net_import_wh": correction.net_import_wh,
+        "delivered_wh": correction.delivered_wh,
+        "refund": correction.refund,
+        "supplier": correction.supplier,
+        "trades": [
+            {
+                "id": trade.trade,
+                "seller": names[trade.seller],
+                "buyer": names[trade.buyer],
+                "delivered_wh": trade.delivered_wh,
+                "refund": trade.refund,
+            }
+            for trade in correction.trades
+        ],
+        "bills": [
+            [names[bill.connection], bill.import_wh, bill.export_wh, bill.charge, bill.credit]
+            for bill in correction.bills
+        ],
     }

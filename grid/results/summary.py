@@ -8,6 +8,7 @@ from typing import Any
 
 from grid import kpis
 from grid.metering import amount
+from grid.results.metering import MeteringTally
 from grid.sections import Tariff
 
 SlotData = dict[str, Any]
@@ -47,6 +48,7 @@ class Tally:
         self._peak_import_wh = self._peak_export_wh = 0
         self._prices = _Prices()
         self._bills = _Bills(names, tariff)
+        self._metering = MeteringTally()
 
     def add(self, slot: SlotData) -> None:
         """One slot more, as `grid.results.record.slot_data` gives it."""
@@ -56,6 +58,9 @@ class Tally:
         self.with_breaches += bool(slot["breaches"])
         for key in ENERGY:
             self.energy[key] += slot[key]
+        for correction in slot["corrections"]:
+            self.energy["delivered_wh"] += correction["delivered_wh"]
+            self.refund += correction["refund"]
         self._used_wh += kpis.slot_self_consumed_wh(
             slot["consumption_wh"], slot["import_wh"], slot["losses_wh"]
         )
@@ -64,6 +69,7 @@ class Tally:
         self._peak_export_wh = max(self._peak_export_wh, slot["export_wh"])
         self._prices.add(slot["trades"])
         self._bills.add(slot)
+        self._metering.add(slot)
 
     def summary(self) -> dict[str, Any]:
         """All figures, JSON-able."""
@@ -77,6 +83,7 @@ class Tally:
             "prices": self._prices.summary(self.tariff),
             "kpis": self._key_figures(),
             "settlement": self._settlement(),
+            "metering": self._metering.summary(),
             "bills": self._bills.summary(),
         }
 
@@ -161,6 +168,18 @@ class _Bills:
             paid = trade["amount"] - trade["refund"]
             seller["bill_after"] -= paid
             buyer["bill_after"] += paid
+        for correction in slot["corrections"]:
+            self._correct(correction)
+
+    def _correct(self, correction: SlotData) -> None:
+        for trade in correction["trades"]:
+            seller, buyer = self._row_of[trade["seller"]], self._row_of[trade["buyer"]]
+            seller["sold_wh"] += trade["delivered_wh"]
+            buyer["bought_wh"] += trade["delivered_wh"]
+            seller["bill_after"] += trade["refund"]
+            buyer["bill_after"] -= trade["refund"]
+        for name, _, _, charge, credit in correction["bills"]:
+            self._row_of[name]["bill_after"] += charge - credit
 
     def summary(self) -> list[dict[str, Any]]:
         return [{**row, "saved": row["bill_before"] - row["bill_after"]} for row in self.rows]

@@ -1,52 +1,16 @@
-"""From power to metered watt-hours, and from metered watt-hours to what every trade and the supplier owe.
+"""What every trade and the supplier owe for one slot: the difference between traded and metered energy."""
 
-`register_wh` and `to_wh` are the only places where floats become integers: everything after them is exact.
-"""
-
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-import numpy as np
-import numpy.typing as npt
-
-from grid.assets import SLOTS_PER_HOUR
 from grid.losses import apportion
-
-WH_PER_KWH = 1000
+from grid.metering.amounts import amount
+from grid.metering.readings import Quality, Reading
 
 
 class SettlementError(RuntimeError):
     """Energy or money of a settlement does not add up; an error of ours."""
-
-
-def register_wh(p_kw: npt.NDArray[np.float64]) -> npt.NDArray[np.int64]:
-    """Power (slots, columns) in kW -> Wh per slot, as a meter with a whole-Wh register shows them.
-
-    The register is the rounded (half to even) running sum, a slot the difference of two readings: a slot is off by
-    less than 1 Wh, a period by less than 1 Wh altogether.
-    """
-    register = np.rint(np.cumsum(p_kw, axis=0) * (1000 / SLOTS_PER_HOUR)).astype(np.int64)
-    return np.diff(register, axis=0, prepend=0)
-
-
-def to_wh(p_kw: float) -> int:
-    """A constant power over one slot in Wh, rounded half to even."""
-    return round(p_kw * 1000 / SLOTS_PER_HOUR)
-
-
-def amount(quantity_wh: int, price_per_kwh: int) -> int:
-    """Micro-units for a quantity: ceil(Wh * price / 1000), the same formula as in contracts and browser."""
-    return -(-quantity_wh * price_per_kwh // WH_PER_KWH)
-
-
-@dataclass(frozen=True, slots=True)
-class Reading:
-    """What a meter counted in a slot: two registers, Wh."""
-
-    connection: int
-    slot_start: int
-    import_wh: int
-    export_wh: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,12 +27,17 @@ class TradeTerms:
 
 @dataclass(frozen=True, slots=True)
 class TradeSettlement:
-    """What became of a trade. `refund` (micro-units) goes from seller to buyer: shortfall at the higher price."""
+    """What became of a trade.
+
+    `refund` (micro-units) goes from seller to buyer: shortfall at the higher price. `estimated`: the seller's reading
+    is, so that the delivery may be corrected.
+    """
 
     trade: TradeTerms
     delivered_wh: int
     shortfall_wh: int
     refund: int
+    estimated: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +51,7 @@ class SupplierBill:
         shortfall_wh: sold but not fed in (information: the refunds of the trades settle it).
         charge: micro-units owed to the supplier.
         credit: micro-units owed by the supplier.
+        estimated: the prosumer's reading is, or a seller's whose delivery counts here: the bill may be corrected.
     """
 
     connection: int
@@ -91,6 +61,7 @@ class SupplierBill:
     shortfall_wh: int
     charge: int
     credit: int
+    estimated: bool = False
 
     @property
     def imbalance_wh(self) -> int:
@@ -100,10 +71,13 @@ class SupplierBill:
 
 @dataclass(frozen=True, slots=True)
 class SlotSettlement:
-    """All trades and all prosumers of one slot."""
+    """All trades and all prosumers of one slot, the readings that it rests on, and the supplier's prices."""
 
     trades: tuple[TradeSettlement, ...]
     bills: tuple[SupplierBill, ...]
+    readings: tuple[Reading, ...]
+    retail_per_kwh: int
+    feed_in_per_kwh: int
 
     @property
     def delivered_wh(self) -> int:
@@ -128,10 +102,15 @@ def settle(
         if trade.seller not in meters or trade.buyer not in meters:
             raise SettlementError(f"trade {trade.id}: seller or buyer has no reading; read both meters first")
     delivered = _deliveries(trades, meters)
-    settled = tuple(_trade_settlement(trade, delivered[trade.id]) for trade in trades)
-    bills = tuple(_bill(reading, settled, retail_per_kwh, feed_in_per_kwh) for reading in readings)
+    settled = tuple(
+        _trade_settlement(trade, delivered[trade.id], meters[trade.seller].quality) for trade in trades
+    )
+    flows = _flows(settled)
+    bills = tuple(
+        _bill(reading, flows[reading.connection], retail_per_kwh, feed_in_per_kwh) for reading in readings
+    )
     _check(settled, bills, readings)
-    return SlotSettlement(settled, bills)
+    return SlotSettlement(settled, bills, tuple(readings), retail_per_kwh, feed_in_per_kwh)
 
 
 def _deliveries(trades: Sequence[TradeTerms], meters: Mapping[int, Reading]) -> dict[str, int]:
@@ -148,27 +127,47 @@ def _deliveries(trades: Sequence[TradeTerms], meters: Mapping[int, Reading]) -> 
     return delivered
 
 
-def _trade_settlement(trade: TradeTerms, delivered_wh: int) -> TradeSettlement:
+def _trade_settlement(trade: TradeTerms, delivered_wh: int, quality: Quality) -> TradeSettlement:
     shortfall = trade.quantity_wh - delivered_wh
     refund = amount(shortfall, max(trade.price_per_kwh, trade.imbalance_per_kwh))
-    return TradeSettlement(trade, delivered_wh, shortfall, refund)
+    return TradeSettlement(trade, delivered_wh, shortfall, refund, quality is Quality.ESTIMATED)
 
 
-def _bill(reading: Reading, settled: Sequence[TradeSettlement], retail: int, feed_in: int) -> SupplierBill:
-    me = reading.connection
-    sold = sum(item.delivered_wh for item in settled if item.trade.seller == me)
-    received = sum(item.delivered_wh for item in settled if item.trade.buyer == me)
-    residual_import = max(0, reading.import_wh - received)
-    unused = max(0, received - reading.import_wh)
-    residual_export = reading.export_wh - sold
+@dataclass(slots=True)
+class _Flow:
+    """What a prosumer's trades brought it in a slot, Wh."""
+
+    sold: int = 0
+    received: int = 0
+    shortfall: int = 0
+    estimated: bool = False
+
+
+def _flows(settled: Sequence[TradeSettlement]) -> Mapping[int, _Flow]:
+    """By connection; in one pass, since a slot has as many trades as homes."""
+    flows: defaultdict[int, _Flow] = defaultdict(_Flow)
+    for item in settled:
+        seller, buyer = flows[item.trade.seller], flows[item.trade.buyer]
+        seller.sold += item.delivered_wh
+        seller.shortfall += item.shortfall_wh
+        buyer.received += item.delivered_wh
+        buyer.estimated |= item.estimated
+    return flows
+
+
+def _bill(reading: Reading, flow: _Flow, retail: int, feed_in: int) -> SupplierBill:
+    residual_import = max(0, reading.import_wh - flow.received)
+    unused = max(0, flow.received - reading.import_wh)
+    residual_export = reading.export_wh - flow.sold
     return SupplierBill(
-        connection=me,
+        connection=reading.connection,
         residual_import_wh=residual_import,
         residual_export_wh=residual_export,
         unused_wh=unused,
-        shortfall_wh=sum(item.shortfall_wh for item in settled if item.trade.seller == me),
+        shortfall_wh=flow.shortfall,
         charge=amount(residual_import, retail),
         credit=amount(residual_export + unused, feed_in),
+        estimated=flow.estimated or reading.quality is Quality.ESTIMATED,
     )
 
 
