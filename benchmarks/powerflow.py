@@ -111,7 +111,7 @@ def steps_of_pandapower(
             net, element, variable, element_index=names, profile_name=names, data_source=DFData(table)
         )
     wanted = [("res_bus", "vm_pu"), ("res_line", "loading_percent"), ("res_trafo", "loading_percent")]
-    run = {"verbose": False, "trafo_model": "pi", "lightsim2grid": lightsim}
+    run = {"verbose": False, "lightsim2grid": lightsim}
     OutputWriter(net, time_steps=steps[:2], output_path=None, log_variables=list(wanted))
     run_timeseries(net, time_steps=steps[:2], **run)  # compiles numba's functions
     writer = OutputWriter(net, time_steps=steps, output_path=None, log_variables=wanted)

@@ -12,6 +12,10 @@ from typing import Any, Literal
 
 from grid.equipment import ElectricVehicle, HeatPump
 
+DEGREES_PER_HOUR = 30  # of a vector group's clock
+_SAME_ANGLE = 1e-6
+Phases = Literal["", "a", "b", "c", "abc"]
+
 
 class NetworkFaultError(ValueError):
     """A network that can't be used; `faults` names each culprit with its remedy."""
@@ -34,7 +38,10 @@ class Bus:
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """A line or cable; totals over its length and parallel systems. An open end stays energised from the other."""
+    """A line or cable; totals over its length and parallel systems. An open end stays energised from the other.
+
+    `r0_ohm`, `x0_ohm`, `c0_nf` are zero-sequence values, None where the source has none (`grid.unbalanced` assumes them).
+    """
 
     name: str
     from_bus: int
@@ -47,11 +54,18 @@ class Line:
     max_i_ka: float
     from_closed: bool = True
     to_closed: bool = True
+    r0_ohm: float | None = None
+    x0_ohm: float | None = None
+    c0_nf: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Transformer:
-    """A two-winding transformer; `sn_mva` counts parallel units, `tap_steps` is tap position minus neutral."""
+    """A two-winding transformer; `sn_mva` counts parallel units, `tap_steps` is tap position minus neutral.
+
+    An open end leaves it at no load from the other. `vk0_percent` and `vkr0_percent` are zero-sequence values as seen
+    from the low-voltage side, None where the source has none.
+    """
 
     name: str
     hv_bus: int
@@ -68,6 +82,21 @@ class Transformer:
     tap_steps: float
     tap_step_percent: float
     derating: float = 1.0
+    hv_closed: bool = True
+    lv_closed: bool = True
+    vector_group: str = ""
+    vk0_percent: float | None = None
+    vkr0_percent: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Shunt:
+    """A constant impedance at a bus, by the power it takes at the bus's nominal voltage; positive is consumption."""
+
+    name: str
+    bus: int
+    p_mw: float
+    q_mvar: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +131,10 @@ class Battery:
 
 @dataclass(frozen=True, slots=True)
 class Connection:
-    """A connection point, that is one prosumer with one meter at one bus; `generator` is PV or other, not wind."""
+    """A connection point, that is one prosumer with one meter at one bus; `generator` is PV or other, not wind.
+
+    `phases` are those that it is connected to, "" where the source doesn't say (`grid.unbalanced` allots them).
+    """
 
     name: str
     bus: int
@@ -112,6 +144,7 @@ class Connection:
     wind: Generator | None = None
     vehicle: ElectricVehicle | None = None
     heat_pump: HeatPump | None = None
+    phases: Phases = ""
 
     @property
     def generators(self) -> tuple[Generator, ...]:
@@ -136,6 +169,7 @@ class Feeder:
     transformers: tuple[Transformer, ...]
     connections: tuple[Connection, ...]
     attribution: str = ""
+    shunts: tuple[Shunt, ...] = ()
 
 
 def check_feeder(feeder: Feeder) -> None:
@@ -149,9 +183,9 @@ def _faults(feeder: Feeder) -> Iterator[str]:
     size = len(feeder.buses)
     ends = [(ln.name, ln.from_bus, ln.to_bus) for ln in feeder.lines]
     ends += [(tr.name, tr.hv_bus, tr.lv_bus) for tr in feeder.transformers]
-    ends += [(cn.name, cn.bus, cn.bus) for cn in feeder.connections] + [
-        ("source", feeder.source_bus, feeder.source_bus)
-    ]
+    ends += [(cn.name, cn.bus, cn.bus) for cn in feeder.connections]
+    ends += [(shunt.name, shunt.bus, shunt.bus) for shunt in feeder.shunts]
+    ends += [("source", feeder.source_bus, feeder.source_bus)]
     missing = [name for name, *buses in ends if not all(0 <= bus < size for bus in buses)]
     yield from (f"{name}: is at a bus that does not exist; give it a bus below {size}" for name in missing)
     for line in feeder.lines:
@@ -160,10 +194,41 @@ def _faults(feeder: Feeder) -> Iterator[str]:
     for trafo in feeder.transformers:
         if not (trafo.sn_mva > 0 and trafo.vk_percent > 0):
             yield f"{trafo.name}: needs sn_mva and vk_percent above zero"
-    if not missing:
+    if not missing and all(trafo.sn_mva > 0 for trafo in feeder.transformers):
         reached = electrical_distances(feeder, feeder.source_bus)
         dead = [bus.name for bus, ohm in zip(feeder.buses, reached, strict=True) if math.isinf(ohm)]
         yield from (f"{name}: is cut off from the source; close a switch or remove the bus" for name in dead)
+        if has_phase_shifting_loops(feeder):
+            odd = [tr.name for tr in feeder.transformers if tr.shift_degree % DEGREES_PER_HOUR]
+            yield from (
+                f"{name}: shifts the phase within a loop; give a shift_degree that is a multiple of 30"
+                for name in odd
+            )
+
+
+def has_phase_shifting_loops(feeder: Feeder) -> bool:
+    """Whether some loop's transformers shift the phase by other than zero in all; only then do shifts move power."""
+    closed = [(ln.from_bus, ln.to_bus, 0.0) for ln in feeder.lines if ln.from_closed and ln.to_closed]
+    closed += [
+        (tr.hv_bus, tr.lv_bus, tr.shift_degree) for tr in feeder.transformers if tr.hv_closed and tr.lv_closed
+    ]
+    near: dict[int, list[tuple[int, float]]] = {}
+    for one, other, shift in closed:
+        near.setdefault(one, []).append((other, -shift))
+        near.setdefault(other, []).append((one, shift))
+    angle, stack = {feeder.source_bus: 0.0}, [feeder.source_bus]
+    while stack:
+        here = stack.pop()
+        for there, turn in near.get(here, []):
+            if there not in angle:
+                angle[there] = angle[here] + turn
+                stack.append(there)
+    misfits = (
+        abs(math.remainder(angle[one] - shift - angle[other], 360))
+        for one, other, shift in closed
+        if one in angle
+    )
+    return any(misfit > _SAME_ANGLE for misfit in misfits)
 
 
 def _neighbours(feeder: Feeder) -> list[list[tuple[int, float]]]:
@@ -175,7 +240,9 @@ def _neighbours(feeder: Feeder) -> list[list[tuple[int, float]]]:
         if ln.from_closed and ln.to_closed
     ]
     branches += [
-        (tr.hv_bus, tr.lv_bus, tr.vk_percent / 100 * tr.vn_lv_kv**2 / tr.sn_mva) for tr in feeder.transformers
+        (tr.hv_bus, tr.lv_bus, tr.vk_percent / 100 * tr.vn_lv_kv**2 / tr.sn_mva)
+        for tr in feeder.transformers
+        if tr.hv_closed and tr.lv_closed
     ]
     for one, other, ohm in branches:
         near[one].append((other, ohm))
@@ -257,7 +324,7 @@ def feeder_map(feeder: Feeder) -> dict[str, Any]:
     ]  # fmt: skip
     edges += [
         {"id": f"t{i}", "kind": "transformer", "index": i, "name": tr.name, "source": f"b{tr.hv_bus}",
-         "target": f"b{tr.lv_bus}", "closed": True}
+         "target": f"b{tr.lv_bus}", "closed": tr.hv_closed and tr.lv_closed}
         for i, tr in enumerate(feeder.transformers)
     ]  # fmt: skip
     homes = [

@@ -1,14 +1,50 @@
-"""Feeders as files: our compact JSON, and pandapower's through `grid.pandapower_tables`."""
+"""Feeders by reference: our compact JSON, pandapower's JSON, MATPOWER cases, SimBench codes, pandapower's own networks."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
-from grid.network import Feeder, NetworkFaultError, check_feeder
+from grid.network import Bus, Connection, Feeder, Line, NetworkFaultError, Shunt, Transformer, check_feeder
 
 FORMAT = "wattnote-feeder-1"
+COLLECTIONS = ("simbench", "pandapower")
+_ELEMENTS: dict[str, type[Any]] = {
+    "buses": Bus,
+    "lines": Line,
+    "transformers": Transformer,
+    "connections": Connection,
+    "shunts": Shunt,
+}
+
+
+def is_file_reference(reference: str) -> bool:
+    """Whether a network reference names a file, rather than a grid of a collection (`simbench:...`)."""
+    return reference.partition(":")[0] not in COLLECTIONS
+
+
+def open_network(reference: str, folder: Path) -> Feeder:
+    """Read the feeder that `reference` names; a file's path starts at `folder`.
+
+    `simbench:CODE`, `pandapower:FUNCTION` (`grid.networks.library.BUILT_IN`), a path ending in `.m` (MATPOWER), or a
+    path of JSON (`load_feeder`).
+
+    Raises:
+        NetworkFaultError: every fault, with element and remedy.
+    """
+    collection, _, name = reference.partition(":")
+    if not is_file_reference(reference):
+        from grid.networks.library import SOURCES  # noqa: PLC0415  both collections are slow to import
+
+        return SOURCES[collection](name)
+    path = folder / reference
+    if path.suffix.lower() == ".m":
+        from grid.networks.matpower import feeder_from_matpower  # noqa: PLC0415  its parser imports pandas
+
+        return feeder_from_matpower(path)
+    return load_feeder(path)
 
 
 def feeder_to_json(feeder: Feeder) -> bytes:
@@ -35,20 +71,45 @@ def load_feeder(path: Path) -> Feeder:
     if isinstance(raw, dict) and raw.get("format") == FORMAT:
         return _from_builtins(path.name, raw)
     if isinstance(raw, dict) and str(raw.get("_module", "")).startswith("pandapower"):
-        from grid.pandapower_tables import feeder_from_pandapower_json  # noqa: PLC0415  pandapower takes 2 s to import
+        from grid.networks.pandapower_json import net_from_raw  # noqa: PLC0415  pandapower takes 2 s to import
+        from grid.pandapower_tables import feeder_from_pandapower  # noqa: PLC0415  as above
 
-        return feeder_from_pandapower_json(path)
+        return feeder_from_pandapower(net_from_raw(path.name, raw), name=path.stem)
     raise NetworkFaultError(
         (f"{path.name}: is neither {FORMAT} nor a pandapower net; save it with pandapower.to_json",)
     )
 
 
 def _from_builtins(name: str, raw: Mapping[str, Any]) -> Feeder:
+    faults: list[str] = []
+    elements: dict[str, Any] = {
+        key: tuple(_elements(key, kind, raw.get(key, []), faults)) for key, kind in _ELEMENTS.items()
+    }
+    rest = {key: value for key, value in raw.items() if key not in {"format", *_ELEMENTS}}
+    empty: dict[str, Any] = {key: [] for key in _ELEMENTS if key in raw}
     try:
-        feeder = msgspec.convert({k: v for k, v in raw.items() if k != "format"}, Feeder)
+        feeder = msgspec.convert({**rest, **empty}, Feeder)
     except msgspec.ValidationError as error:
+        faults.append(str(error))
+    if faults:
         raise NetworkFaultError(
-            (f"{name}: {error}; make the file again with fixtures/extract_simbench.py",)
-        ) from error
+            tuple(f"{name}: {fault}; docs/grid.md describes the format" for fault in faults)
+        )
+    feeder = replace(feeder, **elements)
     check_feeder(feeder)
     return feeder
+
+
+def _elements(key: str, kind: type[Any], rows: Any, faults: list[str]) -> list[Any]:
+    """One by one, so that every broken element is named and not only the first."""
+    if not isinstance(rows, list):
+        faults.append(f"{key}: is no list; give one object per element")
+        return []
+    made = []
+    for place, row in enumerate(rows):
+        try:
+            made.append(msgspec.convert(row, kind))
+        except msgspec.ValidationError as error:
+            named = f" ({row['name']})" if isinstance(row, dict) and "name" in row else ""
+            faults.append(f"{key} {place}{named}: {error}")
+    return made

@@ -1,13 +1,12 @@
 """pandapower's tables -> `Feeder`: switches, scaling and parallel units worked in, unsupported parts named.
 
-Loaded by `grid.powerflow` only, which stays the one door to pandapower for the rest of the project.
+Every load becomes a connection; what makes a net unusable is in `grid.pandapower_faults`.
 """
 
 import json
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import Any
 
 from grid.network import (
@@ -19,22 +18,15 @@ from grid.network import (
     Line,
     Load,
     NetworkFaultError,
+    Phases,
+    Shunt,
     Transformer,
     check_feeder,
 )
+from grid.pandapower_faults import in_service, net_faults, number_or, text
 
-UNSUPPORTED = (
-    "gen", "trafo3w", "impedance", "ward", "xward", "dcline", "shunt", "motor", "svc", "ssc", "tcsc", "vsc", "line_dc",
-    "asymmetric_load", "asymmetric_sgen",
-)  # fmt: skip
+PHASES: tuple[Phases, ...] = ("a", "b", "c")
 DEFAULT_ROUND_TRIP = 0.95
-
-
-def feeder_from_pandapower_json(path: Path) -> Feeder:
-    """Read a file of `pandapower.to_json`. Raises NetworkFaultError naming what can't be used."""
-    import pandapower  # noqa: PLC0415  takes 2 s to import and most runs read our own format
-
-    return feeder_from_pandapower(pandapower.from_json(str(path)), name=path.stem)
 
 
 def feeder_from_pandapower(net: Any, *, name: str, attribution: str = "") -> Feeder:
@@ -46,11 +38,11 @@ def feeder_from_pandapower(net: Any, *, name: str, attribution: str = "") -> Fee
     Raises:
         NetworkFaultError: every element that the power flow does not model, with a remedy.
     """
-    faults = tuple(_faults(net))
+    faults = tuple(net_faults(net))
     if faults:
         raise NetworkFaultError(faults)
     number = _bus_numbers(net)
-    source = net.ext_grid[net.ext_grid.in_service].iloc[0]
+    source = net.ext_grid[net.ext_grid.in_service.astype(bool)].iloc[0]
     feeder = Feeder(
         name=name,
         source_bus=number[source.bus],
@@ -60,73 +52,44 @@ def feeder_from_pandapower(net: Any, *, name: str, attribution: str = "") -> Fee
         transformers=tuple(_transformers(net, number)),
         connections=_connections(net, number),
         attribution=attribution,
+        shunts=tuple(_shunts(net, number)),
     )
     check_feeder(feeder)
     return feeder
 
 
-def _faults(net: Any) -> Iterator[str]:
-    present = [
-        table for table in UNSUPPORTED if table in net and len(net[table]) and net[table].in_service.any()
-    ]
-    yield from (
-        f"{table}: elements of this kind are not modelled; remove or replace them" for table in present
-    )
-    if int(net.ext_grid.in_service.sum()) != 1:
-        yield f"ext_grid: {int(net.ext_grid.in_service.sum())} in service; keep exactly one"
-    shares = [c for c in net.load.columns if c.startswith("const_")]
-    for index, row in net.load[shares].fillna(0).iterrows():
-        if row.any():
-            yield f"load {index}: depends on voltage ({', '.join(shares)}); set these to 0, loads are constant power"
-    for index, switch in net.switch.iterrows():
-        if switch.et == "b" and switch.closed and switch.get("z_ohm", 0) > 0:
-            yield f"switch {index}: has an impedance; set z_ohm to 0 or model it as a line"
-    for _, trafo in net.trafo[net.trafo.in_service].iterrows():
-        yield from _tap_faults(trafo)
-
-
-def _tap_faults(trafo: Any) -> Iterator[str]:
-    if _text(trafo.get("tap_changer_type")) not in {"", "Ratio"} or trafo.get("tap_dependency_table") is True:
-        yield f"transformer {trafo['name']}: only ratio taps are modelled; set tap_changer_type to 'Ratio'"
-    if _number(trafo.get("tap_step_degree")) and _number(trafo.get("tap_pos")) != _number(
-        trafo.get("tap_neutral")
-    ):
-        yield f"transformer {trafo['name']}: taps shift the phase; set tap_step_degree to 0"
-
-
-def _text(value: Any) -> str:
-    """Pandas holds a missing string as None, NaN or ""."""
-    return value if isinstance(value, str) else ""
-
-
-def _number(value: Any, missing: float = 0.0) -> float:
-    return missing if value is None or value != value else float(value)  # noqa: PLR0124  NaN is what differs from itself
-
-
 def _bus_numbers(net: Any) -> dict[int, int]:
-    """Pandapower bus index -> position; buses joined by a closed bus-bus switch share one."""
-    root = {index: index for index in net.bus.index[net.bus.in_service]}
+    """Pandapower bus index -> position; buses joined by a closed bus-bus switch, and those of all sources, share one."""
+    root = {index: index for index in net.bus.index[net.bus.in_service.astype(bool)]}
 
     def find(bus: int) -> int:
         while root[bus] != bus:
             bus = root[bus]
         return bus
 
-    for _, switch in net.switch[(net.switch.et == "b") & net.switch.closed].iterrows():
-        if switch.bus in root and switch.element in root:
-            one, other = sorted((find(switch.bus), find(switch.element)))
-            root[other] = one
+    for one, other in _joined(net):
+        if one in root and other in root:
+            first, second = sorted((find(one), find(other)))
+            root[second] = first
     position = {bus: i for i, bus in enumerate(sorted({find(bus) for bus in root}))}
     return {bus: position[find(bus)] for bus in root}
+
+
+def _joined(net: Any) -> Iterator[tuple[int, int]]:
+    """Pairs of buses without an impedance between them; ideal sources of one voltage are one node."""
+    switches = net.switch[(net.switch.et == "b") & net.switch.closed.astype(bool)]
+    yield from zip(switches.bus, switches.element, strict=True)
+    sources = in_service(net, "ext_grid").bus.tolist()
+    yield from ((sources[0], other) for other in sources[1:])
 
 
 def _buses(net: Any, number: dict[int, int]) -> tuple[Bus, ...]:
     buses: dict[int, Bus] = {}
     for index, row in net.bus.iterrows():
         if index in number and number[index] not in buses:
-            point = json.loads(_text(row.get("geo")) or "{}").get("coordinates", (None, None))
+            point = json.loads(text(row.get("geo")) or "{}").get("coordinates", (None, None))
             buses[number[index]] = Bus(
-                _text(row["name"]) or f"Bus {index}", float(row.vn_kv), point[0], point[1]
+                text(row.get("name")) or f"Bus {index}", float(row.vn_kv), point[0], point[1]
             )
     return tuple(buses[i] for i in range(len(buses)))
 
@@ -139,33 +102,60 @@ def _open_ends(net: Any, kind: str) -> set[tuple[int, int]]:
 
 def _lines(net: Any, number: dict[int, int]) -> Iterator[Line]:
     opened = _open_ends(net, "l")
-    for index, row in net.line[net.line.in_service].iterrows():
+    for index, row in in_service(net, "line").iterrows():
         if row.from_bus not in number or row.to_bus not in number:
             continue
-        length, parallel = float(row.length_km), int(_number(row.get("parallel"), 1))
+        length, parallel = float(row.length_km), int(number_or(row.get("parallel"), 1))
         yield Line(
-            name=_text(row["name"]) or f"Line {index}",
+            name=text(row.get("name")) or f"Line {index}",
             from_bus=number[row.from_bus],
             to_bus=number[row.to_bus],
             length_km=length,
             r_ohm=float(row.r_ohm_per_km) * length / parallel,
             x_ohm=float(row.x_ohm_per_km) * length / parallel,
             c_nf=float(row.c_nf_per_km) * length * parallel,
-            g_us=_number(row.get("g_us_per_km")) * length * parallel,
-            max_i_ka=float(row.max_i_ka) * _number(row.get("df"), 1) * parallel,
+            g_us=number_or(row.get("g_us_per_km")) * length * parallel,
+            max_i_ka=float(row.max_i_ka) * number_or(row.get("df"), 1) * parallel,
             from_closed=(index, row.from_bus) not in opened,
             to_closed=(index, row.to_bus) not in opened,
+            r0_ohm=_times(row.get("r0_ohm_per_km"), length / parallel),
+            x0_ohm=_times(row.get("x0_ohm_per_km"), length / parallel),
+            c0_nf=_times(row.get("c0_nf_per_km"), length * parallel),
         )
+    for index, row in in_service(net, "impedance").iterrows():
+        if row.from_bus in number and row.to_bus in number:
+            yield _impedance(index, row, number, float(net.bus.vn_kv.loc[row.from_bus]))
+
+
+def _times(value: Any, factor: float) -> float | None:
+    found = number_or(value, math.nan)
+    return None if math.isnan(found) else found * factor
+
+
+def _impedance(index: Any, row: Any, number: dict[int, int], kv: float) -> Line:
+    """Rated by its own reference power, since it has no rated current."""
+    ohm = kv**2 / float(row.sn_mva)
+    return Line(
+        name=text(row.get("name")) or f"Impedance {index}",
+        from_bus=number[row.from_bus],
+        to_bus=number[row.to_bus],
+        length_km=0.0,
+        r_ohm=float(row.rft_pu) * ohm,
+        x_ohm=float(row.xft_pu) * ohm,
+        c_nf=0.0,
+        g_us=0.0,
+        max_i_ka=float(row.sn_mva) / (3**0.5 * kv),
+    )
 
 
 def _transformers(net: Any, number: dict[int, int]) -> Iterator[Transformer]:
-    opened = {element for element, _ in _open_ends(net, "t")}
-    for index, row in net.trafo[net.trafo.in_service].iterrows():
-        if index in opened:
+    opened = _open_ends(net, "t")
+    for index, row in in_service(net, "trafo").iterrows():
+        if row.hv_bus not in number or row.lv_bus not in number:
             continue
-        parallel = int(_number(row.get("parallel"), 1))
+        parallel = int(number_or(row.get("parallel"), 1))
         yield Transformer(
-            name=_text(row["name"]) or f"Transformer {index}",
+            name=text(row.get("name")) or f"Transformer {index}",
             hv_bus=number[row.hv_bus],
             lv_bus=number[row.lv_bus],
             sn_mva=float(row.sn_mva) * parallel,
@@ -175,12 +165,31 @@ def _transformers(net: Any, number: dict[int, int]) -> Iterator[Transformer]:
             vkr_percent=float(row.vkr_percent),
             pfe_kw=float(row.pfe_kw) * parallel,
             i0_percent=float(row.i0_percent),
-            shift_degree=_number(row.get("shift_degree")),
-            tap_side="lv" if _text(row.get("tap_side")) == "lv" else "hv",
-            tap_steps=_number(row.get("tap_pos")) - _number(row.get("tap_neutral")),
-            tap_step_percent=_number(row.get("tap_step_percent")),
-            derating=_number(row.get("df"), 1),
+            shift_degree=number_or(row.get("shift_degree")),
+            tap_side="lv" if text(row.get("tap_side")) == "lv" else "hv",
+            tap_steps=number_or(row.get("tap_pos")) - number_or(row.get("tap_neutral")),
+            tap_step_percent=number_or(row.get("tap_step_percent")),
+            derating=number_or(row.get("df"), 1),
+            hv_closed=(index, row.hv_bus) not in opened,
+            lv_closed=(index, row.lv_bus) not in opened,
+            vector_group=text(row.get("vector_group")),
+            vk0_percent=_times(row.get("vk0_percent"), 1),
+            vkr0_percent=_times(row.get("vkr0_percent"), 1),
         )
+
+
+def _shunts(net: Any, number: dict[int, int]) -> Iterator[Shunt]:
+    """Shunts and the impedance part of wards, at the bus's nominal voltage."""
+    for index, row in in_service(net, "shunt").iterrows():
+        if row.bus in number:
+            kv = float(net.bus.vn_kv.loc[row.bus])
+            scale = number_or(row.get("step"), 1) * (kv / number_or(row.get("vn_kv"), kv)) ** 2
+            name = text(row.get("name")) or f"Shunt {index}"
+            yield Shunt(name, number[row.bus], float(row.p_mw) * scale, float(row.q_mvar) * scale)
+    for index, row in in_service(net, "ward").iterrows():
+        if row.bus in number:
+            name = text(row.get("name")) or f"Ward {index}"
+            yield Shunt(name, number[row.bus], float(row.pz_mw), float(row.qz_mvar))
 
 
 @dataclass
@@ -203,24 +212,68 @@ class _Connections:
 
 
 def _connections(net: Any, number: dict[int, int]) -> tuple[Connection, ...]:
-    found = _Connections()
-    for index, row in net.load[net.load.in_service].iterrows():
-        name = _text(row["name"]) or f"Load {index}"
-        load = Load(
-            name,
-            float(row.p_mw) * row.scaling,
-            float(row.q_mvar) * row.scaling,
-            _text(row.get("profile")) or None,
-        )
-        found.made.append(Connection(name, number[row.bus], load))
-    for index, row in net.sgen[net.sgen.in_service].iterrows():
-        name, profile = _text(row["name"]) or f"Generator {index}", _text(row.get("profile")) or None
-        plant = Generator(name, float(row.p_mw) * row.scaling, float(row.q_mvar) * row.scaling, profile)
+    found = _Connections([*_loads(net, number), *_phase_connections(net, number)])
+    for index, row in _connected(net, "sgen", number):
+        name, scaling = text(row.get("name")) or f"Generator {index}", number_or(row.get("scaling"), 1)
+        profile = text(row.get("profile")) or None
+        plant = Generator(name, float(row.p_mw) * scaling, float(row.q_mvar) * scaling, profile)
         found.add(number[row.bus], name=name, generator=plant, battery=None)
-    for index, row in net.storage[net.storage.in_service].iterrows():
-        name = _text(row["name"]) or f"Storage {index}"
+    for index, row in _connected(net, "storage", number):
+        name = text(row.get("name")) or f"Storage {index}"
         found.add(number[row.bus], name=name, generator=_hidden_pv(row, name), battery=_battery(row, name))
     return tuple(found.made)
+
+
+def _connected(net: Any, table: str, number: dict[int, int]) -> Iterator[tuple[Any, Any]]:
+    """Elements in service at buses in service; pandapower leaves out the others as well."""
+    return ((index, row) for index, row in in_service(net, table).iterrows() if row.bus in number)
+
+
+def _loads(net: Any, number: dict[int, int]) -> Iterator[Connection]:
+    for index, row in _connected(net, "load", number):
+        name, scaling = text(row.get("name")) or f"Load {index}", number_or(row.get("scaling"), 1)
+        profile = text(row.get("profile")) or None
+        load = Load(name, float(row.p_mw) * scaling, float(row.q_mvar) * scaling, profile)
+        yield Connection(name, number[row.bus], load)
+    for index, row in _connected(net, "ward", number):
+        name = text(row.get("name")) or f"Ward {index}"
+        yield Connection(name, number[row.bus], Load(name, float(row.ps_mw), float(row.qs_mvar), None))
+
+
+def _phase_connections(net: Any, number: dict[int, int]) -> Iterator[Connection]:
+    """Loads and plants by phase: a connection per phase that carries power, one for all three where they are equal."""
+    for table in ("asymmetric_load", "asymmetric_sgen"):
+        for index, row in _connected(net, table, number):
+            scaling = number_or(row.get("scaling"), 1)
+            powers = {
+                p: (float(row[f"p_{p}_mw"]) * scaling, float(row[f"q_{p}_mvar"]) * scaling) for p in PHASES
+            }
+            whole = (3 * powers["a"][0], 3 * powers["a"][1])
+            parts: dict[Phases, tuple[float, float]] = (
+                {"abc": whole}
+                if len(set(powers.values())) == 1
+                else {p: pq for p, pq in powers.items() if any(pq)}
+            )
+            name = text(row.get("name")) or f"{table} {index}"
+            for phases, power in parts.items():
+                part = _Part(name if len(parts) == 1 else f"{name} phase {phases}", number[row.bus], phases)
+                yield part.load(*power) if table == "asymmetric_load" else part.plant(*power)
+
+
+@dataclass(frozen=True)
+class _Part:
+    """What is connected to one or to all phases."""
+
+    name: str
+    bus: int
+    phases: Phases
+
+    def load(self, p_mw: float, q_mvar: float) -> Connection:
+        return Connection(self.name, self.bus, Load(self.name, p_mw, q_mvar, None), phases=self.phases)
+
+    def plant(self, p_mw: float, q_mvar: float) -> Connection:
+        plant = Generator(self.name, p_mw, q_mvar, None)
+        return Connection(self.name, self.bus, None, plant, phases=self.phases)
 
 
 def _hidden_pv(row: Any, name: str) -> Generator | None:
@@ -228,7 +281,7 @@ def _hidden_pv(row: Any, name: str) -> Generator | None:
 
     The PV's size is not given; it is taken as the inverter's rating.
     """
-    parts = _text(row.get("profile")).split("_")
+    parts = text(row.get("profile")).split("_")
     if parts[0] != "Storage" or len(parts) != 3:  # noqa: PLR2004  "Storage", PV profile, load profile
         return None
     return Generator(f"{name} PV", _rating_mw(row), 0.0, parts[1])
@@ -236,15 +289,15 @@ def _hidden_pv(row: Any, name: str) -> Generator | None:
 
 def _battery(row: Any, name: str) -> Battery:
     """Trap: SimBench's `efficiency_percent` holds 0.95 for 95 %; the round trip is split evenly over both ways."""
-    given = _number(row.get("efficiency_percent"), DEFAULT_ROUND_TRIP)
+    given = number_or(row.get("efficiency_percent"), DEFAULT_ROUND_TRIP)
     round_trip = given / 100 if given > 1 else given
     return Battery(
         name=name,
         power_w=round(_rating_mw(row) * 1e6),
-        capacity_wh=round(_number(row.get("max_e_mwh")) * 1e6),
+        capacity_wh=round(number_or(row.get("max_e_mwh")) * 1e6),
         efficiency_permille=round(math.sqrt(round_trip) * 1000),
     )
 
 
 def _rating_mw(row: Any) -> float:
-    return _number(row.get("sn_mva")) or abs(float(row.p_mw)) * float(row.scaling)
+    return number_or(row.get("sn_mva")) or abs(float(row.p_mw)) * float(row.scaling)

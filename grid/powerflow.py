@@ -1,10 +1,12 @@
-"""Power flows in bulk. The only module that knows power-grid-model, and with `pandapower_tables` the one for pandapower.
+"""Power flows in bulk, by power-grid-model (`grid.unbalanced` does the same by phase).
 
 `PowerFlow` takes arrays `(slots, connections)` and returns voltages, loadings and losses of all slots from one call
-of power-grid-model's batch. Its model is that of `pandapower.runpp(trafo_model="pi")`: constant-power injections,
-a stiff source, lines as pi sections, taps as a changed turns ratio; `reference` computes the same with pandapower.
+of power-grid-model's batch. Its model is that of `pandapower.runpp` with its default settings: constant-power
+injections, a stiff source, lines as pi sections, transformers as T sections with taps as a changed turns ratio.
+`grid.pandapower_reference` computes the same by pandapower.
 """
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -14,7 +16,7 @@ import numpy.typing as npt
 import power_grid_model as pgm
 from power_grid_model._core.errors import PowerGridBatchError
 
-from grid.network import Feeder, Line, Transformer, check_feeder
+from grid.network import DEGREES_PER_HOUR, Feeder, Line, Transformer, check_feeder, has_phase_shifting_loops
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -22,7 +24,10 @@ FREQUENCY_HZ = 50.0
 SOURCE_SK_VA = 1e20  # pandapower's ext_grid is ideal; sk 1e10 already moves voltages by 8e-6 pu
 TOLERANCE_PU = 1e-9
 MAX_ITERATIONS = 50
-_LINE, _TRAFO, _SOURCE, _LOAD = 1_000_000, 2_000_000, 3_000_000, 4_000_000  # id ranges; ids are global in PGM
+_LINE, _TRAFO, _SOURCE, _LOAD, _SHUNT = range(
+    1_000_000, 6_000_000, 1_000_000
+)  # id ranges; ids are global in PGM
+_WYE_N, _DELTA = pgm.WindingType.wye_n, pgm.WindingType.delta
 _OUTPUT: dict[pgm.ComponentType, set[str] | list[str] | pgm.ComponentAttributeFilterOptions | None] = {
     pgm.ComponentType.node: ["u_pu"],
     pgm.ComponentType.line: ["i_from", "i_to"],
@@ -53,7 +58,7 @@ class Flows:
         line_percent: (slots, lines) the higher end's current over the rating, as pandapower's `loading_percent`.
         transformer_percent: (slots, transformers) the higher side's current over the rated one.
         transformer_kw: (slots, transformers) active power into the high-voltage side; negative feeds upwards.
-        losses_kw: (slots,) of lines and transformers together.
+        losses_kw: (slots,) of lines, transformers and shunts together.
         source_kw: (slots,) drawn from the source; negative is fed to it.
     """
 
@@ -72,7 +77,10 @@ class PowerFlow:
         """Build the model once; about 1 ms for 129 buses. Raises NetworkFaultError for an unusable feeder."""
         check_feeder(feeder)
         self.feeder = feeder
-        self._model = pgm.PowerGridModel(_pgm_input(feeder), system_frequency=FREQUENCY_HZ)
+        self._model = pgm.PowerGridModel(
+            {kind: table for kind, table in _pgm_input(feeder).items() if len(table)},
+            system_frequency=FREQUENCY_HZ,
+        )
         present = {
             "node",
             "source",
@@ -148,17 +156,16 @@ def _no_branches(kind: pgm.ComponentType, slots: int) -> npt.NDArray[Any]:
 
 
 def _pgm_input(feeder: Feeder) -> dict[str, npt.NDArray[Any]]:
+    turned = has_phase_shifting_loops(feeder)
+    source = {"node": feeder.source_bus, "status": 1, "u_ref": feeder.source_vm_pu, "sk": SOURCE_SK_VA}
     return {
         "node": _table("node", 0, [{"u_rated": bus.vn_kv * 1e3} for bus in feeder.buses]),
         "line": _table("line", _LINE, [_pgm_line(line) for line in feeder.lines]),
         "transformer": _table(
-            "transformer", _TRAFO, [_pgm_transformer(trafo) for trafo in feeder.transformers]
+            "transformer", _TRAFO, [_pgm_transformer(trafo, turned=turned) for trafo in feeder.transformers]
         ),
-        "source": _table(
-            "source",
-            _SOURCE,
-            [{"node": feeder.source_bus, "status": 1, "u_ref": feeder.source_vm_pu, "sk": SOURCE_SK_VA}],
-        ),
+        "source": _table("source", _SOURCE, [source]),
+        "shunt": _table("shunt", _SHUNT, _pgm_shunts(feeder)),
         "sym_load": _table(
             "sym_load",
             _LOAD,
@@ -188,7 +195,7 @@ def _pgm_line(line: Line) -> dict[str, float]:
     }  # fmt: skip
 
 
-def _pgm_transformer(trafo: Transformer) -> dict[str, float]:
+def _pgm_transformer(trafo: Transformer, *, turned: bool) -> dict[str, float]:
     """Taps go into the rated voltage of their side: pandapower scales the turns ratio and nothing else."""
     ratio = 1 + trafo.tap_steps * trafo.tap_step_percent / 100
     hv_kv, lv_kv = trafo.vn_hv_kv, trafo.vn_lv_kv
@@ -197,59 +204,40 @@ def _pgm_transformer(trafo: Transformer) -> dict[str, float]:
     else:
         lv_kv *= ratio
     sn_va = trafo.sn_mva * 1e6
+    series, shunt = transformer_pi(trafo)
+    clock = round(trafo.shift_degree / DEGREES_PER_HOUR) % 12 if turned else 0
     return {
-        "from_node": trafo.hv_bus, "to_node": trafo.lv_bus, "from_status": 1, "to_status": 1,
-        "u1": hv_kv * 1e3, "u2": lv_kv * 1e3, "sn": sn_va, "uk": trafo.vk_percent / 100,
-        "pk": trafo.vkr_percent / 100 * sn_va, "i0": trafo.i0_percent / 100, "p0": trafo.pfe_kw * 1e3,
-        "winding_from": 1, "winding_to": 1, "clock": 0,
+        "from_node": trafo.hv_bus, "to_node": trafo.lv_bus,
+        "from_status": trafo.hv_closed, "to_status": trafo.lv_closed,
+        "u1": hv_kv * 1e3, "u2": lv_kv * 1e3, "sn": sn_va, "uk": abs(series), "pk": series.real * sn_va,
+        "i0": abs(shunt), "p0": shunt.real * sn_va,
+        "winding_from": _DELTA if clock % 2 else _WYE_N, "winding_to": _WYE_N, "clock": clock,
         "tap_side": 0, "tap_pos": 0, "tap_min": 0, "tap_max": 0, "tap_nom": 0, "tap_size": 0.0,
     }  # fmt: skip
 
 
-def reference(feeder: Feeder, p_kw: FloatArray, q_kvar: FloatArray) -> Flows:
-    """The same slots by `pandapower.runpp`, one after the other (about 20 ms each): for checks, not for bulk."""
-    import pandapower  # noqa: PLC0415  takes 2 s to import and only checks need it
+def transformer_pi(trafo: Transformer) -> tuple[complex, complex]:
+    """Series impedance and whole shunt admittance of the pi section, per unit of the rating.
 
-    net = _pandapower_net(pandapower, feeder)
-    rows = []
-    for p_row, q_row in zip(p_kw, q_kvar, strict=True):
-        net.load.p_mw, net.load.q_mvar = p_row / 1e3, q_row / 1e3
-        pandapower.runpp(net, trafo_model="pi", tolerance_mva=1e-11, numba=False)
-        rows.append(_pandapower_row(net))
-    columns = [np.array(column) for column in zip(*rows, strict=True)]
-    return Flows(*columns)
-
-
-def _pandapower_row(net: Any) -> tuple[Any, ...]:
-    return (
-        net.res_bus.vm_pu.to_numpy(),
-        net.res_line.loading_percent.to_numpy(),
-        net.res_trafo.loading_percent.to_numpy(),
-        net.res_trafo.p_hv_mw.to_numpy() * 1e3,
-        (net.res_line.pl_mw.sum() + net.res_trafo.pl_mw.sum()) * 1e3,
-        net.res_ext_grid.p_mw.sum() * 1e3,
-    )
+    The data are those of a T section with the magnetising branch in its middle. The pi section that behaves the same
+    at its ends has z (1 + zy/4) and y / (1 + zy/4), exactly (star-delta transformation).
+    """
+    series = complex(trafo.vkr_percent, math.sqrt(max(0.0, trafo.vk_percent**2 - trafo.vkr_percent**2))) / 100
+    iron = trafo.pfe_kw / (trafo.sn_mva * 1e3)
+    shunt = complex(iron, -math.sqrt(max(0.0, (trafo.i0_percent / 100) ** 2 - iron**2)))
+    middle = 1 + series * shunt / 4
+    return series * middle, shunt / middle
 
 
-def _pandapower_net(pandapower: Any, feeder: Feeder) -> Any:
-    net = pandapower.create_empty_network(f_hz=FREQUENCY_HZ)
-    for bus in feeder.buses:
-        pandapower.create_bus(net, vn_kv=bus.vn_kv)
-    pandapower.create_ext_grid(net, feeder.source_bus, vm_pu=feeder.source_vm_pu)
-    for line in feeder.lines:
-        index = pandapower.create_line_from_parameters(
-            net, line.from_bus, line.to_bus, length_km=1.0, r_ohm_per_km=line.r_ohm, x_ohm_per_km=line.x_ohm,
-            c_nf_per_km=line.c_nf, g_us_per_km=line.g_us, max_i_ka=line.max_i_ka,
-        )  # fmt: skip
-        for bus_index, closed in ((line.from_bus, line.from_closed), (line.to_bus, line.to_closed)):
-            pandapower.create_switch(net, bus_index, index, et="l", closed=closed)
-    for tr in feeder.transformers:
-        pandapower.create_transformer_from_parameters(
-            net, tr.hv_bus, tr.lv_bus, sn_mva=tr.sn_mva, vn_hv_kv=tr.vn_hv_kv, vn_lv_kv=tr.vn_lv_kv,
-            vkr_percent=tr.vkr_percent, vk_percent=tr.vk_percent, pfe_kw=tr.pfe_kw, i0_percent=tr.i0_percent,
-            shift_degree=tr.shift_degree, tap_side=tr.tap_side, tap_neutral=0, tap_pos=tr.tap_steps,
-            tap_step_percent=tr.tap_step_percent, tap_changer_type="Ratio", df=tr.derating,
-        )  # fmt: skip
-    for connection in feeder.connections:
-        pandapower.create_load(net, connection.bus, p_mw=0.0)
-    return net
+def _pgm_shunts(feeder: Feeder) -> list[dict[str, float]]:
+    """Admittance from the power at nominal voltage: y = (p - jq) / u^2."""
+    squared = {sh.bus: (feeder.buses[sh.bus].vn_kv * 1e3) ** 2 for sh in feeder.shunts}
+    return [
+        {
+            "node": sh.bus,
+            "status": 1,
+            "g1": sh.p_mw * 1e6 / squared[sh.bus],
+            "b1": -sh.q_mvar * 1e6 / squared[sh.bus],
+        }
+        for sh in feeder.shunts
+    ]

@@ -11,6 +11,7 @@ from grid.assets import SLOT_SECONDS
 from grid.assets.tables import AnyAssetTable
 from grid.limits import Limits
 from grid.market.strategies import STRATEGIES
+from grid.network_files import is_file_reference
 from grid.sections import (
     ForecastSection,
     FundingSection,
@@ -165,7 +166,9 @@ def _cross_faults(sections: dict[str, Any], folder: Path) -> list[str]:
     metering = sections.get("metering")
     if metering is not None and sum(metering.shares) > WHOLE:
         faults.append("[metering] the shares of faults make more than 1000 per mille; lower some")
-    files = (grid.network, *grid.profiles) if grid is not None else ()
+    files: list[str] = []
+    if grid is not None:
+        files = [*([grid.network] if is_file_reference(grid.network) else []), *grid.profiles]
     missing = [name for name in files if not (folder / name).is_file()]
     return faults + [
         f"[grid] {name}: no such file beside the scenario; check the path or extract it" for name in missing

@@ -25,7 +25,7 @@ from grid.gate import Gate
 from grid.limits import Breach, breaches
 from grid.metering import BalanceError, Reading, to_wh
 from grid.network import Feeder
-from grid.network_files import load_feeder
+from grid.network_files import open_network
 from grid.nominations import Nomination, SlotCase
 from grid.powerflow import FloatArray, Flows, PowerFlow
 from grid.profiles import read_profiles
@@ -228,7 +228,7 @@ def open_simulation(scenario: Scenario) -> Simulation:
     Raises:
         NetworkFaultError, ProfileFaultError, ScenarioFaultError: what is wrong with a file and how to mend it.
     """
-    feeder = scaled(load_feeder(scenario.folder / scenario.grid.network), scenario)
+    feeder = scaled(open_network(scenario.grid.network, scenario.folder), scenario)
     period = scenario.start, scenario.end
     feeder = planted(feeder, scenario.assets, scenario.seed, period)
     profiles = covering(scenario, [read_profiles(scenario.folder / name) for name in scenario.grid.profiles])

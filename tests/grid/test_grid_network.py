@@ -75,7 +75,7 @@ def test_all_faults_are_collected(street: Feeder) -> None:
 
 
 def spoil_source(net: Any) -> None:
-    pandapower.create_ext_grid(net, 5)
+    pandapower.create_ext_grid(net, 5, vm_pu=1.02)
 
 
 def spoil_load(net: Any) -> None:
@@ -83,7 +83,7 @@ def spoil_load(net: Any) -> None:
 
 
 def spoil_kind(net: Any) -> None:
-    pandapower.create_shunt(net, 4, q_mvar=0.1)
+    pandapower.create_gen(net, 4, p_mw=0.1)
 
 
 def spoil_switch(net: Any) -> None:
@@ -93,9 +93,9 @@ def spoil_switch(net: Any) -> None:
 @pytest.mark.parametrize(
     ("spoil", "complaint"),
     [
-        (spoil_source, "ext_grid: 2 in service; keep exactly one"),
+        (spoil_source, "ext_grid: 2 in service at different voltages; give all one"),
         (spoil_load, "load 3: depends on voltage"),
-        (spoil_kind, "shunt: elements of this kind are not modelled"),
+        (spoil_kind, "gen: elements of this kind are not modelled"),
         (spoil_switch, "has an impedance; set z_ohm to 0"),
     ],
 )

@@ -9,8 +9,9 @@ import pandapower.networks
 import pytest
 
 from grid.network import Feeder
+from grid.pandapower_reference import reference
 from grid.pandapower_tables import feeder_from_pandapower
-from grid.powerflow import Flows, PowerFlow, PowerFlowError, reference
+from grid.powerflow import Flows, PowerFlow, PowerFlowError
 
 VM_TOLERANCE_PU = 1e-6
 LOADING_TOLERANCE_PERCENT = 1e-3
@@ -79,7 +80,7 @@ def test_taps_parallel_units_and_open_line_ends(side: str, parallel: int) -> Non
     )
     pandapower.create_switch(net, int(net.line.from_bus.loc[loop]), loop, "l", closed=False)
     feeder = feeder_from_pandapower(net, name="kerber")
-    pandapower.runpp(net, trafo_model="pi", numba=False, tolerance_mva=1e-11)
+    pandapower.runpp(net, numba=False, tolerance_mva=1e-11)
     flows = PowerFlow(feeder).run(*rated(feeder))
     assert np.abs(flows.vm_pu[0] - net.res_bus.vm_pu.to_numpy()).max() < VM_TOLERANCE_PU
     assert (

@@ -57,7 +57,7 @@ def test_voltages_and_loadings_of_random_slots_equal_pandapower(
     for i, row in enumerate(rows):
         net.load.p_mw, net.load.q_mvar = absolute["load p_mw"][row], absolute["load q_mvar"][row]
         net.sgen.p_mw, net.storage.p_mw = absolute["sgen p_mw"][row], absolute["storage p_mw"][row]
-        pandapower.runpp(net, trafo_model="pi", numba=False, tolerance_mva=1e-11)
+        pandapower.runpp(net, numba=False, tolerance_mva=1e-11)
         assert np.abs(flows.vm_pu[i] - net.res_bus.vm_pu.to_numpy()).max() < 1e-6
         assert np.abs(flows.line_percent[i] - net.res_line.loading_percent.to_numpy()).max() < 1e-3
         assert np.abs(flows.transformer_percent[i] - net.res_trafo.loading_percent.to_numpy()).max() < 1e-3

@@ -11,7 +11,7 @@ from grid.market.matching import match_partners
 from grid.market.strategies import strategy_named
 from grid.metering import settle
 from grid.nominations import Nomination
-from grid.powerflow import reference
+from grid.pandapower_reference import reference
 from grid.simulation import BalanceError, Simulation, SimulationState, SlotOutcome, SlotPlan
 
 

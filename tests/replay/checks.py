@@ -18,7 +18,7 @@ from channels_engine.store.blobs import unpack_endpoint
 from contracts.bindings import EntityContracts, MerchantContract, Stablecoin
 from contracts.connection import LedgerClient
 from contracts.records import ChannelStatus
-from grid.powerflow import reference
+from grid.pandapower_reference import reference
 from grid.scenario import load_scenario
 from grid.simulation import open_simulation
 

@@ -1,0 +1,1 @@
+"""Networks from elsewhere: collections that come with Python packages, and MATPOWER cases."""
