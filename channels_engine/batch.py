@@ -17,6 +17,7 @@ from channels_engine.core.typed_data import struct_hash
 from channels_engine.core.types import Domain, Side
 from channels_engine.frames import Entry
 from channels_engine.relay import LEDGER, Change, Hosting, shown_text
+from channels_engine.stopwatch import phase
 from channels_engine.store import conversations, repository
 from channels_engine.store.repository import Known, MessageKey
 from channels_engine.submissions import Accepted, Fact, Outcome, Refused, Said, Shown, Submission
@@ -62,7 +63,8 @@ class Batch:
     def run(self, batch: Sequence[Submission]) -> list[Outcome]:
         """Do all of it; the caller holds the transaction."""
         self._load(batch)
-        outcomes = [self._outcome(index, submission) for index, submission in enumerate(batch)]
+        with phase("messages"):
+            outcomes = [self._outcome(index, submission) for index, submission in enumerate(batch)]
         self._number_new_logs()
         repository.save(
             self._changes, self.entries, self.hostings, self._numbers, self._now, notices=self._notices

@@ -30,6 +30,7 @@ from channels_engine.frames import message_of
 from channels_engine.ports import Signer
 from channels_engine.relay import Hosting
 from channels_engine.runtime import Runtime
+from channels_engine.stopwatch import phase
 from channels_engine.submissions import Accepted, Outcome, Refused, Said
 
 CHUNK = 2000
@@ -181,7 +182,8 @@ class Floor:
             for chunk in chunks:
                 while committing and (committing[0].chunk is chunk or len(committing) > 1):
                     committing.popleft().collect(results)
-                said = self._draft(step, items, chunk, results)
+                with phase("messages"):
+                    said = self._draft(step, items, chunk, results)
                 committing.append(_Commit(chunk, list(said), self._process(list(said.values()))))
         for commit in committing:
             commit.collect(results)

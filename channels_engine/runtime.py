@@ -22,6 +22,7 @@ from channels_engine.frames import Entry
 from channels_engine.ports import Clock, Directory, Gate, TradeDraft, Transport
 from channels_engine.recent import Recent
 from channels_engine.relay import Hosting
+from channels_engine.stopwatch import phase
 from channels_engine.store import conversations, repository
 from channels_engine.store.repository import Known, MessageKey
 from channels_engine.submissions import Due, Outcome, Said, Submission
@@ -76,7 +77,7 @@ class Runtime:
 
     def _commit(self, batch: Sequence[Submission], barred: dict[int, ProtocolError]) -> list[Outcome]:
         work = Batch(self.domain, self.clock.now(), self.cache, self.knows, barred, notices=self._notices)
-        with transaction.atomic():
+        with phase("storage"), transaction.atomic():
             outcomes = work.run(batch)
         self._committed(work)
         return outcomes

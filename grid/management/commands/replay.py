@@ -12,6 +12,7 @@ from django.db import OperationalError, connection
 from django.db.migrations.executor import MigrationExecutor
 from tqdm import tqdm
 
+from channels_engine.stopwatch import Stopwatch
 from contracts.connection import LedgerError
 from grid.network import NetworkFaultError
 from grid.profiles import ProfileFaultError
@@ -81,9 +82,10 @@ class Command(BaseCommand):
             replay = open_replay(scenario, path, engine, bars.show)
             if replay.run.next_slot:
                 self.stderr.write(f"Going on with run {replay.run.id} at slot {replay.run.next_slot}.")
-            summary = replay.play_all()
+            with Stopwatch() as watch:
+                summary = replay.play_all()
         self._write(replay, summary, options)
-        self.stdout.write(_in_words(summary))
+        self.stdout.write(_in_words(summary, watch.seconds))
         replay.finish()
         if not summary["money"]["conserved"]:
             raise CommandError(
@@ -97,6 +99,15 @@ class Command(BaseCommand):
             write_report(replay, summary, options["report"])
         if options["export"]:
             write_tables(replay, summary, options["export"], options["format"])
+
+
+def _where_time_went(seconds: dict[str, float]) -> str:
+    """CPU of this call by phase: "messages" are drafts, signatures, verifications and the rules of the protocol."""
+    whole = sum(seconds.values())
+    phases = sorted((name for name in seconds if name), key=lambda name: -seconds[name])
+    parts = [f"{name} {seconds[name]:.1f} s" for name in phases]
+    rest = f"other {seconds.get('', 0.0):.1f} s"
+    return f"{whole:.1f} s: {', '.join([*parts, rest])}"
 
 
 def _leaves() -> list[tuple[str, str]]:
@@ -149,7 +160,7 @@ class _Bars:
         self._bar.update(done - self._bar.n)
 
 
-def _in_words(summary: dict[str, Any]) -> str:
+def _in_words(summary: dict[str, Any], seconds: dict[str, float]) -> str:
     energy, prices, figures = summary["energy"], summary["prices"], summary["kpis"]
     held = summary["money"]
     rows = (
@@ -179,6 +190,7 @@ def _in_words(summary: dict[str, Any]) -> str:
             "Money conserved",
             "yes, to the micro-unit" if held["conserved"] else f"NO: {money(held['difference'])} missing",
         ),
+        ("CPU time", _where_time_went(seconds)),
     )
     width = max(len(name) for name, _ in rows) + 2
     return "\n".join(f"{name:<{width}}{text}" for name, text in rows)

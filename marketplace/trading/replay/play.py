@@ -19,6 +19,7 @@ from channels_engine.core.typed_data import digest
 from channels_engine.core.types import Delivery, Domain
 from channels_engine.drivers import Deal, Floor, Settling
 from channels_engine.relay import Hosting
+from channels_engine.stopwatch import phase
 from channels_engine.store.models import TradeRecord
 from channels_engine.submissions import Outcome, Refused
 from grid.gate import Gate
@@ -110,15 +111,21 @@ class Market:
                 and what they have traded for this slot takes its room in the grid first.
         """
         self._connection = {**self._households, **residents}
-        plan = self.simulation.plan(checkpoint.simulation)
+        with phase("grid"):
+            plan = self.simulation.plan(checkpoint.simulation)
         before = self.agreed(plan.slot_start) if residents else ()
         binding = [self._nomination(trade) for trade in before if self._is_guest(trade)]
-        gate = self.simulation.gate(plan, binding)
-        deals = self._negotiate(plan, gate, checkpoint, frozenset(residents.values()))
+        with phase("grid"):
+            gate = self.simulation.gate(plan, binding)
+        with phase("market"):
+            deals = self._negotiate(plan, gate, checkpoint, frozenset(residents.values()))
         self._sign(deals.trades)
-        agreed = self.agreed(plan.slot_start)
-        outcome = self.simulation.close(plan, [self._nomination(trade) for trade in agreed])
-        settlement = self._settle(plan, agreed, outcome)
+        with phase("storage"):
+            agreed = self.agreed(plan.slot_start)
+        with phase("grid"):
+            outcome = self.simulation.close(plan, [self._nomination(trade) for trade in agreed])
+        with phase("settlement"):
+            settlement = self._settle(plan, agreed, outcome)
         return PlayedSlot(
             plan, agreed, deals.refusals, outcome, settlement, Checkpoint(outcome.state, deals.beliefs)
         )

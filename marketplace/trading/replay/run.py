@@ -20,6 +20,7 @@ from django.db import transaction
 from channels_engine.codec import to_hex
 from channels_engine.drivers import Closing, Floor
 from channels_engine.runtime import Runtime
+from channels_engine.stopwatch import phase
 from channels_engine.store.models import Endpoint
 from contracts.bindings import EntityContracts
 from contracts.connection import LedgerError
@@ -197,7 +198,8 @@ class Replay:
     def play_slot(self, residents: Mapping[str, int] = MappingProxyType({})) -> PlayedSlot:
         """Play the next slot and store it; `residents` as in `Market.play`."""
         played = self.market.play(self.checkpoint, residents)
-        self.keep(played)
+        with phase("storage"):
+            self.keep(played)
         if time.monotonic() >= self._pump_at:
             self._pump()
             self._pump_at = time.monotonic() + PUMP_EVERY_S
