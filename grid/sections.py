@@ -22,11 +22,28 @@ class Section(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
         yield from ()
 
 
+class SeriesTable(Section, frozen=True):
+    """A column of kW or kWh that belongs to a connection: its load, or what it generates."""
+
+    connection: str
+    column: str
+    file: str | None = None
+    kind: Literal["load", "generation"] = "load"
+
+
 class GridSection(Section, frozen=True):
-    """Files (relative to the scenario's folder), scales of load and PV, firm export as a share of the PV rating."""
+    """Files (relative to the scenario's folder), scales of load and PV, firm export as a share of the PV rating.
+
+    `zone`, `unit`, `stamps` and `decimal` say of profile files what these don't say themselves (docs/inputs.md).
+    """
 
     network: str
-    profiles: tuple[str, ...]
+    profiles: Annotated[tuple[str, ...], msgspec.Meta(min_length=1)]
+    series: tuple[SeriesTable, ...] = ()
+    zone: str | None = None
+    unit: str | None = None
+    stamps: Literal["start", "end"] = "start"
+    decimal: Literal[".", ","] | None = None
     load_scale: Scale = 1.0
     pv_scale: Scale = 1.0
     firm_export_permille: Permille = 1000

@@ -1,7 +1,7 @@
 """The truth of a scenario: what every load and plant does in each slot, from its files."""
 
 import functools
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -26,11 +26,6 @@ class Series:
     pv_wh: npt.NDArray[np.int64]
     q_kvar: FloatArray
     wind_wh: npt.NDArray[np.int64] | None = None
-
-
-def covering(scenario: Scenario, files: Sequence[Profiles]) -> Profiles:
-    """The file that holds the period; where none does, the first one says what is wrong."""
-    return next((p for p in files if p.slot_start[0] <= scenario.start < p.slot_start[-1]), files[0])
 
 
 def scaled(feeder: Feeder, scenario: Scenario) -> Feeder:

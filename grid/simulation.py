@@ -22,16 +22,15 @@ from grid.assets import SLOT_SECONDS, Exchange, Home, Needs, Position, home_of, 
 from grid.assets.planting import planted
 from grid.closing import WHOLE, ClosingSlot
 from grid.gate import Gate
+from grid.inputs import read_inputs
 from grid.limits import Breach, breaches
 from grid.metering import BalanceError, Reading, to_wh
 from grid.network import Feeder
-from grid.network_files import open_network
 from grid.nominations import Nomination, SlotCase
 from grid.powerflow import FloatArray, Flows, PowerFlow
-from grid.profiles import read_profiles
 from grid.scenario import Scenario
 from grid.sections import Tariff
-from grid.series import Series, covering, scaled, series_of
+from grid.series import Series, scaled, series_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,9 +227,8 @@ def open_simulation(scenario: Scenario) -> Simulation:
     Raises:
         NetworkFaultError, ProfileFaultError, ScenarioFaultError: what is wrong with a file and how to mend it.
     """
-    feeder = scaled(open_network(scenario.grid.network, scenario.folder), scenario)
+    feeder, profiles = read_inputs(scenario)
     period = scenario.start, scenario.end
-    feeder = planted(feeder, scenario.assets, scenario.seed, period)
-    profiles = covering(scenario, [read_profiles(scenario.folder / name) for name in scenario.grid.profiles])
+    feeder = planted(scaled(feeder, scenario), scenario.assets, scenario.seed, period)
     homes = [home_of(connection, scenario.grid.firm_export_permille) for connection in feeder.connections]
     return Simulation(scenario, feeder, homes, series_of(feeder, profiles, *period, seed=scenario.seed))

@@ -68,14 +68,14 @@ def test_what_is_written_is_read(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "complaint"),
     [
-        ("time,PV1\n900,1\n", "line 1 must be a header"),
-        ("slot_start,PV1\n", "slots below it"),
+        ("900,1\n1800,1\n", "line 1: begins with data; the first line must be a header"),
+        ("slot_start,PV1\n", "holds fewer than two rows"),
         ("slot_start,PV1\n900,1\n1800\n", "line 3: has 1 fields instead of 2"),
         ("slot_start,PV1\n900,1\n1800,1,5\n", "line 3: has 3 fields instead of 2"),
-        ("slot_start,PV1\n900,abc\n", "line 2: could not convert string to float: 'abc'"),
-        ("slot_start,PV1\n900,nan\n", "line 2: holds NaN"),
-        ("slot_start,PV1\n900,1\n2700,1\n", "line 3: slots must start on quarter-hours, 900 s apart"),
-        ("slot_start,PV1\n901,1\n1801,1\n", "line 2: slots must start on quarter-hours"),
+        ("slot_start,PV1\n900,abc\n", "line 2: column 'PV1': 'abc' is no number"),
+        ("slot_start,PV1\n900,nan\n", "line 2: column 'PV1': holds 'nan'"),
+        ("slot_start,PV1\n900,1\n2700,1\n", "line 3: 1 value is missing between 1970-01-01T00:15Z and"),
+        ("slot_start,PV1\n901,1\n1801,1\n", "line 2: the first interval starts at 1970-01-01T00:15:01Z"),
     ],
 )
 def test_faults_name_file_line_and_remedy(tmp_path: Path, text: str, complaint: str) -> None:

@@ -1,0 +1,177 @@
+"""The files of a scenario: its feeder and its profiles, with people's own measured series bound to connections.
+
+An absolute column (kW, kWh) belongs to the connection that `[[grid.series]]` names, or to that of the same name:
+`house` or `house_import` or `house_load` is the load of connection `house`, `house_export`, `house_pv` or
+`house_generation` its generation, and a plant's own name means that plant.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Literal
+
+import numpy as np
+
+from grid.network import Connection, Feeder, Generator, Load
+from grid.network_files import open_network
+from grid.profiles import Fault, FloatArray, Options, ProfileFaultError, Profiles, merged, read_profiles
+from grid.scenario import Scenario
+from grid.sections import SeriesTable
+
+Kind = Literal["load", "generation"]
+_SUFFIXES: dict[str, Kind] = {
+    "_import": "load", "_load": "load", "_export": "generation", "_pv": "generation", "_generation": "generation",
+}  # fmt: skip
+_NAMES_SHOWN = 8
+_KW_PER_MW = 1e3
+
+
+def read_inputs(scenario: Scenario) -> tuple[Feeder, Profiles]:
+    """Feeder and profiles of a scenario; the profiles hold its period.
+
+    Raises:
+        NetworkFaultError, ProfileFaultError: what is wrong with a file and how to mend it.
+    """
+    feeder = open_network(scenario.grid.network, scenario.folder)
+    options = options_of(scenario)
+    files = [read_profiles(scenario.folder / name, options) for name in scenario.grid.profiles]
+    return with_measured(feeder, covering(files, scenario.start, scenario.end), scenario.grid.series)
+
+
+def options_of(scenario: Scenario) -> Options:
+    """How the scenario says that its profile files are to be read."""
+    grid = scenario.grid
+    return Options(zone=grid.zone, unit=grid.unit, stamps=grid.stamps, decimal=grid.decimal)
+
+
+def covering(files: Sequence[Profiles], start: int, end: int) -> Sequence[Profiles]:
+    """The files that hold the period [start, end). Raises ProfileFaultError where none does, as the first one says it."""
+    found = [one for one in files if one.start <= start < end <= one.end]
+    if not found:
+        begun = next((one for one in files if one.start <= start < one.end), files[0])
+        begun.window(start, end)
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class _Column:
+    """An absolute column of one of the files."""
+
+    file: str
+    name: str
+
+
+def with_measured(
+    feeder: Feeder, files: Sequence[Profiles], tables: Sequence[SeriesTable] = ()
+) -> tuple[Feeder, Profiles]:
+    """Measured series as profiles of the connections' loads and plants, relative to their ratings.
+
+    A load or plant without a rating gets the series' peak for one; a load keeps its power factor.
+
+    Raises:
+        ProfileFaultError: columns, files or connections that don't exist, columns that belong to nobody, and
+            connections with two series for the same.
+    """
+    profiles = merged(files)
+    columns = {
+        _Column(one.file, name): one.window(profiles.start, profiles.end)
+        for one in files
+        for name in one.absolute
+    }
+    values = {
+        column: next(one for one in files if one.file == column.file).absolute[column.name][window]
+        for column, window in columns.items()
+    }
+    places = _places(feeder, list(columns), tables)
+    connections, relative = list(feeder.connections), dict(profiles.columns)
+    for (index, kind), column in places.items():
+        connections[index] = _bound(connections[index], kind, values[column], relative)
+    return replace(feeder, connections=tuple(connections)), replace(profiles, columns=relative)
+
+
+def _places(
+    feeder: Feeder, columns: Sequence[_Column], tables: Sequence[SeriesTable]
+) -> dict[tuple[int, Kind], _Column]:
+    """(connection, what it measures) -> column."""
+    faults: list[Fault] = []
+    index = {connection.name: i for i, connection in enumerate(feeder.connections)}
+    plants = {cn.generator.name: i for i, cn in enumerate(feeder.connections) if cn.generator}
+    places: dict[tuple[int, Kind], _Column] = {}
+    named: set[_Column] = set()
+
+    def place(where: tuple[int, Kind], column: _Column) -> None:
+        if where in places:
+            name = feeder.connections[where[0]].name
+            words = f"columns {places[where].name!r} and {column.name!r} both give the {where[1]} of {name}; keep one"
+            faults.append(Fault(column.file, None, words))
+        places[where] = column
+
+    for number, table in enumerate(tables, 1):
+        found = next((c for c in columns if c.name == table.column and table.file in {None, c.file}), None)
+        words = _table_fault(table, found, index, columns)
+        if found is None or words:
+            faults.append(Fault("", None, f"[[grid.series]] number {number}: {words}"))
+            continue
+        named.add(found)
+        place((index[table.connection], table.kind), found)
+    for column in columns:
+        where = None if column in named else _by_name(column.name, index, plants)
+        if where is not None:
+            place(where, column)
+        elif column not in named and not tables:
+            faults.append(Fault(column.file, None, _nobodys(column.name, index)))
+    if faults:
+        raise ProfileFaultError(tuple(faults))
+    return places
+
+
+def _table_fault(
+    table: SeriesTable, found: _Column | None, index: Mapping[str, int], columns: Sequence[_Column]
+) -> str:
+    if found is None:
+        known = ", ".join(sorted({column.name for column in columns})[:_NAMES_SHOWN]) or "none"
+        where = f" in {table.file}" if table.file else ""
+        return f"column {table.column!r} is not{where}; columns in kW or kWh of the period are {known}"
+    if table.connection not in index:
+        return f"connection {table.connection!r} is not in the network; there are {_some(index)}"
+    return ""
+
+
+def _some(names: Mapping[str, int]) -> str:
+    more = len(names) - _NAMES_SHOWN
+    return ", ".join(list(names)[:_NAMES_SHOWN]) + (f" and {more} more" if more > 0 else "")
+
+
+def _by_name(column: str, index: Mapping[str, int], plants: Mapping[str, int]) -> tuple[int, Kind] | None:
+    if column in index:
+        return index[column], "load"
+    if column in plants:
+        return plants[column], "generation"
+    for suffix, kind in _SUFFIXES.items():
+        if column.endswith(suffix) and column.removesuffix(suffix) in index:
+            return index[column.removesuffix(suffix)], kind
+    return None
+
+
+def _nobodys(column: str, index: Mapping[str, int]) -> str:
+    return (
+        f"column {column!r} belongs to no connection of the network; name it as a connection ({_some(index)}), or map it"
+        " with [[grid.series]] in the scenario"
+    )
+
+
+def _bound(connection: Connection, kind: Kind, kw: FloatArray, relative: dict[str, FloatArray]) -> Connection:
+    """The connection with the series for its profile, which joins `relative`."""
+    name, peak = f"measured {kind} of {connection.name}", float(kw.max()) / _KW_PER_MW
+    if kind == "generation":
+        plant = connection.generator or Generator(f"{connection.name} generation", 0.0, 0.0, None)
+        plant = replace(plant, p_mw=plant.p_mw or peak, profile=name)
+        relative[name] = _share(kw, plant.p_mw)
+        return replace(connection, generator=plant)
+    load = connection.load or Load(connection.name, 0.0, 0.0, None)
+    load = replace(load, p_mw=load.p_mw or peak, profile=name)
+    relative[f"{name}_pload"] = relative[f"{name}_qload"] = _share(kw, load.p_mw)
+    return replace(connection, load=load)
+
+
+def _share(kw: FloatArray, rated_mw: float) -> FloatArray:
+    return kw / (rated_mw * _KW_PER_MW) if rated_mw else np.zeros_like(kw)

@@ -1,0 +1,56 @@
+"""What is wrong with a profile file, told to its owner: file, line, what, and how to mend it."""
+
+from typing import NamedTuple, NoReturn
+
+MOST_FAULTS = 100
+
+
+class Fault(NamedTuple):
+    """One fault; `line` is the line of a text file, the row of a Parquet file, None where the whole file is meant."""
+
+    file: str
+    line: int | None
+    words: str
+
+    def __str__(self) -> str:
+        place = self.file if self.line is None else f"{self.file}, line {self.line}"
+        return f"{place}: {self.words}" if place else self.words
+
+
+class ProfileFaultError(ValueError):
+    """A profile file that can't be used; `faults` holds every one of its faults, each with place and remedy."""
+
+    def __init__(self, faults: tuple[Fault, ...]) -> None:
+        """Keep every fault, so that the file's owner can mend all of them at once."""
+        super().__init__("; ".join(map(str, faults)))
+        self.faults = faults
+
+
+def refuse(file: str, words: str, line: int | None = None) -> NoReturn:
+    """Raise ProfileFaultError with one fault."""
+    raise ProfileFaultError((Fault(file, line, words),))
+
+
+class FaultList:
+    """The faults of one file, told in the order of its lines; at most `MOST_FAULTS`."""
+
+    def __init__(self, file: str) -> None:
+        self.file, self._kept, self._more = file, list[Fault](), 0
+
+    def __bool__(self) -> bool:
+        return bool(self._kept)
+
+    def add(self, words: str, line: int | None = None) -> None:
+        """One more."""
+        if len(self._kept) < MOST_FAULTS:
+            self._kept.append(Fault(self.file, line, words))
+        else:
+            self._more += 1
+
+    def raise_any(self) -> None:
+        """Raise ProfileFaultError if there is a fault."""
+        if not self._kept:
+            return
+        more = f"{self._more} more faults are not listed; mend these first and check again"
+        rest = (Fault(self.file, None, more),) if self._more else ()
+        raise ProfileFaultError((*sorted(self._kept, key=lambda fault: fault.line or 0), *rest))
