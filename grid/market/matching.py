@@ -3,7 +3,13 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
+import numpy.typing as npt
+
 from grid.network import Feeder, electrical_distances
+
+FloatArray = npt.NDArray[np.float64]
+IntArray = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,28 +28,38 @@ def match_partners(feeder: Feeder, partners: int) -> tuple[Pair, ...]:
     left out while others have many. A pair is made once, whoever of two sellers asks first.
     """
     sellers = [i for i, cn in enumerate(feeder.connections) if cn.sells]
-    ohms = {seller: _distances(feeder, seller) for seller in sellers}
-    count = [0] * len(feeder.connections)
-    made: dict[frozenset[int], Pair] = {}
+    ohms = _distances(feeder, sellers)
+    count = np.zeros(len(feeder.connections), dtype=np.int64)
+    made: list[Pair] = []
+    known = {i: [i] for i in range(len(count))}
     for _ in range(partners):
         for seller in sellers:
             if count[seller] >= partners:
                 continue
-            free = [i for i in range(len(count)) if _may_pair(seller, i, count, made, partners)]
-            if free:
-                buyer = min(free, key=lambda i: (count[i], ohms[seller][i], i))
-                made[frozenset((seller, buyer))] = Pair(seller, buyer, ohms[seller][buyer])
-                count[seller] += 1
-                count[buyer] += 1
-    return tuple(made.values())
+            distance = ohms[feeder.connections[seller].bus]
+            buyer = _nearest_least_chosen(count, distance, known[seller], partners)
+            if buyer is None:
+                continue
+            made.append(Pair(seller, buyer, float(distance[buyer])))
+            for one, other in ((seller, buyer), (buyer, seller)):
+                count[one] += 1
+                known[one].append(other)
+    return tuple(made)
 
 
-def _may_pair(
-    seller: int, other: int, count: Sequence[int], made: dict[frozenset[int], Pair], partners: int
-) -> bool:
-    return other != seller and count[other] < partners and frozenset((seller, other)) not in made
+def _nearest_least_chosen(count: IntArray, ohms: FloatArray, taken: list[int], partners: int) -> int | None:
+    """Of those chosen least, the nearest, and of equals the first; None where nobody is left."""
+    rank = np.where(count < partners, count, partners)
+    rank[taken] = partners
+    least = rank.min()
+    if least >= partners:
+        return None
+    free = np.flatnonzero(rank == least)
+    return int(free[np.argmin(ohms[free])])
 
 
-def _distances(feeder: Feeder, connection: int) -> tuple[float, ...]:
-    at_bus = electrical_distances(feeder, feeder.connections[connection].bus)
-    return tuple(at_bus[cn.bus] for cn in feeder.connections)
+def _distances(feeder: Feeder, sellers: Sequence[int]) -> dict[int, FloatArray]:
+    """Per bus of a seller: ohms to every connection."""
+    at = np.array([connection.bus for connection in feeder.connections])
+    buses = {feeder.connections[seller].bus for seller in sellers}
+    return {bus: np.array(electrical_distances(feeder, bus))[at] for bus in buses}
