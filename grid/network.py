@@ -172,14 +172,17 @@ class Feeder:
     shunts: tuple[Shunt, ...] = ()
 
 
-def check_feeder(feeder: Feeder) -> None:
-    """Raise every fault that would make a power flow meaningless: bad indices, impossible ratings, dead buses."""
-    faults = tuple(_faults(feeder))
+def check_feeder(feeder: Feeder, *, dead_parts: bool = False) -> None:
+    """Raise every fault that would make a power flow meaningless: bad indices, impossible ratings, dead buses.
+
+    `dead_parts` allows buses that are cut off from the source, as in an outage.
+    """
+    faults = tuple(_faults(feeder, dead_parts=dead_parts))
     if faults:
         raise NetworkFaultError(faults)
 
 
-def _faults(feeder: Feeder) -> Iterator[str]:
+def _faults(feeder: Feeder, *, dead_parts: bool) -> Iterator[str]:
     size = len(feeder.buses)
     ends = [(ln.name, ln.from_bus, ln.to_bus) for ln in feeder.lines]
     ends += [(tr.name, tr.hv_bus, tr.lv_bus) for tr in feeder.transformers]
@@ -194,7 +197,7 @@ def _faults(feeder: Feeder) -> Iterator[str]:
     for trafo in feeder.transformers:
         if not (trafo.sn_mva > 0 and trafo.vk_percent > 0):
             yield f"{trafo.name}: needs sn_mva and vk_percent above zero"
-    if not missing and all(trafo.sn_mva > 0 for trafo in feeder.transformers):
+    if not missing and not dead_parts and all(trafo.sn_mva > 0 for trafo in feeder.transformers):
         reached = electrical_distances(feeder, feeder.source_bus)
         dead = [bus.name for bus, ohm in zip(feeder.buses, reached, strict=True) if math.isinf(ohm)]
         yield from (f"{name}: is cut off from the source; close a switch or remove the bus" for name in dead)

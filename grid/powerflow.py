@@ -73,9 +73,13 @@ class Flows:
 class PowerFlow:
     """Power flows of one feeder; keeps the factorisation's ordering between calls."""
 
-    def __init__(self, feeder: Feeder) -> None:
-        """Build the model once; about 1 ms for 129 buses. Raises NetworkFaultError for an unusable feeder."""
-        check_feeder(feeder)
+    def __init__(self, feeder: Feeder, *, dead_parts: bool = False) -> None:
+        """Build the model once; about 1 ms for 129 buses. Raises NetworkFaultError for an unusable feeder.
+
+        With `dead_parts`, buses may be cut off from the source: their voltage is 0, and what is asked for there
+        must be 0.
+        """
+        check_feeder(feeder, dead_parts=dead_parts)
         self.feeder = feeder
         self._model = pgm.PowerGridModel(
             {kind: table for kind, table in _pgm_input(feeder).items() if len(table)},

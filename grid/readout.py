@@ -15,11 +15,15 @@ def metering_of(simulation: Simulation) -> MeteringOperator:
 
 
 def facts_of(plan: SlotPlan, outcome: SlotOutcome, trades: Sequence[TradeTerms]) -> SlotFacts:
-    """What metering is told of a slot: the truth, to be misreported, and what was expected, to estimate by."""
+    """What metering is told of a slot: the truth, to be misreported, and what was expected, to estimate by.
+
+    A false meter is the truth to metering: what it hides is not in its balance (`SlotOutcome.hidden_wh` tells it).
+    """
+    at_source = outcome.feeder_import_wh - outcome.feeder_export_wh - outcome.losses_wh
     return SlotFacts(
         slot_start=plan.slot_start,
         truth=outcome.readings,
-        source_wh=outcome.feeder_import_wh - outcome.feeder_export_wh - outcome.losses_wh,
+        source_wh=at_source - outcome.hidden_wh,
         trades=trades,
         expected=[(position.deficit_wh, position.surplus_wh) for position in plan.positions],
         tariff=plan.tariff,

@@ -5,13 +5,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import msgspec
-
 from grid.assets import SLOT_SECONDS
 from grid.assets.tables import AnyAssetTable
+from grid.events.sections import Event, event_faults
 from grid.limits import Limits
 from grid.market.strategies import STRATEGIES
 from grid.network_files import is_file_reference
+from grid.scenario_tables import read_table
 from grid.sections import (
     ForecastSection,
     FundingSection,
@@ -22,7 +22,6 @@ from grid.sections import (
     MeteringSection,
     PeriodSection,
     ReplaySection,
-    Section,
     Tariff,
 )
 
@@ -54,6 +53,7 @@ class Scenario:
     limits_section: LimitsSection = field(default_factory=LimitsSection)
     replay: ReplaySection = field(default_factory=ReplaySection)
     assets: tuple[AnyAssetTable, ...] = ()
+    events: tuple[Event, ...] = ()
 
     @property
     def start(self) -> int:
@@ -72,7 +72,7 @@ class Scenario:
         return Limits(given.vm_min_pu, given.vm_max_pu, given.line_percent, given.transformer_percent)
 
 
-_SECTIONS: dict[str, type[Section]] = {
+_SECTIONS: dict[str, Any] = {
     "grid": GridSection,
     "period": PeriodSection,
     "tariff": Tariff,
@@ -82,11 +82,12 @@ _SECTIONS: dict[str, type[Section]] = {
     "metering": MeteringSection,
     "limits": LimitsSection,
     "replay": ReplaySection,
+    "assets": tuple[AnyAssetTable, ...],
+    "events": tuple[Event, ...],
 }
-_LISTS: dict[str, Any] = {"assets": AnyAssetTable}
 WHOLE = 1000
 _HEAD = ("name", "description", "seed")
-_REQUIRED = (*_HEAD, "grid", "period", "tariff")
+_REQUIRED = ("grid", "period", "tariff")
 
 
 def load_scenario(path: Path) -> Scenario:
@@ -108,8 +109,10 @@ def load_scenario(path: Path) -> Scenario:
 
 def parse_scenario(raw: dict[str, Any], *, folder: Path) -> Scenario:
     """Check a scenario given as plain tables. Raises ScenarioFaultError with all faults."""
-    known = {*_REQUIRED, *_SECTIONS, *_LISTS}
-    faults = [f"{key}: is missing; docs/scenarios.md shows an example" for key in _REQUIRED if key not in raw]
+    known = {*_HEAD, *_SECTIONS}
+    faults = [
+        f"[{key}] is missing; docs/scenarios.md shows an example" for key in _REQUIRED if key not in raw
+    ]
     faults += [
         f"{key}: is no part of a scenario; known are {', '.join(sorted(known))}"
         for key in raw
@@ -121,11 +124,9 @@ def parse_scenario(raw: dict[str, Any], *, folder: Path) -> Scenario:
         **{k: raw[k] for k in raw if k in _SECTIONS},
     }
     for key, table in tables.items():
-        try:
-            sections[key] = msgspec.convert(table, _SECTIONS.get(key, Head))
-        except msgspec.ValidationError as error:
-            faults.append(f"[{key}] {error}; see docs/scenarios.md for the field's meaning and range")
-    sections |= {key: _list(key, raw[key], faults) for key in _LISTS if key in raw}
+        value, found = read_table("" if key == "head" else key, table, _SECTIONS.get(key, Head))
+        sections |= {} if found else {key: value}
+        faults += found
     faults += _cross_faults(sections, folder)
     if faults:
         raise ScenarioFaultError(tuple(faults))
@@ -135,27 +136,14 @@ def parse_scenario(raw: dict[str, Any], *, folder: Path) -> Scenario:
     return Scenario(name=head.name, description=head.description, seed=head.seed, folder=folder, **sections)
 
 
-def _list(key: str, tables: Any, faults: list[str]) -> tuple[Any, ...]:
-    """The tables of an array, those without fault; faults name the table's number."""
-    if not isinstance(tables, list):
-        faults.append(f"[{key}] is an array of tables; write [[{key}]] above each")
-        return ()
-    read = []
-    for number, table in enumerate(tables, 1):
-        try:
-            read.append(msgspec.convert(table, _LISTS[key]))
-            faults += [f"[[{key}]] number {number}: {words}" for words in read[-1].faults()]
-        except msgspec.ValidationError as error:
-            faults.append(f"[[{key}]] number {number}: {error}; see docs/scenarios.md for fields and ranges")
-    return tuple(read)
-
-
 def _cross_faults(sections: dict[str, Any], folder: Path) -> list[str]:
     """What no single field can show."""
     faults: list[str] = []
     period, tariff, grid = (sections.get(key) for key in ("period", "tariff", "grid"))
     if period is not None:
-        faults += _period_faults(period)
+        faults += _period_faults(period) or event_faults(
+            sections.get("events", ()), period.start.timestamp(), period.end.timestamp(), SLOT_SECONDS
+        )
     if tariff is not None and tariff.feed_in_per_kwh >= tariff.retail_per_kwh:
         faults.append("[tariff] feed_in_per_kwh: must be below retail_per_kwh, or nobody gains by trading")
     market = sections.get("market")

@@ -17,18 +17,21 @@ from typing import Any
 
 import msgspec
 import numpy as np
+from msgspec.structs import replace
 
 from grid.assets import SLOT_SECONDS, Exchange, Home, Needs, Position, home_of, position
 from grid.assets.planting import planted
 from grid.closing import WHOLE, ClosingSlot
+from grid.events.outages import Networks, NetworkState, element_faults, without_supply
+from grid.events.timeline import Timeline, idle
 from grid.gate import Gate
 from grid.inputs import read_inputs
 from grid.limits import Breach, breaches
 from grid.metering import BalanceError, Reading, to_wh
 from grid.network import Feeder
 from grid.nominations import Nomination, SlotCase
-from grid.powerflow import FloatArray, Flows, PowerFlow
-from grid.scenario import Scenario
+from grid.powerflow import FloatArray, Flows
+from grid.scenario import Scenario, ScenarioFaultError
 from grid.sections import Tariff
 from grid.series import Series, scaled, series_of
 
@@ -73,6 +76,10 @@ class SlotOutcome:
         nominated_permille: share of the accepted nominations beyond firm limits that the operator could honour.
         surplus_permille: share of the surplus that was neither firm nor nominated and still found room.
         breaches: limits that the slot exceeded all the same (inflexible load, firm export).
+        readings: the meters' view, per connection; false meters differ from `exchanges`.
+        unserved_wh: load of each connection that was cut off from the source.
+        dead_buses: indices of buses that were.
+        events: kinds of the scenario's events in force.
         state: for the next slot.
     """
 
@@ -88,13 +95,17 @@ class SlotOutcome:
     nominated_permille: int
     surplus_permille: int
     breaches: tuple[Breach, ...]
+    readings: tuple[Reading, ...]
+    unserved_wh: tuple[int, ...]
+    dead_buses: tuple[int, ...]
+    events: tuple[str, ...]
     state: SimulationState
 
     @property
-    def readings(self) -> tuple[Reading, ...]:
-        """The meters' view, per connection."""
-        return tuple(
-            Reading(i, self.slot_start, ex.import_wh, ex.export_wh) for i, ex in enumerate(self.exchanges)
+    def hidden_wh(self) -> int:
+        """Drawn through the source and shown by no meter, beyond losses, since meters are false; borne by the supplier."""
+        return sum(ex.net_import_wh for ex in self.exchanges) - sum(
+            reading.import_wh - reading.export_wh for reading in self.readings
         )
 
     @property
@@ -125,8 +136,9 @@ class Simulation:
     def __init__(self, scenario: Scenario, feeder: Feeder, homes: Sequence[Home], series: Series) -> None:
         """`feeder` and `homes` with the scenario's scales; `series` on its slots."""
         self.scenario, self.feeder, self.homes = scenario, feeder, tuple(homes)
-        self.power_flow = PowerFlow(feeder)
-        self._series = series
+        self.timeline = Timeline(scenario.events, scenario.seed, len(self.homes))
+        self._networks, self._series = Networks(feeder, self.homes), series
+        self.power_flow = self._networks.under(()).power_flow
 
     @property
     def slots(self) -> range:
@@ -146,29 +158,44 @@ class Simulation:
 
     def plan(self, state: SimulationState) -> SlotPlan:
         """Expectations for the state's slot: the truth with the scenario's seeded forecast error."""
-        expected = self._expected(state)
+        network = self._networks.under(self.timeline.known_network(state.slot_start))
+        expected = idle(self._expected(state), network, ())
         return SlotPlan(
             slot_start=state.slot_start,
             slot_end=state.slot_start + SLOT_SECONDS,
             tariff=self.scenario.tariff,
-            positions=tuple(position(i, home, expected[i]) for i, home in enumerate(self.homes)),
+            positions=tuple(position(i, home, expected[i]) for i, home in enumerate(network.homes)),
             expected=expected,
             state=state,
         )
 
     def gate(self, plan: SlotPlan, accepted: Iterable[Nomination] = ()) -> Gate:
         """The slot's gate; `accepted` are nominations that were already binding before a restart."""
-        case = SlotCase(plan.slot_start, self.homes, plan.expected, self.reactive_kvar(plan.slot_start))
-        return Gate(self.power_flow, self.scenario.limits, case, accepted)
+        network = self._networks.under(self.timeline.known_network(plan.slot_start))
+        case = SlotCase(plan.slot_start, network.homes, plan.expected, self.reactive_kvar(plan.slot_start))
+        return Gate(network.power_flow, self.scenario.limits, case, accepted)
 
-    def close(self, plan: SlotPlan, accepted: Sequence[Nomination]) -> SlotOutcome:
-        """What really flows, with the accepted nominations; the operator curtails what does not fit."""
-        case = SlotCase(
-            plan.slot_start, self.homes, self._actual(plan.state), self.reactive_kvar(plan.slot_start)
+    def close(
+        self, plan: SlotPlan, accepted: Sequence[Nomination], unaccepted: Sequence[Nomination] = ()
+    ) -> SlotOutcome:
+        """What really flows, with the accepted nominations; the operator curtails what does not fit.
+
+        `unaccepted` are trades that were made although the gate refused them: they give no right to export.
+        """
+        network = self._networks.under(self.timeline.real_network(plan.slot_start))
+        came = self.timeline.disturbed(self._actual(plan.state), plan.slot_start)
+        sellers = {nomination.seller for nomination in (*accepted, *unaccepted)}
+        stopped = self.timeline.stopped(plan.slot_start, sellers)
+        needs = idle(came, network, stopped)
+        homes = tuple(without_supply(h) if i in stopped else h for i, h in enumerate(network.homes))
+        case = SlotCase(plan.slot_start, homes, needs, self.reactive_kvar(plan.slot_start))
+        closing = ClosingSlot(network.power_flow, self.scenario.limits, case, accepted)
+        closed, *room = closing.close()
+        exchanges = tuple(_with_idle_plant(*three) for three in zip(closed, came, needs, strict=True))
+        unserved = tuple(wanted.load_wh - got.load_wh for wanted, got in zip(came, needs, strict=True))
+        outcome = _outcome(
+            self, plan, exchanges, closing.flows(exchanges), room, network=network, unserved_wh=unserved
         )
-        closing = ClosingSlot(self.power_flow, self.scenario.limits, case, accepted)
-        exchanges, *room = closing.close()
-        outcome = _outcome(self, plan, exchanges, closing.flows(exchanges), room)
         outcome.check()
         return outcome
 
@@ -199,9 +226,22 @@ class Simulation:
         return tuple(Needs(*three) for three in zip(load, pv, state.soc_wh, strict=True))
 
 
+def _with_idle_plant(exchange: Exchange, came: Needs, needs: Needs) -> Exchange:
+    """What a plant could have made that was cut off or switched off counts as curtailed."""
+    return replace(exchange, curtailed_wh=exchange.curtailed_wh + came.pv_wh - needs.pv_wh)
+
+
 def _outcome(
-    sim: Simulation, plan: SlotPlan, exchanges: tuple[Exchange, ...], flows: Flows, room: Sequence[int]
+    sim: Simulation,
+    plan: SlotPlan,
+    exchanges: tuple[Exchange, ...],
+    flows: Flows,
+    room: Sequence[int],
+    *,
+    network: NetworkState,
+    unserved_wh: tuple[int, ...],
 ) -> SlotOutcome:
+    readings = [Reading(i, plan.slot_start, ex.import_wh, ex.export_wh) for i, ex in enumerate(exchanges)]
     losses = to_wh(float(flows.losses_kw[0]))
     at_source = sum(ex.net_import_wh for ex in exchanges) + losses
     return SlotOutcome(
@@ -216,9 +256,20 @@ def _outcome(
         feeder_export_wh=max(0, -at_source),
         nominated_permille=room[0],
         surplus_permille=room[1],
-        breaches=breaches(sim.feeder, sim.scenario.limits, flows),
+        breaches=_breaches(sim, network, flows),
+        readings=sim.timeline.read(readings, plan.slot_start),
+        unserved_wh=unserved_wh,
+        dead_buses=tuple(sorted(network.dead_buses)),
+        events=sim.timeline.words(plan.slot_start),
         state=SimulationState(plan.slot_end, tuple(ex.soc_wh for ex in exchanges)),
     )
+
+
+def _breaches(sim: Simulation, network: NetworkState, flows: Flows) -> tuple[Breach, ...]:
+    """Limits that were exceeded where there is supply: an interruption is no voltage variation."""
+    dead = {sim.feeder.buses[bus].name for bus in network.dead_buses}
+    found = breaches(sim.feeder, sim.scenario.limits, flows)
+    return tuple(breach for breach in found if breach.kind != "voltage" or breach.place not in dead)
 
 
 def open_simulation(scenario: Scenario) -> Simulation:
@@ -230,5 +281,8 @@ def open_simulation(scenario: Scenario) -> Simulation:
     feeder, profiles = read_inputs(scenario)
     period = scenario.start, scenario.end
     feeder = planted(scaled(feeder, scenario), scenario.assets, scenario.seed, period)
+    faults = element_faults(feeder, scenario.events)
+    if faults:
+        raise ScenarioFaultError(faults)
     homes = [home_of(connection, scenario.grid.firm_export_permille) for connection in feeder.connections]
     return Simulation(scenario, feeder, homes, series_of(feeder, profiles, *period, seed=scenario.seed))

@@ -11,7 +11,9 @@ from grid.market.bilateral import first_beliefs
 from grid.market.matching import match_partners
 from grid.market.mechanism import Mechanism, TradingSlot
 from grid.market.mechanisms import mechanism_named
+from grid.market.misconduct import play
 from grid.readout import facts_of, metering_of
+from grid.results.groups import Groups
 from grid.results.record import PlayedSlot, slot_data
 from grid.results.summary import summarise
 from grid.simulation import Simulation, SimulationState, SlotPlan
@@ -37,8 +39,8 @@ class Study:
         while not self.simulation.finished(state):
             plan = self.simulation.plan(state)
             gate = self.simulation.gate(plan)
-            traded = self._mechanism.play(self._slot(plan, gate, beliefs))
-            outcome = self.simulation.close(plan, gate.accepted)
+            traded, defied = play(self._mechanism, self._slot(plan, gate, beliefs), self.simulation.timeline)
+            outcome = self.simulation.close(plan, gate.accepted, defied)
             metered = self._metering.close(meters, facts_of(plan, outcome, traded.trades))
             yield slot_data(
                 PlayedSlot(outcome, metered.settlement, traded.refusals, self.names, {}, metered.notes)
@@ -47,7 +49,9 @@ class Study:
 
     def run(self) -> dict[str, Any]:
         """The scenario's summary (`grid.results.summary.summarise`)."""
-        return summarise(self.names, self.simulation.scenario.tariff, self.slots())
+        groups = Groups(self.names, self.simulation.timeline.malicious)
+        summary = summarise(self.names, self.simulation.scenario.tariff, groups.counting(self.slots()))
+        return summary | {"groups": groups.with_bills(summary["bills"])}
 
     def _slot(self, plan: SlotPlan, gate: Gate, beliefs: tuple[int, ...]) -> TradingSlot:
         scenario = self.simulation.scenario

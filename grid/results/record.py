@@ -69,6 +69,10 @@ def _flows(outcome: SlotOutcome) -> dict[str, Any]:
         "discharged_wh": outcome.total("discharged_wh"),
         "losses_wh": outcome.losses_wh,
         "curtailed_wh": outcome.curtailed_wh,
+        "unserved_wh": sum(outcome.unserved_wh),
+        "hidden_wh": outcome.hidden_wh,
+        "dead_buses": list(outcome.dead_buses),
+        "events": list(outcome.events),
         "breaches": [breach.words for breach in outcome.breaches],
     }
 

@@ -21,6 +21,8 @@ ENERGY = (
     "consumption_wh",
     "losses_wh",
     "curtailed_wh",
+    "unserved_wh",
+    "hidden_wh",
 )
 
 

@@ -40,24 +40,24 @@ def raw(fixtures_folder: Path) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("field", "value", "complaint"),
     [
-        ("grid.pv_scale", -1, r"\[grid\] Expected `float` >= 0.* - at `\$.pv_scale`"),
-        ("grid.pv_scal", 1, r"\[grid\] Object contains unknown field `pv_scal`"),
+        ("grid.pv_scale", -1, r"\[grid\] pv_scale = -1: Expected `float` >= 0"),
+        ("grid.pv_scal", 1, r"\[grid\] pv_scal: is no field here; known are .*pv_scale"),
         ("grid.network", "nowhere.json", r"\[grid\] nowhere.json: no such file"),
         ("tariff.feed_in_per_kwh", 320_000, "feed_in_per_kwh: must be below retail_per_kwh"),
         (
             "tariff.retail_per_kwh",
             0.32,
-            r"\[tariff\] Expected `int`, got `float` - at `\$.retail_per_kwh`",
+            r"\[tariff\] retail_per_kwh = 0.32: Expected `int`, got `float`",
         ),
         (
             "market.strategy",
             "genius",
             "strategy: 'genius' is unknown; choose one of adaptive, zero-intelligence",
         ),
-        ("market.partners", 0, r"\[market\] Expected `int` >= 1"),
-        ("funding.mode", "cash", r"\[funding\] Invalid enum value 'cash'"),
-        ("limits.vm_max_pu", 0.9, r"\[limits\] Expected `float` > 1"),
-        ("forecast.pv_error", 2, r"\[forecast\] Expected `float` <= 1"),
+        ("market.partners", 0, r"\[market\] partners = 0: Expected `int` >= 1"),
+        ("funding.mode", "cash", r"\[funding\] mode = 'cash': Invalid enum value 'cash'"),
+        ("limits.vm_max_pu", 0.9, r"\[limits\] vm_max_pu = 0.9: Expected `float` > 1"),
+        ("forecast.pv_error", 2, r"\[forecast\] pv_error = 2: Expected `float` <= 1"),
     ],
 )
 def test_faults_name_section_and_remedy(

@@ -26,6 +26,7 @@ from grid.gate import Gate
 from grid.market.matching import Pair
 from grid.market.mechanism import SlotTrades, TradingSlot
 from grid.market.mechanisms import MECHANISMS
+from grid.market.misconduct import play, sort_out
 from grid.metering import SlotSettlement, TradeTerms, settle
 from grid.nominations import Nomination
 from grid.simulation import Simulation, SimulationState, SlotOutcome, SlotPlan
@@ -118,12 +119,13 @@ class Market:
         with phase("grid"):
             gate = self.simulation.gate(plan, binding)
         with phase("market"):
-            deals = self._negotiate(plan, gate, checkpoint, frozenset(residents.values()))
+            deals, defied = self._negotiate(plan, gate, checkpoint, frozenset(residents.values()))
         self._sign(deals.trades)
         with phase("storage"):
             agreed = self.agreed(plan.slot_start)
         with phase("grid"):
-            outcome = self.simulation.close(plan, [self._nomination(trade) for trade in agreed])
+            nominations = [self._nomination(trade) for trade in agreed]
+            outcome = self.simulation.close(plan, *sort_out(nominations, defied))
         with phase("settlement"):
             settlement = self._settle(plan, agreed, outcome)
         return PlayedSlot(
@@ -145,19 +147,19 @@ class Market:
 
     def _negotiate(
         self, plan: SlotPlan, gate: Gate, checkpoint: Checkpoint, occupied: frozenset[int]
-    ) -> SlotTrades:
+    ) -> tuple[SlotTrades, tuple[Nomination, ...]]:
+        """What the agents agree on, and which of it the gate never accepted."""
         scenario = self.simulation.scenario
-        return MECHANISMS["bilateral"].play(
-            TradingSlot(
-                plan,
-                gate,
-                self._pairs,
-                checkpoint.beliefs,
-                scenario.market,
-                scenario.seed,
-                resting=occupied,
-            )
+        slot = TradingSlot(
+            plan,
+            gate,
+            self._pairs,
+            checkpoint.beliefs,
+            scenario.market,
+            scenario.seed,
+            resting=occupied,
         )
+        return play(MECHANISMS["bilateral"], slot, self.simulation.timeline)
 
     def _sign(self, trades: Sequence[TradeTerms]) -> None:
         deals = self._affordable([self._deal(trade) for trade in trades])

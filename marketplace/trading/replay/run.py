@@ -28,6 +28,7 @@ from contracts.gateway import Sender
 from contracts.records import ChannelStatus
 from grid.market.bilateral import first_beliefs
 from grid.models import ReplayRun, SlotResult
+from grid.results.groups import Groups
 from grid.results.record import PlayedSlot as Played
 from grid.results.record import slot_data
 from grid.results.summary import summarise
@@ -81,7 +82,8 @@ def fingerprint(scenario: Scenario) -> str:
 
 def _plain(value: Any) -> Any:
     if hasattr(value, "__struct_fields__"):
-        return {name: getattr(value, name) for name in value.__struct_fields__}
+        kind = {"kind": value.__struct_config__.tag} if value.__struct_config__.tag else {}
+        return {name: getattr(value, name) for name in value.__struct_fields__} | kind
     return value.isoformat() if isinstance(value, datetime) else str(value)
 
 
@@ -268,12 +270,15 @@ class Replay:
         )
         slots = self.run.slots.values_list("data", flat=True).iterator(chunk_size=48)
         money = auditor.audit()
+        groups = Groups(self._titles, self.simulation.timeline.malicious)
+        figures = summarise(self._titles, self.simulation.scenario.tariff, list(groups.counting(slots)))
         return {
             "scenario": self.run.scenario,
             "funding": self.run.funding,
             "starts_at": self.run.starts_at,
             "ends_at": self.run.ends_at,
-            **summarise(self._titles, self.simulation.scenario.tariff, slots),
+            **figures,
+            "groups": groups.with_bills(figures["bills"]),
             "ledger": {"transactions": money.transactions},
             "money": {
                 "put_in": money.put_in,
