@@ -10,6 +10,7 @@ AREAS = {
     "capacity": "benchmarks.capacity",
     "websocket": "benchmarks.websocket",
     "grid": "benchmarks.powerflow",
+    "gate": "benchmarks.gate",
     "replay": "benchmarks.replay",
     "devnode": "benchmarks.devnode",
 }

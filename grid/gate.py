@@ -1,19 +1,18 @@
 """The gate: the operator's check before a trade becomes binding.
 
-A trade is a nomination (docs/grid.md). The gate compares the slot with and without it by exact power flows: a
-nomination passes if every voltage and loading stays in its limit, or, where the slot already lies outside, does not
-get worse.
+A trade is a nomination (docs/grid.md). The gate compares the slot with and without it: a nomination passes if every
+voltage and loading stays in its limit, or, where the slot already lies outside, does not get worse. How that is
+found without a power flow a trade: grid/room.py.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 
 import numpy as np
-import numpy.typing as npt
 
-from grid.limits import Breach, Envelope, Limits
+from grid.limits import Limits
 from grid.nominations import Nomination, NominationError, SlotCase, nominated
-from grid.powerflow import Flows, PowerFlow, PowerFlowError
-from grid.search import fitting, largest_passing, solve_net
+from grid.powerflow import Flows, PowerFlow
+from grid.room import Room, Tally
 from grid.verdicts import Verdict
 
 
@@ -25,20 +24,34 @@ class Gate:
     """
 
     def __init__(
-        self, power_flow: PowerFlow, limits: Limits, case: SlotCase, accepted: Iterable[Nomination] = ()
+        self,
+        power_flow: PowerFlow,
+        limits: Limits,
+        case: SlotCase,
+        accepted: Iterable[Nomination] = (),
+        *,
+        estimating: bool = True,
     ) -> None:
-        """`accepted` are nominations already binding (after a restart): taken as they are, without a check."""
+        """`accepted` are nominations already binding (after a restart): taken as they are, without a check.
+
+        With `estimating` off every nomination that changes the flow costs a power flow; the verdicts are the same.
+        """
         homes = case.homes
-        self._flow, self._limits, self._homes, self._needs = power_flow, limits, homes, case.needs
+        self._homes, self._needs = homes, case.needs
         self.slot_start = case.slot_start
-        self._q_kvar = case.q_kvar
         self._sold = [0] * len(homes)
         self._bought = [0] * len(homes)
         self._accepted: dict[str, Nomination] = {}
-        self._net_wh = np.array([self._net(i, 0, 0) for i in range(len(homes))], dtype=np.int64)
-        self._now: Flows | None = None
+        self._net = [self._net_of(i, 0, 0) for i in range(len(homes))]
+        net_wh = np.array(self._net, dtype=np.int64)
+        self._room = Room(power_flow, limits, net_wh, case.q_kvar, estimating=estimating)
         for nomination in accepted:
             self._take(nomination)
+
+    @property
+    def tally(self) -> Tally:
+        """How the nominations that change the flow were decided."""
+        return self._room.tally
 
     @property
     def accepted(self) -> tuple[Nomination, ...]:
@@ -50,24 +63,13 @@ class Gate:
         self._refuse_nonsense(nomination)
         if nomination.id in self._accepted:
             return Verdict(nomination, accepted=True, max_passing_wh=nomination.quantity_wh)
-        if not self._changes_flow(nomination):
-            return Verdict(nomination, accepted=True, max_passing_wh=nomination.quantity_wh)
-        envelope = Envelope(self._flow.feeder, self._limits, self._current())
-        breach = self._breach_of(envelope, nomination)
+        changes = self._ends(nomination, nomination.quantity_wh)
+        changed = any(net != self._net[i] for i, net in changes.items())
+        breach = self._room.breach(changes) if changed else None
         if breach is None:
             return Verdict(nomination, accepted=True, max_passing_wh=nomination.quantity_wh)
-        passing = largest_passing(
-            lambda wh: fitting(envelope, self._flow, self._nets(nomination, wh), self._q_kvar),
-            nomination.quantity_wh,
-        )
+        passing = self._room.largest(lambda wh: self._ends(nomination, wh), nomination.quantity_wh)
         return Verdict(nomination, accepted=False, max_passing_wh=passing, breach=breach)
-
-    def _breach_of(self, envelope: Envelope, nomination: Nomination) -> Breach | None:
-        net = self._nets(nomination, [nomination.quantity_wh])
-        try:
-            return envelope.worst(solve_net(self._flow, net, self._q_kvar))
-        except PowerFlowError:
-            return Breach("voltage", "the whole feeder (no stable state)", 0.0, self._limits.vm_min_pu)
 
     def accept(self, nomination: Nomination) -> Verdict:
         """Check, and if it passes keep the room for it. A second call with the same nomination changes nothing."""
@@ -89,7 +91,7 @@ class Gate:
 
     def flows(self) -> Flows:
         """The slot as it stands: base case and all accepted nominations; arrays with one row."""
-        return self._current()
+        return self._room.flows()
 
     def _refuse_nonsense(self, nomination: Nomination) -> None:
         size = len(self._homes)
@@ -116,31 +118,18 @@ class Gate:
         self._refresh(nomination)
 
     def _refresh(self, nomination: Nomination) -> None:
-        for index in (nomination.seller, nomination.buyer):
-            net = self._net(index, self._sold[index], self._bought[index])
-            if net != self._net_wh[index]:
-                self._net_wh[index], self._now = net, None
+        changes = self._ends(nomination, 0)
+        for i, net in changes.items():
+            self._net[i] = net
+        self._room.move(changes)
 
-    def _net(self, index: int, sold_wh: int, bought_wh: int) -> int:
+    def _net_of(self, index: int, sold_wh: int, bought_wh: int) -> int:
         return nominated(self._homes[index], self._needs[index], sold_wh, bought_wh).net_import_wh
 
-    def _ends(self, nomination: Nomination, quantity_wh: int) -> tuple[int, int]:
+    def _ends(self, nomination: Nomination, more_wh: int) -> dict[int, int]:
+        """Net imports of seller and buyer with so much more traded between them."""
         seller, buyer = nomination.seller, nomination.buyer
-        return (
-            self._net(seller, self._sold[seller] + quantity_wh, self._bought[seller]),
-            self._net(buyer, self._sold[buyer], self._bought[buyer] + quantity_wh),
-        )
-
-    def _changes_flow(self, nomination: Nomination) -> bool:
-        ends = self._ends(nomination, nomination.quantity_wh)
-        return ends != (self._net_wh[nomination.seller], self._net_wh[nomination.buyer])
-
-    def _nets(self, nomination: Nomination, quantities_wh: Sequence[int]) -> npt.NDArray[np.int64]:
-        net = np.repeat(self._net_wh[None, :], len(quantities_wh), axis=0)
-        net[:, [nomination.seller, nomination.buyer]] = [self._ends(nomination, wh) for wh in quantities_wh]
-        return net
-
-    def _current(self) -> Flows:
-        if self._now is None:
-            self._now = solve_net(self._flow, self._net_wh[None, :], self._q_kvar)
-        return self._now
+        return {
+            seller: self._net_of(seller, self._sold[seller] + more_wh, self._bought[seller]),
+            buyer: self._net_of(buyer, self._sold[buyer], self._bought[buyer] + more_wh),
+        }

@@ -12,12 +12,14 @@ from grid.powerflow import FloatArray, Flows, PowerFlow, PowerFlowError
 SEARCH_WIDTH = 24
 
 
-def largest_passing(test: Callable[[Sequence[int]], npt.NDArray[np.bool_]], upper: int) -> int:
-    """The last of 0..upper before the first that fails, tested exactly; 0 is known to pass, `upper` to fail.
+def largest_passing(
+    test: Callable[[Sequence[int]], npt.NDArray[np.bool_]], upper: int, above: int = 0
+) -> int:
+    """The last of above..upper before the first that fails, tested exactly; `above` is known to pass, `upper` to fail.
 
     Each round tests `SEARCH_WIDTH` quantities in one batch, so 10 kWh are searched to the Wh in three batches.
     """
-    low, high = 0, upper
+    low, high = above, upper
     while high - low > 1:
         step = max(1, (high - low) // (SEARCH_WIDTH + 1))
         tried = list(range(low + step, high, step))[: SEARCH_WIDTH + 1]
