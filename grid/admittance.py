@@ -1,7 +1,7 @@
 """The feeder as linear equations: bus voltages and branch currents as functions of the currents that homes draw.
 
 Per unit on each bus's nominal voltage and 1 kVA. The model is that of `grid.powerflow` (lines and transformers as pi
-sections, taps in the turns ratio); `agrees` holds the two together.
+sections, taps in the turns ratio, shunts as impedances); `agrees` holds the two together.
 """
 
 import math
@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from grid.network import Feeder, Line, Transformer
-from grid.powerflow import FREQUENCY_HZ, FloatArray, Flows, PowerFlow, PowerFlowError
+from grid.powerflow import FREQUENCY_HZ, FloatArray, Flows, PowerFlow, PowerFlowError, transformer_pi
 
 ComplexArray = npt.NDArray[np.complex128]
 KVA_PER_MVA = 1000.0
@@ -127,6 +127,8 @@ def equations(feeder: Feeder) -> LinearFeeder:
         admittance[there, there] += branch.own[1]
         admittance[here, there] += branch.mutual[0]
         admittance[there, here] += branch.mutual[1]
+    for shunt in feeder.shunts:
+        admittance[shunt.bus, shunt.bus] += complex(shunt.p_mw, -shunt.q_mvar) * KVA_PER_MVA
     others = np.array([i for i in range(size) if i != source])
     inverse = np.zeros_like(admittance)
     inverse[np.ix_(others, others)] = np.linalg.inv(admittance[np.ix_(others, others)])
@@ -149,36 +151,41 @@ def _branch_rows(branches: list[Branch], size: int) -> ComplexArray:
 
 
 def _line(line: Line, vn_kv: float) -> Branch:
-    """An end that is open carries nothing; seen from the other the line is a stub."""
     base = vn_kv**2 * KVA_PER_MVA
     series = base / complex(line.r_ohm, line.x_ohm)
     half = base * complex(line.g_us * 1e-6, 2 * math.pi * FREQUENCY_HZ * line.c_nf * 1e-9) / 2
-    ends, closed = (line.from_bus, line.to_bus), (line.from_closed, line.to_closed)
-    ampere = 1 / (3**0.5 * vn_kv)
-    percent = (ampere * 100 / (line.max_i_ka * 1e3),) * 2
-    if all(closed):
-        return Branch(ends, (series + half, series + half), (-series, -series), percent)
-    stub = half + (1 / (1 / series + 1 / half) if half else 0)
-    return Branch(ends, (stub if closed[0] else 0j, stub if closed[1] else 0j), (0j, 0j), percent)
+    percent = 100 / (3**0.5 * vn_kv * line.max_i_ka * 1e3)
+    own, mutual = _pi(series, half, (line.from_closed, line.to_closed))
+    return Branch((line.from_bus, line.to_bus), own, mutual, (percent, percent))
 
 
 def _transformer(trafo: Transformer, hv_kv: float, lv_kv: float) -> Branch:
-    """Impedances stand at the low-voltage side, the magnetising admittance half at each; a tap changes the ratio."""
+    """Admittances stand at the low-voltage side; a tap changes the ratio."""
     tap = 1 + trafo.tap_steps * trafo.tap_step_percent / 100
     rated_hv = trafo.vn_hv_kv * (tap if trafo.tap_side == "hv" else 1)
-    rated_lv = trafo.vn_lv_kv * (tap if trafo.tap_side == "lv" else 1)
+    rated_lv = trafo.vn_lv_kv * (tap if trafo.tap_side != "hv" else 1)
     ratio = (rated_hv / rated_lv) / (hv_kv / lv_kv)
     sn_kva = trafo.sn_mva * KVA_PER_MVA
     base = sn_kva * (lv_kv / rated_lv) ** 2
-    resistance, impedance = trafo.vkr_percent / 100, trafo.vk_percent / 100
-    series = base / complex(resistance, math.sqrt(max(0.0, impedance**2 - resistance**2)))
-    iron, idle = trafo.pfe_kw / sn_kva, trafo.i0_percent / 100
-    half = base * complex(iron, -math.sqrt(max(0.0, idle**2 - iron**2))) / 2
-    percent = tuple(
+    impedance, admittance = transformer_pi(trafo)
+    own, mutual = _pi(base / impedance, base * admittance / 2, (trafo.hv_closed, trafo.lv_closed))
+    per_side = [
         rated / nominal * 100 / (sn_kva * trafo.derating)
         for rated, nominal in ((trafo.vn_hv_kv, hv_kv), (trafo.vn_lv_kv, lv_kv))
-    )
-    own = ((series + half) / ratio**2, series + half)
+    ]
     return Branch(
-        (trafo.hv_bus, trafo.lv_bus), own, (-series / ratio, -series / ratio), (percent[0], percent[1])
+        (trafo.hv_bus, trafo.lv_bus),
+        (own[0] / ratio**2, own[1]),
+        (mutual[0] / ratio, mutual[1] / ratio),
+        (per_side[0], per_side[1]),
     )
+
+
+def _pi(
+    series: complex, half: complex, closed: tuple[bool, bool]
+) -> tuple[tuple[complex, complex], tuple[complex, complex]]:
+    """Own and mutual admittances. An end that is open carries nothing; seen from the other the branch is a stub."""
+    if all(closed):
+        return (series + half, series + half), (-series, -series)
+    stub = half + (1 / (1 / series + 1 / half) if half else 0)
+    return (stub if closed[0] else 0j, stub if closed[1] else 0j), (0j, 0j)

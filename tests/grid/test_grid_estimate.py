@@ -12,7 +12,7 @@ from grid.assets import Needs, home_of
 from grid.estimate import Estimate
 from grid.gate import Gate
 from grid.limits import Limits
-from grid.network import Feeder
+from grid.network import Feeder, Shunt
 from grid.nominations import Nomination, SlotCase
 from grid.powerflow import PowerFlow
 from grid.room import linear_of
@@ -37,7 +37,11 @@ def test_the_equations_are_those_of_the_power_flow(rural_feeder: Feeder, street:
     cut = replace(street.lines[1], name="stub", to_closed=False, c_nf=200.0, g_us=1.0)
     stub = replace(street, lines=(*street.lines, cut))
     tapped = replace(street, transformers=(replace(street.transformers[0], tap_steps=-1, tap_side="lv"),))
-    for feeder in (rural_feeder, street, stub, tapped):
+    shunted = replace(street, shunts=(Shunt("coil", 2, 0.001, 0.004),))
+    spare = replace(
+        street, transformers=(*street.transformers, replace(street.transformers[0], lv_closed=False))
+    )
+    for feeder in (rural_feeder, street, stub, tapped, shunted, spare):
         assert linear_feeder(PowerFlow(feeder)) is not None
 
 
