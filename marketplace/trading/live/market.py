@@ -127,8 +127,8 @@ class _Floor:
             rest_agents()
 
     def _remember(self, played: PlayedSlot) -> None:
-        delivered = {item.trade.id: item.delivered_wh for item in played.settlement.trades}
-        for trade in played.agreed:
+        delivered = played.metered.delivered
+        for trade in played.final:
             if not {trade.seller, trade.buyer} <= self._households.keys():
                 TradeRecord.objects.filter(pk=trade.pk).update(delivered_wh=delivered[trade.trade])
 

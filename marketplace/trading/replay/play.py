@@ -5,10 +5,11 @@ interrupted anywhere is simply played again: what is durable already is found, n
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
 
+import msgspec
 from django.db.models import Q
 
 from channels_engine.codec import to_hex
@@ -27,8 +28,10 @@ from grid.market.matching import Pair
 from grid.market.mechanism import SlotTrades, TradingSlot
 from grid.market.mechanisms import MECHANISMS
 from grid.market.misconduct import play, sort_out
-from grid.metering import SlotSettlement, TradeTerms, settle
+from grid.metering import SlotSettlement, TradeTerms
+from grid.metering.operator import Metered, MeteringState
 from grid.nominations import Nomination
+from grid.readout import facts_of, metering_of
 from grid.simulation import Simulation, SimulationState, SlotOutcome, SlotPlan
 from grid.verdicts import Verdict
 from marketplace.trading.replay.cast import Cast, owner_prefix
@@ -45,27 +48,42 @@ class Checkpoint:
 
     simulation: SimulationState
     beliefs: tuple[int, ...]
+    metering: MeteringState = field(default_factory=MeteringState)
 
     def to_json(self) -> dict[str, Any]:
         """For the run's row."""
-        return {"simulation": self.simulation.to_json(), "beliefs": list(self.beliefs)}
+        return {
+            "simulation": self.simulation.to_json(),
+            "beliefs": list(self.beliefs),
+            "metering": msgspec.json.encode(self.metering).decode(),
+        }
 
     @staticmethod
     def from_json(content: Mapping[str, Any]) -> "Checkpoint":
         """Back from the run's row."""
-        return Checkpoint(SimulationState.from_json(content["simulation"]), tuple(content["beliefs"]))
+        return Checkpoint(
+            SimulationState.from_json(content["simulation"]),
+            tuple(content["beliefs"]),
+            msgspec.json.decode(content["metering"], type=MeteringState),
+        )
 
 
 @dataclass(frozen=True, slots=True)
 class PlayedSlot:
-    """All that a slot brought."""
+    """All that a slot brought; `final` are the trades, of this and earlier slots, whose delivery is now certain."""
 
     plan: SlotPlan
     agreed: tuple[TradeRecord, ...]
     refusals: tuple[Verdict, ...]
     outcome: SlotOutcome
-    settlement: SlotSettlement
+    metered: Metered
+    final: tuple[TradeRecord, ...]
     after: Checkpoint
+
+    @property
+    def settlement(self) -> SlotSettlement:
+        """On what was validated."""
+        return self.metered.settlement
 
 
 class Market:
@@ -101,6 +119,7 @@ class Market:
         self._valid_until, self._pump, self._since = valid_until, pump, since
         self._households = {household.owner: household.index for household in cast.households}
         self._connection: Mapping[str, int] = self._households
+        self.metering = metering_of(simulation)
         self._pairs = tuple(Pair(couple.a.index, couple.b.index, 0.0) for couple in cast.couples)
 
     def play(self, checkpoint: Checkpoint, residents: Mapping[str, int] = MappingProxyType({})) -> PlayedSlot:
@@ -127,10 +146,11 @@ class Market:
             nominations = [self._nomination(trade) for trade in agreed]
             outcome = self.simulation.close(plan, *sort_out(nominations, defied))
         with phase("settlement"):
-            settlement = self._settle(plan, agreed, outcome)
-        return PlayedSlot(
-            plan, agreed, deals.refusals, outcome, settlement, Checkpoint(outcome.state, deals.beliefs)
-        )
+            facts = facts_of(plan, outcome, self._terms(agreed))
+            metered = self.metering.close(checkpoint.metering, facts)
+            final = self._settle(plan, agreed, metered.delivered)
+        after = Checkpoint(outcome.state, deals.beliefs, metered.state)
+        return PlayedSlot(plan, agreed, deals.refusals, outcome, metered, final, after)
 
     def agreed(self, slot_start: int) -> tuple[TradeRecord, ...]:
         """Co-signed trades of this run in a slot, in a fixed order."""
@@ -193,8 +213,8 @@ class Market:
         seller, buyer = self._connection[trade.seller], self._connection[trade.buyer]
         return Nomination(trade.trade, seller, buyer, trade.slot_start, trade.quantity_wh)
 
-    def _settle(self, plan: SlotPlan, agreed: Sequence[TradeRecord], outcome: SlotOutcome) -> SlotSettlement:
-        terms = [
+    def _terms(self, agreed: Sequence[TradeRecord]) -> list[TradeTerms]:
+        return [
             TradeTerms(
                 trade.trade,
                 self._connection[trade.seller],
@@ -205,18 +225,26 @@ class Market:
             )
             for trade in agreed
         ]
-        tariff = plan.tariff
-        settlement = settle(
-            terms,
-            outcome.readings,
-            retail_per_kwh=tariff.retail_per_kwh,
-            feed_in_per_kwh=tariff.feed_in_per_kwh,
-        )
-        delivered = {item.trade.id: item.delivered_wh for item in settlement.trades}
-        own = [trade for trade in agreed if not self._is_guest(trade)]
+
+    def _settle(
+        self, plan: SlotPlan, agreed: Sequence[TradeRecord], delivered: Mapping[str, int]
+    ) -> tuple[TradeRecord, ...]:
+        """Settle in the channels what is certain; a channel settles a trade once, so an estimate waits for its meter."""
+        final = self._certain(agreed, delivered)
+        own = [trade for trade in final if not self._is_guest(trade)]
         settlings = self._settlings(plan.slot_start, own, delivered)
         raise_refusals(insist(lambda: self._floor.settle_many(settlings), self._pump))
-        return settlement
+        return final
+
+    def _certain(
+        self, agreed: Sequence[TradeRecord], delivered: Mapping[str, int]
+    ) -> tuple[TradeRecord, ...]:
+        """Trades with a final delivery, of this slot or of earlier ones, in a fixed order."""
+        ours = {trade.trade for trade in agreed}
+        earlier = [trade for trade in delivered if trade not in ours]
+        found = TradeRecord.objects.filter(trade__in=earlier) if earlier else TradeRecord.objects.none()
+        before = found.order_by("slot_start", "seller", "buyer", "version")
+        return (*before, *(trade for trade in agreed if trade.trade in delivered))
 
     def _settlings(
         self, slot_start: int, trades: Sequence[TradeRecord], delivered: Mapping[str, int]

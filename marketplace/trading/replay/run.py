@@ -167,7 +167,7 @@ class Replay:
             return Checkpoint.from_json(self.run.checkpoint)
         size = len(self.cast.households)
         beliefs = first_beliefs(self.simulation.scenario.tariff, size)
-        return Checkpoint(self.simulation.start_state(), beliefs)
+        return Checkpoint(self.simulation.start_state(), beliefs, self.market.metering.start_state())
 
     @property
     def finished_slots(self) -> bool:
@@ -217,6 +217,7 @@ class Replay:
                 refusals=played.refusals,
                 names=self._titles,
                 channels={trade.trade: trade.channel for trade in played.agreed},
+                notes=played.metered.notes,
             )
         )
         with transaction.atomic():

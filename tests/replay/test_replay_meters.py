@@ -1,0 +1,68 @@
+"""A replay whose meters misbehave: a channel settles what is certain, once, and the books say what was corrected."""
+
+import json
+import re
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+from checks import check_energy, check_money, check_signatures
+from replays import ROOT, SMALL, Stage
+
+NOON = ("--from", "2016-06-10T11:00:00+00:00", "--to", "2016-06-10T13:00:00+00:00")
+UNREAD = """
+[metering]
+gap_permille = 150
+late_permille = 250
+late_slots = 2
+duplicate_permille = 50
+negative_permille = 50
+"""
+
+
+def _street(folder: Path) -> str:
+    """The small scenario on the same feeder with six plants and nine loads only, and with such meters."""
+    network = json.loads((ROOT / "fixtures" / "networks" / "1-LV-rural3--2-sw.json").read_text())
+    homes = sorted(network["connections"], key=lambda home: home["generator"] is None)
+    plants = [home for home in homes if home["generator"]][:6]
+    network["connections"] = plants + homes[-9:]
+    (folder / "street.json").write_text(json.dumps(network))
+    text = re.sub(r'network = ".*"', f'network = "{folder / "street.json"}"', Path(SMALL).read_text())
+    text = text.replace("../../../fixtures", str(ROOT / "fixtures"))
+    (folder / "unread.toml").write_text(text + UNREAD)
+    return str(folder / "unread.toml")
+
+
+def test_estimated_trades_settle_once_when_their_meter_has_spoken(stage: Stage) -> None:
+    content = stage.replay(_street(stage.folder), *NOON)
+    check_money(stage, content)
+    check_signatures(stage)
+    check_energy(content["slots"])
+    metering = content["summary"]["metering"]
+    assert metering["readings"]["estimated"] > metering["readings"]["corrected"] > 10
+    assert metering["estimated_trades"] > 0
+    assert {"missing", "late", "negative"} <= metering["faults"].keys()
+    assert metering["unaccounted_wh"] == 0
+    delivered, refunds = _as_corrected(content["slots"])
+    settled = stage.rows("SELECT trade, delivered_wh, refund FROM engine_traderecord")
+    assert {trade: wh for trade, wh, _ in settled} == delivered
+    assert {trade: money for trade, _, money in settled} == refunds
+    afterwards = sum(bill["bill_after"] for bill in content["summary"]["bills"])
+    assert afterwards == _paid_to_supplier(content["slots"])
+
+
+def _as_corrected(slots: list[dict[str, Any]]) -> tuple[Counter[str], Counter[str]]:
+    """Delivery and refund of every trade: as it was settled on paper, with all corrections since."""
+    delivered: Counter[str] = Counter()
+    refunds: Counter[str] = Counter()
+    for slot in slots:
+        changes = [trade for correction in slot["corrections"] for trade in correction["trades"]]
+        for trade in (*slot["trades"], *changes):
+            delivered[trade["id"]] += trade["delivered_wh"]
+            refunds[trade["id"]] += trade["refund"]
+    return delivered, refunds
+
+
+def _paid_to_supplier(slots: list[dict[str, Any]]) -> int:
+    bills = sum(bill[2] - bill[3] for slot in slots for bill in slot["bills"])
+    return bills + sum(correction["supplier"] for slot in slots for correction in slot["corrections"])
