@@ -12,6 +12,7 @@ AREAS = {
     "grid": "benchmarks.powerflow",
     "gate": "benchmarks.gate",
     "replay": "benchmarks.replay",
+    "growth": "benchmarks.growth",
     "devnode": "benchmarks.devnode",
 }
 

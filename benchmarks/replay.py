@@ -51,12 +51,15 @@ def measure(scenario: str, funding: str) -> dict[str, Any]:
     import django  # noqa: PLC0415  after the environment is set
 
     django.setup()
+    from channels_engine.stopwatch import Stopwatch  # noqa: PLC0415  after setup
     from channels_engine.store.models import CoSignedState  # noqa: PLC0415  after setup
     from marketplace.embedded import ledger  # noqa: PLC0415  after setup
     from marketplace.trading.engine import REPLAY_ACCOUNT, open_engine  # noqa: PLC0415  after setup
     from marketplace.trading.replay.run import open_replay, read_scenario  # noqa: PLC0415  after setup
 
-    path = ROOT / "fixtures" / "scenarios" / f"{scenario}.toml"
+    path = (
+        Path(scenario) if scenario.endswith(".toml") else ROOT / "fixtures" / "scenarios" / f"{scenario}.toml"
+    )
     with ledger():
         engine = open_engine(REPLAY_ACCOUNT)
         before = ceiling()
@@ -65,8 +68,9 @@ def measure(scenario: str, funding: str) -> dict[str, Any]:
         replay = open_replay(chosen, path, engine, lambda *_: None)
         replay.prepare()
         opened = time.process_time()
-        while not replay.finished_slots:
-            replay.play_slot()
+        with Stopwatch() as watch:
+            while not replay.finished_slots:
+                replay.play_slot()
         played = time.process_time()
         summary = replay.settle_up()
         ended = time.process_time()
@@ -78,6 +82,8 @@ def measure(scenario: str, funding: str) -> dict[str, Any]:
         "updates": updates,
         "ceiling": (before + after) / 2,
         "slots_cpu_s": played - opened,
+        "phases": watch.seconds,
+        "memory_mb": peak_memory_mb(),
         "cpu_s": ended - began,
         "slot_homes": summary["slots"] * summary["households"],
         "trades": summary["trades"],
@@ -85,6 +91,12 @@ def measure(scenario: str, funding: str) -> dict[str, Any]:
         "accounts": summary["money"]["accounts"],
         "put_in": summary["money"]["put_in"],
     }
+
+
+def peak_memory_mb() -> float:
+    """The most that this process ever held. Trap: `ru_maxrss` still counts the process that started it."""
+    status = Path("/proc/self/status").read_text(encoding="utf-8")
+    return int(status.split("VmHWM:")[1].split()[0]) / 1024
 
 
 def fresh(scenario: str, funding: str) -> dict[str, Any]:
@@ -141,6 +153,8 @@ def record_speed(days: list[dict[str, Any]]) -> None:
     )
     slots = min(1000 * day["slots_cpu_s"] / day["slot_homes"] for day in days)
     print(f"{'':<32} its slots alone: {slots:.3f} ms; {best['trades']} trades, {best['updates']} updates")
+    phases = sorted(best["phases"].items(), key=lambda item: -item[1])
+    print(f"{'':<32} CPU seconds: {', '.join(f'{name} {spent:.2f}' for name, spent in phases if name)}")
 
 
 def record_ledger(day: dict[str, Any], deposits: dict[str, Any], week: dict[str, Any]) -> None:
