@@ -3,7 +3,7 @@
 For comparing mechanisms, for sweeps, and for whoever wants the physics without a ledger.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from grid.gate import Gate
@@ -47,12 +47,22 @@ class Study:
             )
             state, beliefs, meters = outcome.state, traded.beliefs, metered.state
 
-    def run(self) -> dict[str, Any]:
-        """The scenario's summary (`grid.results.summary.summarise`)."""
+    def run(self, watch: Callable[[dict[str, Any]], None] | None = None) -> dict[str, Any]:
+        """The scenario's summary (`grid.results.summary.summarise`); `watch` is shown every slot on its way."""
         groups = Groups(self.names, self.simulation.timeline.malicious)
-        summary = summarise(self.names, self.simulation.scenario.tariff, groups.counting(self.slots()))
+        slots = groups.counting(_shown(self.slots(), watch))
+        summary = summarise(self.names, self.simulation.scenario.tariff, slots)
         return summary | {"groups": groups.with_bills(summary["bills"])}
 
     def _slot(self, plan: SlotPlan, gate: Gate, beliefs: tuple[int, ...]) -> TradingSlot:
         scenario = self.simulation.scenario
         return TradingSlot(plan, gate, self._pairs, beliefs, scenario.market, scenario.seed)
+
+
+def _shown(
+    slots: Iterator[dict[str, Any]], watch: Callable[[dict[str, Any]], None] | None
+) -> Iterator[dict[str, Any]]:
+    for slot in slots:
+        if watch is not None:
+            watch(slot)
+        yield slot

@@ -106,7 +106,7 @@ def element_faults(feeder: Feeder, events: Sequence[object]) -> tuple[str, ...]:
         if isinstance(event, GridEvent) and named not in known:
             shown = ", ".join(sorted(known)[:SHOWN]) + (" ..." if len(known) > SHOWN else "")
             faults.append(
-                f"[[events]] number {number}: {named or 'an unnamed transformer'} is no such element of"
+                f"[[events]] number {number}: {named or 'an unnamed transformer'!r} is no such element of"
                 f" {feeder.name}; name one of {shown or 'none'}"
             )
     return tuple(faults)
