@@ -62,6 +62,8 @@ _SLOT_WH = {
     "discharged_wh": "out of all batteries, at their terminals",
     "losses_wh": "lost in lines and transformers",
     "curtailed_wh": "could have been produced and was not",
+    "unserved_wh": "asked for and not supplied, in an outage",
+    "hidden_wh": "drawn and hidden by lying meters",
     "traded_wh": "sold by trades",
     "delivered_wh": "of it metered at the seller",
 }
@@ -83,6 +85,7 @@ _TRADE = (
     ("amount", "int", "micro-units", "paid: quantity times price, rounded up"),
     ("delivered_wh", "int", "Wh", "metered"),
     ("refund", "int", "micro-units", "back to the buyer for what was not delivered"),
+    ("estimated", "int", "", "1 where a reading behind it was estimated, else 0"),
 )
 
 
@@ -97,7 +100,9 @@ def _when(slot: SlotData) -> Row:
 
 def _slots(slot: SlotData, _: Places) -> Iterator[Row]:
     sums = [slot[key] for key in _SLOT_WH]
-    extremes = (min(slot["vm_pu"]), max(slot["vm_pu"]))
+    dead = set(slot["dead_buses"])
+    live = [value for bus, value in enumerate(slot["vm_pu"]) if bus not in dead]
+    extremes = (min(live, default=None), max(live, default=None))
     loadings = [max(slot[key], default=None) for key in ("line_loading_percent", "trafo_loading_percent")]
     counts = (len(slot["trades"]), len(slot["refused"]), "; ".join(slot["breaches"]))
     yield (*_when(slot), *sums, slot["price_mean"], slot["refund"], *extremes, *loadings, *counts)
@@ -111,7 +116,7 @@ def _homes(slot: SlotData, places: Places) -> Iterator[Row]:
 
 def _trades(slot: SlotData, _: Places) -> Iterator[Row]:
     for trade in slot["trades"]:
-        yield (*_when(slot), *(trade[name] for name, *_ in _TRADE))
+        yield (*_when(slot), *(trade[name] for name, *_ in _TRADE[:-1]), int(trade["estimated"]))
 
 
 def _refusals(slot: SlotData, places: Places) -> Iterator[Row]:
@@ -157,8 +162,8 @@ TABLES: dict[str, Table] = {
                     "mean of the trades by energy; empty without trades",
                 ),
                 ("refund", "int", "micro-units", "back to buyers for what was not delivered"),
-                ("vm_min_pu", "float", "pu", "lowest voltage of all buses"),
-                ("vm_max_pu", "float", "pu", "highest voltage of all buses"),
+                ("vm_min_pu", "float", "pu", "lowest voltage of all buses with supply"),
+                ("vm_max_pu", "float", "pu", "highest voltage of all buses with supply"),
                 ("line_max_percent", "float", "%", "fullest line, of its rated current"),
                 ("transformer_max_percent", "float", "%", "fullest transformer, of its rating"),
                 ("trades", "int", "", "number of trades"),
@@ -206,7 +211,8 @@ TABLES: dict[str, Table] = {
             "one row a quarter-hour and bus",
             _WHEN
             + _columns(
-                ("bus", "str", "", "its name"), ("vm_pu", "float", "pu", "voltage by its nominal one")
+                ("bus", "str", "", "its name"),
+                ("vm_pu", "float", "pu", "voltage by its nominal one; 0 without supply"),
             ),
             _of_elements("vm_pu", "buses"),
         ),

@@ -156,3 +156,37 @@ class HouseholdReceipt(models.Model):
 
     def __str__(self) -> str:
         return f"Receipt of {self.serial[:10]}"
+
+
+class RunReport(models.Model):
+    """What a finished run's report shows (`grid.results.report`), kept so that no file or simulation is needed again."""
+
+    run = models.OneToOneField(
+        "grid.ReplayRun", on_delete=models.CASCADE, primary_key=True, related_name="report"
+    )
+    data = models.BinaryField(help_text=_("JSON, compressed by zlib."))
+    made_at = models.DateTimeField(auto_now_add=True)
+
+    def __str__(self) -> str:
+        return f"Report of {self.run_id}"
+
+
+class MarketControl(models.Model):
+    """The operator's hand on the live market; one row, so that every process and every page sees the same."""
+
+    paused = models.BooleanField(default=False)
+    speed_permille = models.PositiveIntegerField(default=1000, help_text=_("Of the scenario's own pace."))
+    steps = models.PositiveIntegerField(default=0, help_text=_("Slots to play while paused."))
+    changed_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, blank=True, related_name="+"
+    )
+    changed_at = models.DateTimeField(auto_now=True)
+
+    class Meta:
+        """Operators are whoever has this permission, and superusers."""
+
+        permissions = (("operate_market", _("Can pause, step and speed the live market")),)
+        constraints = (models.CheckConstraint(condition=models.Q(pk=1), name="one_market_control"),)
+
+    def __str__(self) -> str:
+        return "Paused" if self.paused else f"Running at {self.speed_permille / 1000:g} times the pace"

@@ -21,10 +21,11 @@ from grid.scenario import Scenario, ScenarioFaultError
 from marketplace.accounts.errors import AwayError
 from marketplace.embedded import StartError, ledger, sole_owner
 from marketplace.trading.engine import REPLAY_ACCOUNT, open_engine
-from marketplace.trading.replay.files import write_json, write_report, write_tables
+from marketplace.trading.replay.files import report_data, write_json, write_report, write_tables
 from marketplace.trading.replay.patience import patiently
 from marketplace.trading.replay.play import ReplayError
 from marketplace.trading.replay.run import Replay, open_replay, read_scenario
+from marketplace.trading.runs import keep_report
 from marketplace.trading.templatetags.report_format import cents, kwh, money, percent
 
 SCENARIOS = Path("fixtures/scenarios")
@@ -95,8 +96,10 @@ class Command(BaseCommand):
     def _write(self, replay: Replay, summary: dict[str, Any], options: dict[str, Any]) -> None:
         if options["json"]:
             write_json(replay, summary, options["json"])
+        data = report_data(replay, summary)
+        keep_report(run=replay.run, data=data)
         if options["report"]:
-            write_report(replay, summary, options["report"])
+            write_report(data, options["report"])
         if options["export"]:
             write_tables(replay, summary, options["export"], options["format"])
 

@@ -5,19 +5,41 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any
 
-from grid.models import ReplayRun
-from grid.network import feeder_map
+from grid.results.collection import Setting, collect
 from grid.results.export import export_all
+from grid.results.report import baseline, report_of
 from grid.results.tables import Places
 from marketplace.trading.replay.report import render_report
 from marketplace.trading.replay.run import Replay
+from marketplace.trading.runs import slots_of
 
-SLOTS_AT_ONCE = 48
+COLLATERAL = "Households' collateral"
 
 
-def slots_of(run: ReplayRun) -> Iterator[dict[str, Any]]:
-    """A run's stored slots in order, a few in memory at a time."""
-    return run.slots.values_list("data", flat=True).iterator(chunk_size=SLOTS_AT_ONCE)
+def report_data(replay: Replay, summary: dict[str, Any]) -> dict[str, Any]:
+    """A replay's report, with the same scenario played without a market beside it."""
+    setting = Setting.of(replay.simulation, [row["name"] for row in summary["bills"]])
+    played = collect(setting, slots_of(replay.run))
+    return report_of(played, baseline(replay.simulation), _ledger(replay, summary))
+
+
+def _ledger(replay: Replay, summary: dict[str, Any]) -> dict[str, Any]:
+    """Transactions, collateral against what deposits would lock, and the audit; micro-units."""
+    money, channels = summary["money"], len(replay.cast.couples)
+    deposits = 2 * channels * replay.simulation.scenario.funding.channel_funding
+    notes = summary["funding"] == "notes"
+    locked = money["accounts"].get(COLLATERAL, 0) if notes else money["put_in"]
+    return {
+        "transactions": summary["ledger"]["transactions"],
+        "funding": summary["funding"],
+        "channels": channels,
+        "locked": locked,
+        "deposits": deposits,
+        "share": locked / deposits if deposits else None,
+        "accounts": list(money["accounts"].items()),
+        "difference": money["difference"],
+        "conserved": money["conserved"],
+    }
 
 
 def write_json(replay: Replay, summary: dict[str, Any], path: Path) -> None:
@@ -36,12 +58,9 @@ def _write_slots(slots: Iterator[dict[str, Any]], file: IO[str]) -> None:
         before = ",\n"
 
 
-def write_report(replay: Replay, summary: dict[str, Any], path: Path) -> None:
+def write_report(data: dict[str, Any], path: Path) -> None:
     """The report as one HTML file."""
-    simulation = replay.simulation
-    slots = list(slots_of(replay.run))
-    html = render_report(summary, slots, feeder_map(simulation.feeder), simulation.scenario.limits)
-    path.write_text(html, encoding="utf-8")
+    path.write_text(render_report(data), encoding="utf-8")
 
 
 def write_tables(replay: Replay, summary: dict[str, Any], folder: Path, kind: str) -> None:

@@ -1,50 +1,86 @@
-"""A replay's report: one HTML file that needs no other file and no network."""
+"""A report as one HTML file that needs no other file and no network, and whose own policy lets it ask for none."""
 
-from collections.abc import Sequence
+import base64
+import hashlib
+import json
+import re
+from pathlib import Path
 from typing import Any
 
+from django.contrib.staticfiles import finders
 from django.template.loader import render_to_string
 from django.utils.safestring import SafeString
 
-from grid.limits import Limits
-from marketplace.trading.replay import plots
-
-SlotData = dict[str, Any]
-_ENERGY_NAMES = {
-    "consumption_wh": "Consumed",
-    "production_wh": "Produced",
-    "traded_wh": "Traded between neighbours",
-    "delivered_wh": "of it delivered",
-    "import_wh": "Imported from the supplier",
-    "export_wh": "Exported to the supplier",
-    "losses_wh": "Lost in lines and transformer",
-    "curtailed_wh": "Curtailed for want of room",
-}
+SCRIPTS = ("data", "charts", "map", "matrix", "tables", "page")
+TOP_PAIRS = 25
+_IMPORT = re.compile(r"^import .*?;\n", re.MULTILINE)
+_EXPORT = re.compile(r"^export ", re.MULTILINE)
+_FONT = re.compile(r"@font-face \{.*?\}\n", re.DOTALL)
 
 
-def render_report(
-    summary: dict[str, Any], slots: Sequence[SlotData], view: dict[str, Any], limits: Limits
-) -> str:
-    """The report as HTML.
-
-    Args:
-        summary: From `summary.summarise`.
-        slots: Stored slots, in order; at least one.
-        view: The feeder's map (`grid.network.feeder_map`).
-        limits: The scenario's operating limits.
-    """
-    strained = max(slots, key=lambda slot: max(abs(v - 1) for v in slot["vm_pu"]))
-    drawn = {
-        "energy": plots.energy(slots),
-        "voltages": plots.voltages(slots, limits.vm_min_pu, limits.vm_max_pu),
-        "loadings": plots.loadings(slots),
-        "prices": plots.prices(slots, summary["prices"]["feed_in"], summary["prices"]["retail"]),
-        "feeder": plots.feeder(view, strained["vm_pu"], limits.vm_min_pu, limits.vm_max_pu),
-    }
-    rows = [(name, summary["energy"][key]) for key, name in _ENERGY_NAMES.items()]
+def render_report(data: dict[str, Any]) -> str:
+    """The page of a report's data (`grid.results.report.report_of`)."""
+    script, sheet = _script(), _sheet()
     context = {
-        "summary": {**summary, "energy_rows": rows},
-        "plots": {name: SafeString(svg) for name, svg in drawn.items()},
-        "strained_at": strained["slot_start"],
+        "report": data,
+        "top_pairs": _top_pairs(data),
+        "by_saving": sorted(data["households"], key=lambda row: -row["saved"]),
+        "data": _as_block(data),
+        "script": SafeString(script),
+        "sheet": SafeString(sheet),
+        "policy": policy_of(script, sheet),
     }
     return render_to_string("replay/report.html", context)
+
+
+def _top_pairs(data: dict[str, Any]) -> list[dict[str, Any]]:
+    names = [row["name"] for row in data["households"]]
+    keys = ("wh", "paid", "trades")
+    return [
+        {"seller": names[seller], "buyer": names[buyer], **dict(zip(keys, rest, strict=True))}
+        for seller, buyer, *rest in data["trading"]["pairs"][:TOP_PAIRS]
+    ]
+
+
+def report_policy() -> str:
+    """What the page's own policy says, for whoever serves it."""
+    return policy_of(_script(), _sheet())
+
+
+def policy_of(script: str, sheet: str) -> str:
+    """Nothing but this script and this sheet; no request to anywhere."""
+    return (
+        f"default-src 'none'; script-src '{_hash(script)}'; style-src '{_hash(sheet)}'; "
+        "img-src data:; base-uri 'none'; form-action 'none'"
+    )
+
+
+def _hash(text: str) -> str:
+    return f"sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}"
+
+
+def _as_block(data: dict[str, Any]) -> SafeString:
+    """JSON that can stand in a script element: names come from people's files, so that no `<` may end it."""
+    text = json.dumps(data, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+    for sign in "<>&\u2028\u2029":
+        text = text.replace(sign, f"\\u{ord(sign):04x}")
+    return SafeString(text)
+
+
+def _script() -> str:
+    """The modules one after the other; their names don't clash, so that imports and exports can go."""
+    parts = (_read(f"trading/report/{name}.js") for name in SCRIPTS)
+    return "\n" + "\n".join(_EXPORT.sub("", _IMPORT.sub("", part)) for part in parts)
+
+
+def _sheet() -> str:
+    """The design's tokens, with the system's fonts, and the report's own rules."""
+    tokens = _FONT.sub("", _read("web/css/tokens.css"))
+    return f"\n{tokens}\n{_read('trading/report/report.css')}"
+
+
+def _read(name: str) -> str:
+    found = finders.find(name)
+    if not isinstance(found, str):
+        raise FileNotFoundError(f"The static file {name} is missing; is its app installed?")
+    return Path(found).read_text(encoding="utf-8")

@@ -9,7 +9,7 @@ import json
 import time
 from collections.abc import Mapping
 from dataclasses import asdict, replace
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Protocol
@@ -93,8 +93,8 @@ def with_options(scenario: Scenario, *, start: int | None, end: int | None, fund
 
     period = change(
         scenario.period,
-        start=datetime.fromtimestamp(start or scenario.start, UTC),
-        end=datetime.fromtimestamp(end or scenario.end, UTC),
+        start=datetime.fromtimestamp(start or scenario.start, scenario.period.start.tzinfo),
+        end=datetime.fromtimestamp(end or scenario.end, scenario.period.end.tzinfo),
     )
     terms = change(scenario.funding, mode=funding or scenario.funding.mode)
     return replace(scenario, period=period, funding=terms)

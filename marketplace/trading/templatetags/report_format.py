@@ -1,6 +1,8 @@
 """How reports write energy, money, shares and time."""
 
 import datetime as dt
+from collections.abc import Callable
+from typing import Any
 
 from django import template
 
@@ -16,6 +18,12 @@ NOTHING = "–"
 def kwh(wh: int) -> str:
     """Watt-hours as kWh with one decimal."""
     return f"{wh / WH_PER_KWH:,.1f}"
+
+
+@register.filter
+def kwh3(wh: int) -> str:
+    """Watt-hours as kWh, all of them."""
+    return f"{wh / WH_PER_KWH:,.3f}"
 
 
 @register.filter
@@ -42,3 +50,89 @@ def percent(share: float | None) -> str:
 def utc(seconds: int) -> str:
     """A moment in UTC."""
     return dt.datetime.fromtimestamp(seconds, dt.UTC).strftime("%Y-%m-%d %H:%M UTC")
+
+
+@register.filter
+def coins(micro_units: float | None) -> str:
+    """Money with two decimals and its sign."""
+    if micro_units is None:
+        return NOTHING
+    return f"{_signed(micro_units / MICRO, 2)}\u00a0€"
+
+
+@register.filter
+def local(seconds: int, offset_s: int) -> str:
+    """A moment at a scenario's own offset, such as "Thu 9 Jun 2016, 13:30"."""
+    moment = dt.datetime.fromtimestamp(seconds + offset_s, dt.UTC)
+    return f"{moment:%a} {moment.day} {moment:%b %Y, %H:%M}"
+
+
+@register.filter
+def offset(seconds: int) -> str:
+    """An offset from UTC, such as "UTC+02:00"."""
+    hours, minutes = divmod(abs(seconds) // 60, 60)
+    return f"UTC{'-' if seconds < 0 else '+'}{hours:02d}:{minutes:02d}"
+
+
+@register.filter
+def pu(value: float) -> str:
+    """A voltage by its nominal one, five decimals: the limit's own step."""
+    return f"{value:.5f}"
+
+
+@register.filter
+def whole(number: int) -> str:
+    """A count, thousands apart."""
+    return f"{number:,}"
+
+
+@register.filter
+def one(value: float) -> str:
+    """A plain number with one decimal."""
+    return _signed(value, 1)
+
+
+@register.filter
+def per_unit(value: float | None, unit: str) -> str:
+    """A key figure in its unit (`grid.results.findings.Figure`)."""
+    if value is None:
+        return NOTHING
+    write = _WRITTEN.get(unit)
+    return f"{value:,.0f}" if write is None else write(value)
+
+
+@register.filter
+def change(figure: dict[str, Any]) -> str:
+    """By how much the market moved a key figure, with its sign."""
+    market, alone = figure["market"], figure["alone"]
+    if market is None or alone is None:
+        return ""
+    moved = market - alone
+    if figure["unit"] == "share":
+        return f"{'+' if moved > 0 else ''}{_signed(100 * moved, 2)}\u00a0points"
+    return f"{'+' if moved > 0 else ''}{per_unit(moved, figure['unit'])}"
+
+
+@register.filter
+def change_look(figure: dict[str, Any]) -> str:
+    """Class of a change: good, bad, or neither."""
+    market, alone, better = figure["market"], figure["alone"], figure["better"]
+    if market is None or alone is None or not better or market == alone:
+        return ""
+    return "good" if (market > alone) == (better == "higher") else "bad"
+
+
+def _signed(value: float, decimals: int) -> str:
+    text = f"{abs(value):,.{decimals}f}"
+    return f"−{text}" if value < 0 and float(text.replace(",", "")) else text
+
+
+_WRITTEN: dict[str, Callable[[float], str]] = {
+    "share": lambda value: f"{_signed(100 * value, 2)}\u00a0%",
+    "percent": lambda value: f"{_signed(value, 1)}\u00a0%",
+    "wh": lambda value: f"{_signed(value / WH_PER_KWH, 1)}\u00a0kWh",
+    "kw": lambda value: f"{_signed(value, 1)}\u00a0kW",
+    "money": lambda value: f"{_signed(value / MICRO, 2)}\u00a0€",
+    "price": lambda value: f"{_signed(value / MICRO_PER_CENT, 2)}\u00a0ct/kWh",
+    "pu": lambda value: f"{value:.5f}\u00a0pu",
+}
