@@ -81,9 +81,14 @@ def times(matrix: npt.NDArray[Any], vector: npt.NDArray[Any]) -> npt.NDArray[Any
 
 
 def linear_feeder(power_flow: PowerFlow) -> LinearFeeder | None:
-    """The feeder's equations; None where they do not fit into memory or do not give what the power flow gives."""
+    """The feeder's equations; None where they do not fit into memory or do not give what the power flow gives.
+
+    A feeder with dead parts has none: nothing fixes the voltage there.
+    """
     feeder = power_flow.feeder
     if not feeder.connections or len(feeder.buses) * len(feeder.connections) > MOST_ENTRIES:
+        return None
+    if power_flow.has_dead_parts:
         return None
     try:
         linear = equations(feeder)

@@ -80,7 +80,7 @@ class PowerFlow:
         must be 0.
         """
         check_feeder(feeder, dead_parts=dead_parts)
-        self.feeder = feeder
+        self.feeder, self.has_dead_parts = feeder, dead_parts
         self._model = pgm.PowerGridModel(
             {kind: table for kind, table in _pgm_input(feeder).items() if len(table)},
             system_frequency=FREQUENCY_HZ,
