@@ -6,7 +6,7 @@ nothing downstream needs to know pandapower. `grid.network_files` reads and writ
 
 import heapq
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -117,6 +117,7 @@ class Generator:
     p_mw: float
     q_mvar: float
     profile: str | None
+    is_wind: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +132,7 @@ class Battery:
 
 @dataclass(frozen=True, slots=True)
 class Connection:
-    """A connection point, that is one prosumer with one meter at one bus; `generator` is PV or other, not wind.
+    """A connection point, that is one prosumer with one meter at one bus; `wind` is a turbine besides `generator`.
 
     `phases` are those that it is connected to, "" where the source doesn't say (`grid.unbalanced` allots them).
     """
@@ -331,9 +332,9 @@ def feeder_map(feeder: Feeder) -> dict[str, Any]:
         for i, tr in enumerate(feeder.transformers)
     ]  # fmt: skip
     homes = [
-        {"index": i, "name": cn.name, "bus": f"b{cn.bus}", "pv_kw": round(cn.generator.p_mw * 1e3, 3) if cn.generator else 0,
+        {"index": i, "name": cn.name, "bus": f"b{cn.bus}", "pv_kw": _kw(plant for plant in cn.generators if not plant.is_wind),
          "battery_kwh": cn.battery.capacity_wh / 1000 if cn.battery else 0,
-         "wind_kw": round(cn.wind.p_mw * 1e3, 3) if cn.wind else 0,
+         "wind_kw": _kw(plant for plant in cn.generators if plant.is_wind),
          "ev_kw": cn.vehicle.power_w / 1000 if cn.vehicle else 0,
          "heat_pump_kw": cn.heat_pump.power_w / 1000 if cn.heat_pump else 0}
         for i, cn in enumerate(feeder.connections)
@@ -345,3 +346,8 @@ def feeder_map(feeder: Feeder) -> dict[str, Any]:
         "connections": homes,
         "attribution": feeder.attribution,
     }
+
+
+def _kw(plants: Iterable[Generator]) -> float:
+    """Rated, together."""
+    return round(sum(plant.p_mw for plant in plants) * 1e3, 3)

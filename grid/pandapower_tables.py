@@ -216,12 +216,19 @@ def _connections(net: Any, number: dict[int, int]) -> tuple[Connection, ...]:
     for index, row in _connected(net, "sgen", number):
         name, scaling = text(row.get("name")) or f"Generator {index}", number_or(row.get("scaling"), 1)
         profile = text(row.get("profile")) or None
-        plant = Generator(name, float(row.p_mw) * scaling, float(row.q_mvar) * scaling, profile)
+        power = float(row.p_mw) * scaling, float(row.q_mvar) * scaling
+        plant = Generator(name, *power, profile, is_wind=_is_wind(row))
         found.add(number[row.bus], name=name, generator=plant, battery=None)
     for index, row in _connected(net, "storage", number):
         name = text(row.get("name")) or f"Storage {index}"
         found.add(number[row.bus], name=name, generator=_hidden_pv(row, name), battery=_battery(row, name))
     return tuple(found.made)
+
+
+def _is_wind(row: Any) -> bool:
+    """SimBench names wind profiles `WP4`, and types `Wind_MV`; pandapower's CIGRE network has the type `WP`."""
+    kind = text(row.get("type"))
+    return text(row.get("profile")).startswith("WP") or kind == "WP" or "wind" in kind.lower()
 
 
 def _connected(net: Any, table: str, number: dict[int, int]) -> Iterator[tuple[Any, Any]]:

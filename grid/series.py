@@ -68,22 +68,20 @@ def series_of(feeder: Feeder, profiles: Profiles, start: int, end: int, *, seed:
         name = cn.load.profile and f"{cn.load.profile}_{kind}load"
         return power(cn.load.p_mw if kind == "p" else cn.load.q_mvar, name)
 
-    def feed_in(plant: Generator | None, *, reactive: bool = False) -> FloatArray:
-        if plant is None:
-            return np.zeros(slots)
-        return power(plant.q_mvar if reactive else plant.p_mw, plant.profile)
+    def feed_in(plants: Iterable[Generator], *, reactive: bool = False) -> FloatArray:
+        powers = [power(plant.q_mvar if reactive else plant.p_mw, plant.profile) for plant in plants]
+        return np.sum(powers, axis=0) if powers else np.zeros(slots)
 
     def metered(columns: Iterable[FloatArray]) -> npt.NDArray[np.int64]:
         return register_wh(np.column_stack(list(columns)))[window]
 
     everyone = feeder.connections
-    reactive = [
-        load(cn, "q") - feed_in(cn.generator, reactive=True) - feed_in(cn.wind, reactive=True)
-        for cn in everyone
-    ]
+    reactive = [load(cn, "q") - feed_in(cn.generators, reactive=True) for cn in everyone]
+    other = [[plant for plant in cn.generators if not plant.is_wind] for cn in everyone]
+    wind = [[plant for plant in cn.generators if plant.is_wind] for cn in everyone]
     return Series(
         load_wh=metered(load(cn, "p") for cn in everyone),
-        pv_wh=metered(feed_in(cn.generator) for cn in everyone),
+        pv_wh=metered(feed_in(plants) for plants in other),
         q_kvar=np.column_stack(reactive)[window],
-        wind_wh=metered(feed_in(cn.wind) for cn in everyone) if any(cn.wind for cn in everyone) else None,
+        wind_wh=metered(feed_in(plants) for plants in wind) if any(wind) else None,
     )

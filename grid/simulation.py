@@ -16,7 +16,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import msgspec
-import numpy as np
 from msgspec.structs import replace
 
 from grid.assets import SLOT_SECONDS, Exchange, Home, Needs, Position, home_of, position
@@ -24,24 +23,32 @@ from grid.assets.planting import planted
 from grid.closing import WHOLE, ClosingSlot
 from grid.events.outages import Networks, NetworkState, element_faults, without_supply
 from grid.events.timeline import Timeline, idle
+from grid.forecast import Forecast
 from grid.gate import Gate
 from grid.inputs import read_inputs
 from grid.limits import Breach, breaches
 from grid.metering import BalanceError, Reading, to_wh
 from grid.network import Feeder
 from grid.nominations import Nomination, SlotCase
+from grid.outlook import Afterwards, Outlook, open_outlook
 from grid.powerflow import FloatArray, Flows
 from grid.scenario import Scenario, ScenarioFaultError
 from grid.sections import Tariff
-from grid.series import Series, scaled, series_of
+from grid.series import scaled, series_of
 
 
 @dataclass(frozen=True, slots=True)
 class SimulationState:
-    """All that a replay carries from slot to slot: the next slot and the batteries' charge, Wh per connection."""
+    """All that a replay carries from slot to slot: the next slot, and what is stored and needed at its start, Wh.
+
+    `soc_wh` is the batteries' charge per connection; `ev_need_wh` what each vehicle at its charger still needs, `heat_wh`
+    the heat above the lower edge of each heated house's band, both in the order of their connections.
+    """
 
     slot_start: int
     soc_wh: tuple[int, ...]
+    ev_need_wh: tuple[int, ...] = ()
+    heat_wh: tuple[int, ...] = ()
 
     def to_json(self) -> str:
         """A checkpoint."""
@@ -81,6 +88,8 @@ class SlotOutcome:
         dead_buses: indices of buses that were.
         events: kinds of the scenario's events in force.
         state: for the next slot.
+        unmet_ev_wh: what vehicles that left at the slot's end still needed.
+        unmet_heat_wh: heat that houses lacked to the lower edge of their band, Wh thermal.
     """
 
     slot_start: int
@@ -100,6 +109,8 @@ class SlotOutcome:
     dead_buses: tuple[int, ...]
     events: tuple[str, ...]
     state: SimulationState
+    unmet_ev_wh: int = 0
+    unmet_heat_wh: int = 0
 
     @property
     def hidden_wh(self) -> int:
@@ -133,11 +144,11 @@ class SlotOutcome:
 class Simulation:
     """One scenario on one feeder; immutable after construction. Make it with `open_simulation`."""
 
-    def __init__(self, scenario: Scenario, feeder: Feeder, homes: Sequence[Home], series: Series) -> None:
-        """`feeder` and `homes` with the scenario's scales; `series` on its slots."""
+    def __init__(self, scenario: Scenario, feeder: Feeder, homes: Sequence[Home], outlook: Outlook) -> None:
+        """`feeder` and `homes` with the scenario's scales and assets; `outlook` on its slots."""
         self.scenario, self.feeder, self.homes = scenario, feeder, tuple(homes)
         self.timeline = Timeline(scenario.events, scenario.seed, len(self.homes))
-        self._networks, self._series = Networks(feeder, self.homes), series
+        self._networks, self._outlook = Networks(feeder, self.homes), outlook
         self.power_flow = self._networks.under(()).power_flow
 
     @property
@@ -149,8 +160,17 @@ class Simulation:
         """Before the first slot."""
         share = self.scenario.grid.battery_start_permille
         return SimulationState(
-            self.scenario.start, tuple(h.battery_capacity_wh * share // WHOLE for h in self.homes)
+            self.scenario.start,
+            tuple(home.battery_capacity_wh * share // WHOLE for home in self.homes),
+            self._outlook.stays.first_wh,
+            self._outlook.houses.first_wh,
         )
+
+    def state_at(self, state: SimulationState, slot_start: int) -> SimulationState:
+        """What a later slot starts with as far as can be said now: batteries and houses as they are, vehicles as they come."""
+        row, at_row = self._row(state.slot_start), self._row(slot_start)
+        needs = self._outlook.stays.later(row, state.ev_need_wh, at_row)
+        return SimulationState(slot_start, state.soc_wh, needs, state.heat_wh)
 
     def finished(self, state: SimulationState) -> bool:
         """Whether the scenario's last slot lies behind."""
@@ -159,7 +179,8 @@ class Simulation:
     def plan(self, state: SimulationState) -> SlotPlan:
         """Expectations for the state's slot: the truth with the scenario's seeded forecast error."""
         network = self._networks.under(self.timeline.known_network(state.slot_start))
-        expected = idle(self._expected(state), network, ())
+        foreseen = self._outlook.expected(self._row(state.slot_start), state.slot_start, state)
+        expected = idle(foreseen, network, ())
         return SlotPlan(
             slot_start=state.slot_start,
             slot_end=state.slot_start + SLOT_SECONDS,
@@ -182,8 +203,10 @@ class Simulation:
 
         `unaccepted` are trades that were made although the gate refused them: they give no right to export.
         """
+        row = self._row(plan.slot_start)
         network = self._networks.under(self.timeline.real_network(plan.slot_start))
-        came = self.timeline.disturbed(self._actual(plan.state), plan.slot_start)
+        actual = self._outlook.actual(row, plan.state)
+        came = self.timeline.disturbed(actual, plan.slot_start)
         sellers = {nomination.seller for nomination in (*accepted, *unaccepted)}
         stopped = self.timeline.stopped(plan.slot_start, sellers)
         needs = idle(came, network, stopped)
@@ -194,41 +217,25 @@ class Simulation:
         exchanges = tuple(_with_idle_plant(*three) for three in zip(closed, came, needs, strict=True))
         unserved = tuple(wanted.load_wh - got.load_wh for wanted, got in zip(came, needs, strict=True))
         outcome = _outcome(
-            self, plan, exchanges, closing.flows(exchanges), room, network=network, unserved_wh=unserved
-        )
+            self, plan, exchanges, closing.flows(exchanges), room,
+            network=network, unserved_wh=unserved, after=self._outlook.after(row, plan.state, exchanges),
+        )  # fmt: skip
         outcome.check()
         return outcome
 
     def reactive_kvar(self, slot_start: int) -> FloatArray:
         """(connections,) reactive load of a slot."""
-        row: FloatArray = self._series.q_kvar[self._row(slot_start)]
+        row: FloatArray = self._outlook.series.q_kvar[self._row(slot_start)]
         return row
 
     def _row(self, slot_start: int) -> int:
         return self.slots.index(slot_start)
 
-    def _actual(self, state: SimulationState) -> tuple[Needs, ...]:
-        row = self._row(state.slot_start)
-        truth = zip(
-            self._series.load_wh[row].tolist(), self._series.pv_wh[row].tolist(), state.soc_wh, strict=True
-        )
-        return tuple(Needs(load, pv, soc) for load, pv, soc in truth)
-
-    def _expected(self, state: SimulationState) -> tuple[Needs, ...]:
-        """PV errors share half of their variance: the weather is wrong for all at once."""
-        size, forecast = len(self.homes), self.scenario.forecast
-        draw = np.random.default_rng([self.scenario.seed, state.slot_start]).standard_normal(2 * size + 1)
-        load_factor = 1 + forecast.load_error * draw[:size]
-        pv_factor = 1 + forecast.pv_error * (draw[size : 2 * size] + draw[-1]) / 2**0.5
-        row = self._row(state.slot_start)
-        load = np.maximum(0, np.rint(self._series.load_wh[row] * load_factor)).astype(np.int64).tolist()
-        pv = np.maximum(0, np.rint(self._series.pv_wh[row] * pv_factor)).astype(np.int64).tolist()
-        return tuple(Needs(*three) for three in zip(load, pv, state.soc_wh, strict=True))
-
 
 def _with_idle_plant(exchange: Exchange, came: Needs, needs: Needs) -> Exchange:
     """What a plant could have made that was cut off or switched off counts as curtailed."""
-    return replace(exchange, curtailed_wh=exchange.curtailed_wh + came.pv_wh - needs.pv_wh)
+    idle_wh = came.pv_wh - needs.pv_wh
+    return replace(exchange, curtailed_wh=exchange.curtailed_wh + idle_wh) if idle_wh else exchange
 
 
 def _outcome(
@@ -240,6 +247,7 @@ def _outcome(
     *,
     network: NetworkState,
     unserved_wh: tuple[int, ...],
+    after: Afterwards,
 ) -> SlotOutcome:
     readings = [Reading(i, plan.slot_start, ex.import_wh, ex.export_wh) for i, ex in enumerate(exchanges)]
     losses = to_wh(float(flows.losses_kw[0]))
@@ -261,7 +269,11 @@ def _outcome(
         unserved_wh=unserved_wh,
         dead_buses=tuple(sorted(network.dead_buses)),
         events=sim.timeline.words(plan.slot_start),
-        state=SimulationState(plan.slot_end, tuple(ex.soc_wh for ex in exchanges)),
+        state=SimulationState(
+            plan.slot_end, tuple(ex.soc_wh for ex in exchanges), after.ev_need_wh, after.heat_wh
+        ),
+        unmet_ev_wh=after.unmet_ev_wh,
+        unmet_heat_wh=after.unmet_heat_wh,
     )
 
 
@@ -285,4 +297,7 @@ def open_simulation(scenario: Scenario) -> Simulation:
     if faults:
         raise ScenarioFaultError(faults)
     homes = [home_of(connection, scenario.grid.firm_export_permille) for connection in feeder.connections]
-    return Simulation(scenario, feeder, homes, series_of(feeder, profiles, *period, seed=scenario.seed))
+    series = series_of(feeder, profiles, *period, seed=scenario.seed)
+    more = series.wind_wh is not None or any(cn.vehicle or cn.heat_pump for cn in feeder.connections)
+    forecast = Forecast(scenario.forecast, scenario.seed, len(homes), shiftable=more)
+    return Simulation(scenario, feeder, homes, open_outlook(feeder, profiles, series, forecast, period))

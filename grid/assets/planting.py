@@ -12,7 +12,7 @@ from grid.network import Battery, Connection, Feeder, Generator
 from grid.scenario import ScenarioFaultError
 
 WATTS_PER_MW = 1_000_000
-_FIELD = {"ev": "vehicle", "heat-pump": "heat_pump", "battery": "battery", "pv": "generator", "wind": "wind"}
+_FIELD = {"ev": "vehicle", "heat-pump": "heat_pump", "battery": "battery", "pv": "generator"}
 
 
 def planted(feeder: Feeder, tables: Sequence[AnyAssetTable], seed: int, period: tuple[int, int]) -> Feeder:
@@ -44,6 +44,8 @@ def _words(number: int, fault: str) -> str:
 
 
 def _has(connection: Connection, table: AnyAssetTable) -> bool:
+    if isinstance(table, WindTable):
+        return any(plant.is_wind for plant in connection.generators)
     return getattr(connection, _FIELD[table.kind]) is not None
 
 
@@ -108,7 +110,7 @@ def _equipped(cn: Connection, table: AnyAssetTable, index: int, ground: _Ground)
             return replace(cn, generator=Generator(name, table.power_w / WATTS_PER_MW, 0.0, profile))
         case WindTable():
             profile = table.profile or SYNTHETIC_WIND
-            return replace(cn, wind=Generator(name, table.power_w / WATTS_PER_MW, 0.0, profile))
+            return replace(cn, wind=Generator(name, table.power_w / WATTS_PER_MW, 0.0, profile, is_wind=True))
 
 
 def _heat_pump(name: str, table: HeatPumpTable) -> HeatPump:

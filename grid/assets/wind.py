@@ -21,8 +21,8 @@ CUT_IN, RATED, CUT_OUT = 3.0, 11.0, 25.0
 
 
 def synthetic_wind(seed: int, slots: int) -> npt.NDArray[np.float64]:
-    """(slots,) power of a turbine as a share of its rating, in [0, 1]."""
-    return power_of(_speeds(seed, slots))
+    """(slots,) power of a turbine as a share of its rating, in [0, 1], to a millionth."""
+    return np.round(power_of(_speeds(seed, slots)), 6)
 
 
 def _speeds(seed: int, slots: int) -> npt.NDArray[np.float64]:

@@ -4,10 +4,12 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
+import pandapower.networks
 import pytest
 
 from grid.assets.planting import planted
-from grid.network import Connection, Feeder
+from grid.network import Connection, Feeder, feeder_map
+from grid.pandapower_tables import feeder_from_pandapower
 from grid.scenario import Scenario, ScenarioFaultError, parse_scenario
 
 DAY = (1465509600, 1465596000)
@@ -154,3 +156,13 @@ def test_a_connection_without_assets_is_what_it_was(street: Feeder) -> None:
     assert planted(street, (), 7, DAY) is street
     assert Connection("bare", 0, None).generators == ()
     assert not Connection("bare", 0, None).sells
+
+
+def test_a_networks_own_turbine_is_wind() -> None:
+    feeder = feeder_from_pandapower(
+        pandapower.networks.create_cigre_network_mv(with_der="pv_wind"), name="cigre"
+    )
+    plants = [plant for cn in feeder.connections for plant in cn.generators]
+    assert [plant.name for plant in plants if plant.is_wind] == ["WKA 7"]
+    assert len(plants) == 9
+    assert sum(connection["wind_kw"] for connection in feeder_map(feeder)["connections"]) == 1500

@@ -9,7 +9,7 @@ import pytest
 from grid.scenario import ScenarioFaultError, load_scenario, parse_scenario
 from grid.simulation import open_simulation
 
-SCENARIOS = ("default", "june-day", "january-day", "june-week", "january-week", "quick")
+SCENARIOS = ("default", "june-day", "january-day", "june-week", "january-week", "quick", "january-electric")
 
 
 @pytest.mark.parametrize("name", SCENARIOS)
@@ -19,6 +19,15 @@ def test_scenarios_that_come_along_run(fixtures_folder: Path, name: str) -> None
     assert simulation.scenario.name == name
     assert len(plan.positions) == 153
     assert simulation.close(plan, ()).losses_wh > 0
+
+
+def test_the_documented_equipment_can_be_planted(fixtures_folder: Path) -> None:
+    text = (fixtures_folder.parent / "docs" / "scenarios.md").read_text()
+    raw = tomllib.loads((fixtures_folder / "scenarios" / "june-day.toml").read_text())
+    shown = text.split("## Equipment")[1].split("```toml")[1].split("```")[0]
+    scenario = parse_scenario({**raw, **tomllib.loads(shown)}, folder=fixtures_folder / "scenarios")
+    assert [table.kind for table in scenario.assets] == ["ev", "ev", "heat-pump", "battery", "pv", "wind"]
+    assert open_simulation(scenario).feeder.name == "1-LV-rural3--2-sw"
 
 
 def test_every_scenario_in_the_folder_is_listed(fixtures_folder: Path) -> None:

@@ -15,7 +15,7 @@ from grid.market.bilateral import first_beliefs
 from grid.models import ReplayRun
 from grid.nominations import Nomination
 from grid.scenario import load_scenario
-from grid.simulation import Simulation, SimulationState, SlotPlan, open_simulation
+from grid.simulation import Simulation, SlotPlan, open_simulation
 from marketplace.trading.models import Prosumer
 from marketplace.trading.replay.play import Checkpoint
 
@@ -62,9 +62,8 @@ class MarketView:
         return int(self.run.created_at.timestamp())
 
     def plan(self, slot_start: int) -> SlotPlan:
-        """Expectations for a slot; batteries as they are now."""
-        state = SimulationState(slot_start, self.checkpoint.simulation.soc_wh)
-        return self.simulation.plan(state)
+        """Expectations for a slot; batteries and houses as they are now, vehicles as they come."""
+        return self.simulation.plan(self.simulation.state_at(self.checkpoint.simulation, slot_start))
 
     def gate(self, slot_start: int) -> Gate:
         """The slot's gate with every trade that is binding already."""
