@@ -171,7 +171,7 @@ class Delivery(msgspec.Struct, frozen=True, gc=False, array_like=True):
 
 
 class MeterReading(msgspec.Struct, frozen=True, gc=False, array_like=True):
-    """A signed reading of one meter over one slot; used off the ledger."""
+    """What the registers of a meter show at a slot's end, signed by the meter; used off the ledger."""
 
     meter: bytes
     slot_start: int

@@ -49,7 +49,7 @@ _SIGNED_BY: dict[type | str, tuple[str, str]] = {
     FundingChange: ("registry", "both session keys"),
     DisputeRequest: ("registry", "session key"),
     Delivery: ("registry", "metering key"),
-    MeterReading: ("registry", "metering key"),
+    MeterReading: ("registry", "the meter's key"),
     "Permit": ("token", "whoever pays: root key for collateral, session key for a deposit"),
     "TransferWithAuthorization": ("token", "whoever pays"),
     "PayoutClaim": ("registry", "session key"),

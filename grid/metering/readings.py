@@ -96,6 +96,7 @@ class FaultCode(StrEnum):
     ROLLOVER = "rollover"
     SIGNATURE = "wrong_signature"
     UNKNOWN_METER = "unknown_meter"
+    REMOVED = "removed"
 
 
 REMEDIES = {
@@ -114,6 +115,7 @@ REMEDIES = {
     FaultCode.RESET: "enter the last value before the reset if it is known",
     FaultCode.ROLLOVER: "nothing, the registers began anew after their last digit",
     FaultCode.SIGNATURE: "sign with the key that the meter is registered with",
+    FaultCode.REMOVED: "send the readings of the meter that took its place",
     FaultCode.UNKNOWN_METER: "have the metering operator register the meter",
 }
 

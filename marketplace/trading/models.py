@@ -190,3 +190,118 @@ class MarketControl(models.Model):
 
     def __str__(self) -> str:
         return "Paused" if self.paused else f"Running at {self.speed_permille / 1000:g} times the pace"
+
+
+class Meter(models.Model):
+    """A meter at a connection, and the key by which its readings are known. A new one takes an old one's place.
+
+    Energy in Wh; its registers count whole watt-hours.
+    """
+
+    serial = models.CharField(
+        max_length=66, unique=True, help_text=_("Its id in signed readings: 32 bytes as 0x-hex.")
+    )
+    name = models.CharField(max_length=40, help_text=_("What stands on its plate."))
+    key = models.CharField(max_length=42, help_text=_("Address of the key that signs its readings."))
+    prosumer = models.ForeignKey(Prosumer, on_delete=models.PROTECT, related_name="meters")
+    connection = models.CharField(max_length=64, blank=True, help_text=_("Name in the grid model."))
+    digits = models.PositiveSmallIntegerField(
+        default=9, help_text=_("Of each register; then it begins anew.")
+    )
+    max_power_w = models.PositiveIntegerField(
+        default=44_000, help_text=_("Most that the connection's fuse allows.")
+    )
+    installed_at = models.BigIntegerField(help_text=_("Epoch seconds, at a full quarter-hour."))
+    installed_import_wh = models.BigIntegerField(default=0)
+    installed_export_wh = models.BigIntegerField(default=0)
+    removed_at = models.BigIntegerField(null=True, blank=True)
+    replaces = models.OneToOneField(
+        "self", on_delete=models.PROTECT, null=True, blank=True, related_name="replaced_by"
+    )
+    duplicates = models.PositiveBigIntegerField(default=0, editable=False)
+
+    class Meta:
+        """By name."""
+
+        ordering = ("name", "pk")
+        permissions = (("operate_meters", "Sends and sees the readings of every meter"),)
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class RegisterReading(models.Model):
+    """A valid reading, with its signature: what the registers showed at the slot's end. It is never changed."""
+
+    meter = models.ForeignKey(Meter, on_delete=models.PROTECT, related_name="readings")
+    sequence = models.BigIntegerField()
+    slot_start = models.BigIntegerField()
+    slot_end = models.BigIntegerField()
+    import_wh = models.BigIntegerField()
+    export_wh = models.BigIntegerField()
+    signature = models.CharField(max_length=132)
+    received_at = models.BigIntegerField()
+
+    class Meta:
+        """In the order of slots; one a slot, and one a number."""
+
+        ordering = ("meter", "slot_start")
+        constraints = (
+            models.UniqueConstraint(fields=("meter", "sequence"), name="one_reading_a_number"),
+            models.UniqueConstraint(fields=("meter", "slot_start"), name="one_reading_a_slot"),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.meter_id} {self.sequence}"
+
+
+class MeterFault(models.Model):
+    """What was wrong with a reading that came, or is to be known about one that counts."""
+
+    meter = models.ForeignKey(Meter, on_delete=models.PROTECT, related_name="faults")
+    code = models.CharField(max_length=20)
+    slot_start = models.BigIntegerField()
+    sequence = models.BigIntegerField()
+    words = models.CharField(max_length=300)
+    at = models.BigIntegerField()
+
+    class Meta:
+        """Newest first; the same fault once, however often it is sent."""
+
+        ordering = ("-at", "-pk")
+        constraints = (
+            models.UniqueConstraint(
+                fields=("meter", "code", "slot_start", "sequence"), name="one_fault_a_reading"
+            ),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.meter_id} {self.code}"
+
+
+class MeterToken(models.Model):
+    """What a program shows to send readings: for one meter, or for all of them where none is named.
+
+    Only its hash is kept. A reading counts by its own signature; the token says who may bring it.
+    """
+
+    digest = models.CharField(max_length=64, unique=True, editable=False)
+    label = models.CharField(max_length=60, help_text=_("Who or what holds it."))
+    meter = models.ForeignKey(
+        Meter,
+        on_delete=models.CASCADE,
+        null=True,
+        blank=True,
+        related_name="tokens",
+        help_text=_("None: a metering operator's, for every meter."),
+    )
+    created_at = models.DateTimeField(auto_now_add=True)
+    revoked_at = models.DateTimeField(null=True, blank=True, editable=False)
+
+    class Meta:
+        """Newest first."""
+
+        ordering = ("-created_at",)
+
+    def __str__(self) -> str:
+        return self.label
