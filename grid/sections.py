@@ -81,7 +81,7 @@ class FundingSection(Section, frozen=True):
     mode: Literal["notes", "deposits"] = "notes"
     channel_funding: Money = 5_000_000
     credit_limit: Money = 50_000_000
-    collateral: Money = 2_000_000
+    collateral: Money = 1_000_000
 
 
 class ForecastSection(Section, frozen=True):
