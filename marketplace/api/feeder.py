@@ -52,6 +52,9 @@ class HomeSerializer(serializers.Serializer[Any]):
     bus = serializers.CharField()
     pv_kw = serializers.FloatField()
     battery_kwh = serializers.FloatField()
+    wind_kw = serializers.FloatField()
+    ev_kw = serializers.FloatField()
+    heat_pump_kw = serializers.FloatField()
 
 
 class FeederMapSerializer(serializers.Serializer[Any]):

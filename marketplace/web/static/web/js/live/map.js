@@ -7,7 +7,7 @@ import { color, voltageScale } from "../ui/colors.js";
 
 /** @typedef {{id: string, name: string, x: number, y: number, source: boolean, connections: number[]}} FeederNode */
 /** @typedef {{id: string, kind: "line"|"transformer", source: string, target: string, closed: boolean}} FeederEdge */
-/** @typedef {{index: number, name: string, bus: string, pv_kw: number, battery_kwh: number}} Connection */
+/** @typedef {{index: number, name: string, bus: string, pv_kw: number, battery_kwh: number, wind_kw: number, ev_kw: number, heat_pump_kw: number}} Connection */
 /** @typedef {{nodes: FeederNode[], edges: FeederEdge[], connections: Connection[]}} Feeder */
 
 const WIDTH = 1000;
