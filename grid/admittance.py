@@ -13,7 +13,8 @@ import numpy as np
 import numpy.typing as npt
 
 from grid.network import Feeder, Line, Transformer
-from grid.powerflow import FREQUENCY_HZ, FloatArray, Flows, PowerFlow, PowerFlowError, transformer_pi
+from grid.pgm_input import FREQUENCY_HZ, transformer_pi
+from grid.powerflow import FloatArray, Flows, PowerFlow, PowerFlowError
 
 ComplexArray = npt.NDArray[np.complex128]
 KVA_PER_MVA = 1000.0

@@ -57,7 +57,7 @@ class Envelope:
     def _excesses(self, flows: Flows) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
         lim, was = self.limits, self.before
         return (
-            flows.vm_pu - np.maximum(lim.vm_max_pu, was.vm_pu) - VOLTAGE_SLACK_PU,
+            flows.highest_pu - np.maximum(lim.vm_max_pu, was.highest_pu) - VOLTAGE_SLACK_PU,
             np.minimum(lim.vm_min_pu, was.vm_pu) - flows.vm_pu - VOLTAGE_SLACK_PU,
             flows.line_percent - np.maximum(lim.line_percent, was.line_percent) - LOADING_SLACK_PERCENT,
             flows.transformer_percent
@@ -90,7 +90,7 @@ def _breach(feeder: Feeder, limits: Limits, kind: int, at: int, values: FloatArr
 
 
 def _values(flows: Flows, row: int) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
-    return flows.vm_pu[row], flows.vm_pu[row], flows.line_percent[row], flows.transformer_percent[row]
+    return flows.highest_pu[row], flows.vm_pu[row], flows.line_percent[row], flows.transformer_percent[row]
 
 
 def breaches(feeder: Feeder, limits: Limits, flows: Flows, row: int = 0) -> tuple[Breach, ...]:

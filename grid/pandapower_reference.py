@@ -6,7 +6,8 @@ import numpy as np
 import pandapower
 
 from grid.network import Feeder, Line, Transformer
-from grid.powerflow import FREQUENCY_HZ, FloatArray, Flows
+from grid.pgm_input import FREQUENCY_HZ
+from grid.powerflow import FloatArray, Flows
 
 TOLERANCE_MVA = 1e-11
 

@@ -41,7 +41,7 @@ def feeder_from_pandapower(net: Any, *, name: str, attribution: str = "") -> Fee
     faults = tuple(net_faults(net))
     if faults:
         raise NetworkFaultError(faults)
-    number = _bus_numbers(net)
+    number = bus_numbers(net)
     source = net.ext_grid[net.ext_grid.in_service.astype(bool)].iloc[0]
     feeder = Feeder(
         name=name,
@@ -58,7 +58,7 @@ def feeder_from_pandapower(net: Any, *, name: str, attribution: str = "") -> Fee
     return feeder
 
 
-def _bus_numbers(net: Any) -> dict[int, int]:
+def bus_numbers(net: Any) -> dict[int, int]:
     """Pandapower bus index -> position; buses joined by a closed bus-bus switch, and those of all sources, share one."""
     root = {index: index for index in net.bus.index[net.bus.in_service.astype(bool)]}
 

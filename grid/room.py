@@ -6,7 +6,7 @@ ever said by a power flow.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from weakref import WeakKeyDictionary
 
 import numpy as np
@@ -186,7 +186,7 @@ class Room:
 def one_row(flows: Flows, row: int) -> Flows:
     """One slot of a batch, still as arrays with one row."""
     rows = slice(row, row + 1 or None)
-    return Flows(**{field.name: getattr(flows, field.name)[rows] for field in fields(flows)})
+    return replace(flows, **{field.name: getattr(flows, field.name)[rows] for field in fields(flows)})
 
 
 def bisected(test: Callable[[int], bool], upper: int) -> int:

@@ -35,6 +35,7 @@ class GridSection(Section, frozen=True):
     """Files (relative to the scenario's folder), scales of load and PV, firm export as a share of the PV rating.
 
     `zone`, `unit`, `stamps` and `decimal` say of profile files what these don't say themselves (docs/inputs.md).
+    `phases` is whether all three are taken as alike or each is solved (docs/grid.md).
     """
 
     network: str
@@ -48,6 +49,7 @@ class GridSection(Section, frozen=True):
     pv_scale: Scale = 1.0
     firm_export_permille: Permille = 1000
     battery_start_permille: Permille = 500
+    phases: Literal["balanced", "unbalanced"] = "balanced"
 
 
 class PeriodSection(Section, frozen=True):

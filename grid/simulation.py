@@ -13,6 +13,7 @@ Nothing here knows channels, money or a clock.
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
@@ -31,10 +32,23 @@ from grid.metering import BalanceError, Reading, to_wh
 from grid.network import Feeder
 from grid.nominations import Nomination, SlotCase
 from grid.outlook import Afterwards, Outlook, open_outlook
-from grid.powerflow import FloatArray, Flows
+from grid.powerflow import FloatArray, Flows, PowerFlowError
 from grid.scenario import Scenario, ScenarioFaultError
 from grid.sections import Tariff
 from grid.series import scaled, series_of
+from grid.unbalanced import SOLVERS, UnbalancedFlows
+
+
+class SlotWithoutSolutionError(RuntimeError):
+    """A slot whose load and generation alone have no power flow, before any trade; `slot_start` says which."""
+
+    def __init__(self, slot_start: int, why: PowerFlowError) -> None:
+        when = datetime.fromtimestamp(slot_start, UTC).isoformat()
+        super().__init__(
+            f"slot {slot_start} ({when}): the feeder has no stable state with what its homes draw and feed in ({why});"
+            " lower load_scale or pv_scale, or give it a stronger network"
+        )
+        self.slot_start = slot_start
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +104,7 @@ class SlotOutcome:
         state: for the next slot.
         unmet_ev_wh: what vehicles that left at the slot's end still needed.
         unmet_heat_wh: heat that houses lacked to the lower edge of their band, Wh thermal.
+        vm_high_pu, unbalance_percent: per bus, where the scenario is solved by phase; `vm_pu` is the lowest phase then.
     """
 
     slot_start: int
@@ -111,6 +126,8 @@ class SlotOutcome:
     state: SimulationState
     unmet_ev_wh: int = 0
     unmet_heat_wh: int = 0
+    vm_high_pu: tuple[float, ...] = ()
+    unbalance_percent: tuple[float, ...] = ()
 
     @property
     def hidden_wh(self) -> int:
@@ -148,7 +165,7 @@ class Simulation:
         """`feeder` and `homes` with the scenario's scales and assets; `outlook` on its slots."""
         self.scenario, self.feeder, self.homes = scenario, feeder, tuple(homes)
         self.timeline = Timeline(scenario.events, scenario.seed, len(self.homes))
-        self._networks, self._outlook = Networks(feeder, self.homes), outlook
+        self._networks, self._outlook = Networks(feeder, self.homes, SOLVERS[scenario.grid.phases]), outlook
         self.power_flow = self._networks.under(()).power_flow
 
     @property
@@ -212,8 +229,11 @@ class Simulation:
         needs = idle(came, network, stopped)
         homes = tuple(without_supply(h) if i in stopped else h for i, h in enumerate(network.homes))
         case = SlotCase(plan.slot_start, homes, needs, self.reactive_kvar(plan.slot_start))
-        closing = ClosingSlot(network.power_flow, self.scenario.limits, case, accepted)
-        closed, *room = closing.close()
+        try:
+            closing = ClosingSlot(network.power_flow, self.scenario.limits, case, accepted)
+            closed, *room = closing.close()
+        except PowerFlowError as error:
+            raise SlotWithoutSolutionError(plan.slot_start, error) from error
         exchanges = tuple(_with_idle_plant(*three) for three in zip(closed, came, needs, strict=True))
         unserved = tuple(wanted.load_wh - got.load_wh for wanted, got in zip(came, needs, strict=True))
         outcome = _outcome(
@@ -274,7 +294,17 @@ def _outcome(
         ),
         unmet_ev_wh=after.unmet_ev_wh,
         unmet_heat_wh=after.unmet_heat_wh,
+        **_by_phase(flows),
     )
+
+
+def _by_phase(flows: Flows) -> dict[str, Any]:
+    if not isinstance(flows, UnbalancedFlows):
+        return {}
+    return {
+        "vm_high_pu": tuple(flows.highest_pu[0].tolist()),
+        "unbalance_percent": tuple(flows.unbalance_percent[0].tolist()),
+    }
 
 
 def _breaches(sim: Simulation, network: NetworkState, flows: Flows) -> tuple[Breach, ...]:

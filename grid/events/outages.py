@@ -38,24 +38,24 @@ class NetworkState:
 class Networks:
     """The states of one feeder, each made once."""
 
-    def __init__(self, feeder: Feeder, homes: Sequence[Home]) -> None:
-        """`feeder` and `homes` in their normal state."""
-        self._feeder, self._homes = feeder, tuple(homes)
+    def __init__(self, feeder: Feeder, homes: Sequence[Home], solver: type[PowerFlow] = PowerFlow) -> None:
+        """`feeder` and `homes` in their normal state; `solver` is balanced or by phase."""
+        self._feeder, self._homes, self._solver = feeder, tuple(homes), solver
         self._states: dict[tuple[GridEvent, ...], NetworkState] = {}
 
     def under(self, events: tuple[GridEvent, ...]) -> NetworkState:
         """The feeder while these events last."""
         if events not in self._states:
-            self._states[events] = _state(changed(self._feeder, events), self._homes)
+            self._states[events] = _state(changed(self._feeder, events), self._homes, self._solver)
         return self._states[events]
 
 
-def _state(feeder: Feeder, homes: tuple[Home, ...]) -> NetworkState:
+def _state(feeder: Feeder, homes: tuple[Home, ...], solver: type[PowerFlow]) -> NetworkState:
     reached = electrical_distances(feeder, feeder.source_bus)
     dead_buses = frozenset(bus for bus, ohm in enumerate(reached) if math.isinf(ohm))
     dead = frozenset(i for i, cn in enumerate(feeder.connections) if cn.bus in dead_buses)
     live = tuple(without_supply(home) if i in dead else home for i, home in enumerate(homes))
-    return NetworkState(PowerFlow(feeder, dead_parts=bool(dead_buses)), live, dead, dead_buses)
+    return NetworkState(solver(feeder, dead_parts=bool(dead_buses)), live, dead, dead_buses)
 
 
 def without_supply(home: Home) -> Home:

@@ -59,6 +59,7 @@ def _homes(outcome: SlotOutcome) -> dict[str, list[int]]:
 def _flows(outcome: SlotOutcome) -> dict[str, Any]:
     return {
         "vm_pu": [round(value, 6) for value in outcome.vm_pu],
+        **_by_phase(outcome),
         "line_loading_percent": [round(value, 3) for value in outcome.line_percent],
         "trafo_loading_percent": [round(value, 3) for value in outcome.transformer_percent],
         "import_wh": outcome.feeder_import_wh,
@@ -79,6 +80,16 @@ def _flows(outcome: SlotOutcome) -> dict[str, Any]:
         "dead_buses": list(outcome.dead_buses),
         "events": list(outcome.events),
         "breaches": [breach.words for breach in outcome.breaches],
+    }
+
+
+def _by_phase(outcome: SlotOutcome) -> dict[str, Any]:
+    """Where the scenario is solved by phase: the highest phase beside `vm_pu`'s lowest, and the unbalance."""
+    if not outcome.vm_high_pu:
+        return {}
+    return {
+        "vm_high_pu": [round(value, 6) for value in outcome.vm_high_pu],
+        "unbalance_percent": [round(value, 4) for value in outcome.unbalance_percent],
     }
 
 
