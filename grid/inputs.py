@@ -25,15 +25,19 @@ _NAMES_SHOWN = 8
 _KW_PER_MW = 1e3
 
 
-def read_inputs(scenario: Scenario) -> tuple[Feeder, Profiles]:
+def read_inputs(scenario: Scenario, reading: Mapping[str, Options] | None = None) -> tuple[Feeder, Profiles]:
     """Feeder and profiles of a scenario; the profiles hold its period.
+
+    Args:
+        scenario: Names the files.
+        reading: How a profile file of that name is to be read, where the scenario does not say it for all.
 
     Raises:
         NetworkFaultError, ProfileFaultError: what is wrong with a file and how to mend it.
     """
     feeder = open_network(scenario.grid.network, scenario.folder)
-    options = options_of(scenario)
-    files = [read_profiles(scenario.folder / name, options) for name in scenario.grid.profiles]
+    common, own = options_of(scenario), reading or {}
+    files = [read_profiles(scenario.folder / name, own.get(name, common)) for name in scenario.grid.profiles]
     return with_measured(feeder, covering(files, scenario.start, scenario.end), scenario.grid.series)
 
 

@@ -66,7 +66,7 @@ def load_feeder(path: Path) -> Feeder:
         raise NetworkFaultError(
             (f"{path.name}: can't be read ({error.strerror}); check the path",)
         ) from error
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise NetworkFaultError((f"{path.name}: is no JSON ({error}); export the network again",)) from error
     if isinstance(raw, dict) and raw.get("format") == FORMAT:
         return _from_builtins(path.name, raw)

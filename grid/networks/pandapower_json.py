@@ -102,5 +102,5 @@ def _cell(cell: Any) -> Any:
 def _decoded(name: str, key: str, text: str) -> Any:
     try:
         return msgspec.json.decode(text)
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, RecursionError) as error:
         raise NetworkFaultError((f"{name}: {key} is no JSON ({error}); {_AGAIN}",)) from error

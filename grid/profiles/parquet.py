@@ -54,6 +54,7 @@ def _read(file: Any, options: Options, faults: FaultList) -> Recording:
         range(1, rows + 1),
         [Column(title, unit, column) for (title, unit), column in zip(titles, values, strict=True)],
         at_end=options.stamps == "end",
+        zone=options.zone,
     )
 
 

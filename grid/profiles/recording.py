@@ -2,6 +2,8 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
+from zoneinfo import ZoneInfo
 
 import numpy as np
 
@@ -45,6 +47,14 @@ class Recording:
     at_end: bool = False
     step_s: int | None = None
     """The interval where the file says it; else it is taken from the times."""
+    zone: str | None = None
+    """In which its owner reads times."""
+
+    def said(self, epoch: int) -> str:
+        """A moment as the file's owner reads it."""
+        if self.zone is None:
+            return utc_words(epoch)
+        return datetime.fromtimestamp(epoch, ZoneInfo(self.zone)).isoformat(timespec="minutes")
 
 
 def to_profiles(recording: Recording, faults: FaultList, *, timed: bool = True) -> Profiles:
@@ -107,7 +117,7 @@ def _check_times(recording: Recording, starts: IntArray, step: int, faults: Faul
     whole = max(step, SLOT_SECONDS)
     if first % SLOT_SECONDS:
         faults.add(
-            f"the first interval starts at {utc_words(first)}, not on a quarter-hour; cut the file, or say that its"
+            f"the first interval starts at {recording.said(first)}, not on a quarter-hour; cut the file, or say that its"
             " times are the ends of intervals",
             recording.lines[0],
         )
@@ -116,7 +126,7 @@ def _check_times(recording: Recording, starts: IntArray, step: int, faults: Faul
     covered = len(starts) * step
     if not jumps.size and first % SLOT_SECONDS == 0 and covered % whole:
         faults.add(
-            f"the last quarter-hour is not complete; cut the file at {utc_words(first + covered - covered % whole)}",
+            f"the last quarter-hour is not complete; cut the file at {recording.said(first + covered - covered % whole)}",
             recording.lines[-1],
         )
 
@@ -125,20 +135,20 @@ def _add_jump(recording: Recording, row: int, step: int, faults: FaultList) -> N
     before, here = int(recording.moments[row - 1]), int(recording.moments[row])
     line, gap = recording.lines[row], here - before
     if gap == 0:
-        faults.add(f"{utc_words(here)} comes twice; delete one of the two lines", line)
+        faults.add(f"{recording.said(here)} comes twice; delete one of the two lines", line)
     elif gap < 0:
-        faults.add(f"{utc_words(here)} is earlier than the line above; sort the lines by time", line)
+        faults.add(f"{recording.said(here)} is earlier than the line above; sort the lines by time", line)
     elif gap % step:
         faults.add(
-            f"{utc_words(here)} follows {utc_words(before)} by {_span(gap)} instead of {_span(step)}; bring the values"
+            f"{recording.said(here)} follows {recording.said(before)} by {_span(gap)} instead of {_span(step)}; bring the values"
             " to one interval first",
             line,
         )
     else:
         missing = gap // step - 1
         faults.add(
-            f"{missing} value{'s are' if missing > 1 else ' is'} missing between {utc_words(before)} and"
-            f" {utc_words(here)}; estimate and fill the gap",
+            f"{missing} value{'s are' if missing > 1 else ' is'} missing between {recording.said(before)} and"
+            f" {recording.said(here)}; estimate and fill the gap",
             line,
         )
 

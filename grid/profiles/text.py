@@ -132,6 +132,7 @@ def _read(name: str, lines: Iterator[str], options: Options, faults: FaultList) 
         [Column(title, unit, np.ascontiguousarray(table[:, i])) for i, (title, unit) in enumerate(columns)],
         at_end=options.stamps == "end",
         step_s=SLOT_SECONDS if header[0] == SLOT_START else None,
+        zone=options.zone if body.timed else None,
     )
     return to_profiles(recording, faults, timed=body.timed)
 

@@ -22,6 +22,7 @@ from marketplace.accounts.crypto import open_sealed, seal
 from marketplace.accounts.errors import ConflictError, RefusedError
 from marketplace.accounts.hexadecimal import to_hex
 from marketplace.accounts.models import AuditEvent, DataKey, Document, Participant, SignInNonce, User, Wallet
+from marketplace.accounts.signals import person_erased
 
 CHALLENGE_LIFE = timedelta(minutes=5)
 MAX_DOCUMENTS = 20
@@ -209,6 +210,7 @@ def erase_person(*, user: User, actor: User) -> None:
         path = _path(document)
         transaction.on_commit(lambda path=path: default_storage.delete(path))  # type: ignore[misc]  # mypy and defaults of lambdas
         document.delete()
+    person_erased.send(sender=User, user=user)
     DataKey.objects.filter(user=user).delete()
     Participant.objects.filter(user=user).update(display_name="Erased")
     for model in (Wallet, SignInNonce, EmailAddress, Authenticator):

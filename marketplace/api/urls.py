@@ -16,6 +16,7 @@ from marketplace.api import (
     money,
     published,
     statements,
+    studies,
     trading,
     wallet,
 )
@@ -106,5 +107,10 @@ urlpatterns = [
         name="channel-deliveries",
     ),
     path("channels/<hash:channel_id>/", channels.ChannelDetailView.as_view(), name="channel"),
+    path("inputs/", studies.InputsView.as_view(), name="inputs"),
+    path("inputs/<uuid:pk>/", studies.InputView.as_view(), name="input"),
+    path("studies/", studies.StudiesView.as_view(), name="studies"),
+    path("studies/<uuid:pk>/", studies.StudyView.as_view(), name="study"),
+    path("studies/<uuid:pk>/slots/", studies.StudySlotsView.as_view(), name="study-slots"),
     re_path(r"^.*$", NowhereView.as_view(), name="nowhere"),
 ]

@@ -42,6 +42,7 @@ INSTALLED_APPS = [
     "grid",
     "marketplace.accounts",
     "marketplace.credit",
+    "marketplace.studies",
     "marketplace.trading",
     "marketplace.api",
     "marketplace.web",
@@ -119,5 +120,7 @@ LOGGING: dict[str, Any] = {
         "django.server": {"handlers": ["console"], "level": "WARNING", "propagate": False},
         "django.channels.server": {"level": "WARNING"},
         "axes": {"level": "WARNING"},
+        "django_tasks": {"level": "WARNING"},
+        "django_tasks_db": {"level": "WARNING"},
     },
 }

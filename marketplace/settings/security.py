@@ -72,6 +72,7 @@ DATA_UPLOAD_MAX_NUMBER_FILES = 10
 FILE_UPLOAD_MAX_MEMORY_SIZE = 12 * 1024 * 1024  # documents stay in memory: plain text never touches the disk
 FILE_UPLOAD_HANDLERS = ["django.core.files.uploadhandler.MemoryFileUploadHandler"]
 DOCUMENT_MAX_BYTES = 10 * 1024 * 1024
+INPUT_MAX_BYTES = 10 * 1024 * 1024
 
 _STRICT: dict[str, Any] = {
     "default-src": [NONE],
@@ -130,6 +131,9 @@ SPECTACULAR_SETTINGS = {
         "ListingState": "marketplace.trading.models.Listing.State",
         "ApplicationState": "marketplace.credit.models.CreditApplication.State",
         "AgreementState": "marketplace.credit.models.Agreement.State",
+        "InputKind": "marketplace.studies.models.InputFile.Kind",
+        "InputState": "marketplace.studies.models.InputFile.State",
+        "StudyStatus": "grid.models.ReplayRun.Status",
         "ChannelSide": [("a", "a"), ("b", "b")],
     },
     "POSTPROCESSING_HOOKS": [

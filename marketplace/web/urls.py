@@ -2,7 +2,7 @@
 
 from django.urls import path, register_converter
 
-from marketplace.web import onboarding, views
+from marketplace.web import onboarding, own, views
 
 
 class ChannelIdConverter:
@@ -39,6 +39,16 @@ urlpatterns = [
     path("onboarding/documents/<uuid:document>/delete/", onboarding.drop_document, name="drop_document"),
     path("onboarding/apply/", onboarding.apply, name="apply"),
     path("onboarding/<uuid:application>/withdraw/", onboarding.withdraw, name="withdraw_application"),
+    path("own/", own.own, name="own"),
+    path("own/files/", own.upload, name="own_upload"),
+    path("own/files/list/", own.files, name="own_files"),
+    path("own/files/<uuid:pk>/", own.file, name="own_file"),
+    path("own/files/<uuid:pk>/delete/", own.drop_file, name="own_drop_file"),
+    path("own/files/<uuid:pk>/play/", own.play_scenario, name="own_play_scenario"),
+    path("own/studies/", own.play, name="own_play"),
+    path("own/studies/<uuid:pk>/", own.run, name="own_run"),
+    path("own/studies/<uuid:pk>/resume/", own.resume, name="own_resume"),
+    path("own/studies/<uuid:pk>/delete/", own.drop_run, name="own_drop_run"),
     path("favicon.ico", views.favicon, name="favicon"),
     path("design/", views.design, name="design"),
 ]

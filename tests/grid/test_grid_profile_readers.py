@@ -221,6 +221,14 @@ def test_the_hour_that_clocks_skip_is_named(write: Write) -> None:
     assert len(found) == 4
 
 
+def test_gaps_are_told_in_the_owners_time(write: Write) -> None:
+    text = "time,a_kW\n2026-03-01 00:00,1\n2026-03-01 00:15,1\n2026-03-01 00:45,1\n"
+    found = faults_of(write(text), Options(zone="Europe/Berlin"))
+    assert found == [
+        "4: 1 value is missing between 2026-03-01T00:15+01:00 and 2026-03-01T00:45+01:00; estimate and fill the gap"
+    ]
+
+
 def test_a_decimal_separator_that_is_said_settles_doubt(write: Write) -> None:
     text = "time;a_W\n" + rows(2, 15, lambda _: "1.234", sign=";")
     assert read_profiles(write(text), Options(decimal=".")).absolute["a"][0] == pytest.approx(0.001234)

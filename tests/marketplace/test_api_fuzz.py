@@ -18,9 +18,10 @@ from people import Person, Shop
 from pytest_django import Settings
 
 from marketplace.credit.models import Agreement
+from marketplace.studies.services import add_file
 from marketplace.trading.models import Listing
 
-APPS = ("accounts", "credit", "trading", "grid", "engine", "store")
+APPS = ("accounts", "credit", "studies", "trading", "grid", "engine", "store")
 METHODS = ("get", "post", "put", "patch", "delete")
 HASH = "0x" + "ab" * 32
 NASTY: tuple[Any, ...] = (
@@ -223,9 +224,14 @@ def site(
         "agreements": [str(one.pk) for one in agreements],
         "applications": [str(one.application_id) for one in agreements],
         "documents": [str(person.user.documents.all()[0].pk) for person in people],
+        "inputs": [str(_own_file(person)) for person in people],
         "listings": [str(one.pk) for one in Listing.objects.all()],
     }
     return Site(description, people, ids)
+
+
+def _own_file(person: Person) -> uuid.UUID:
+    return add_file(user=person.user, filename="meter.csv", raw=b"time,house_kW\n", reading={}).pk
 
 
 @pytest.mark.parametrize(

@@ -16,10 +16,12 @@ from channels_engine.core.messages import DepositFunding
 from channels_engine.core.state import CoSigned, Endpoint, Phase
 from channels_engine.core.typed_data import digest, struct_hash
 from channels_engine.store import models as engine
+from grid.models import ReplayRun
 from marketplace.accounts.models import Document
 from marketplace.credit.issuing import domain_of, raw
 from marketplace.credit.models import Agreement
 from marketplace.credit.notes import NoteRequest, issue_note
+from marketplace.studies.services import add_file
 from marketplace.trading.models import GateDecision, Listing, Prosumer
 from tests.stored_channels import store_endpoints
 
@@ -112,7 +114,17 @@ def belongings(victim: Person, make_shop: Callable[[str], Shop], agree: Agree) -
         decided_at=1,
     )
     documents = list(Document.objects.filter(user=victim.user).values_list("pk", flat=True))
-    keys = [agreement.pk, agreement.application_id, *documents]
+    file = add_file(user=victim.user, filename="my-meter.csv", raw=b"time,Erika_kW\n", reading={})
+    run = ReplayRun.objects.create(
+        scenario="Erika",
+        owner=victim.user,
+        kind="study",
+        status="finished",
+        starts_at=0,
+        ends_at=900,
+        summary={"energy": {}},
+    )
+    keys = [agreement.pk, agreement.application_id, *documents, file.pk, run.pk]
     ids = {
         "uuid": keys,
         "hash": [note.serial, channel],
@@ -216,6 +228,8 @@ def test_owners_and_their_merchant_reach_them(victim: Person, belongings: Belong
         "trades/",
         "gate-decisions/",
         "documents/",
+        "inputs/",
+        "studies/",
     ):
         assert victim.client.get(f"/api/v1/{path}").json()["count"] > 0, path
     shown = victim.client.get(f"/api/v1/channels/{channel}/").json()
@@ -226,7 +240,7 @@ def test_owners_and_their_merchant_reach_them(victim: Person, belongings: Belong
     assert shown["trades"][0]["role"] == "seller"
     assert shown["ledger_events"][0]["block"] == 4
     operator = at_desk(Agreement.objects.get().merchant.operators.get())
-    for document in belongings.ids["uuid"][2:]:
+    for document in Document.objects.values_list("pk", flat=True):
         assert operator.get(f"/api/v1/documents/{document}/content/").status_code == 200
 
 

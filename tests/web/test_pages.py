@@ -24,9 +24,24 @@ from tests.stored_channels import store_endpoints
 
 SignIn = Callable[[User], Client]
 OPEN = ["/", "/feeder/", "/ledger/", "/accounts/login/", "/accounts/signup/", "/accounts/password/reset/"]
-CLOSED = ["/today/", "/partners/", "/channels/", "/trades/", "/wallet/", "/onboarding/", "/partners/home-1/"]
+CLOSED = [
+    "/today/",
+    "/partners/",
+    "/channels/",
+    "/trades/",
+    "/wallet/",
+    "/onboarding/",
+    "/partners/home-1/",
+    "/own/",
+]
 MANAGE = ["/accounts/email/", "/accounts/password/change/", "/accounts/2fa/", "/accounts/logout/"]
-POST_ONLY = ["/onboarding/person/", "/onboarding/documents/", "/onboarding/apply/"]
+POST_ONLY = [
+    "/onboarding/person/",
+    "/onboarding/documents/",
+    "/onboarding/apply/",
+    "/own/files/",
+    "/own/studies/",
+]
 
 
 class Markup(HTMLParser):

@@ -18,6 +18,7 @@ from contracts.connection import LedgerError
 from grid.scenario import ScenarioFaultError, load_scenario
 from marketplace.accounts.errors import AwayError
 from marketplace.embedded import StartError, ledger, require_free_port, sole_owner
+from marketplace.studies.worker import working
 from marketplace.trading.demo import ACCOUNTS, PASSWORD, seed_demo
 from marketplace.trading.engine import open_engine, prepare_merchant
 from marketplace.trading.live.market import LiveMarket
@@ -50,7 +51,8 @@ class Command(BaseCommand):
                     prepare_merchant(engine, supplier)
                 market = LiveMarket(options["scenario"], engine, service.runtime())
                 self._welcome(host, port, which)
-                _serve(host, port, market)
+                with working():
+                    _serve(host, port, market)
         except (StartError, LedgerError, AwayError) as error:
             raise CommandError(str(error)) from error
         self.stdout.write("Stopped; everything is stored.")

@@ -1,0 +1,141 @@
+"""Background work on people's own files: checking them, playing studies. Doing a task twice does nothing twice."""
+
+import json
+import logging
+from collections.abc import Mapping
+from dataclasses import asdict, replace
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from django.db import transaction
+from django_tasks import task
+
+from grid.models import ReplayRun, SlotResult
+from grid.network import NetworkFaultError, feeder_map
+from grid.powerflow import PowerFlowError
+from grid.profiles import Options, ProfileFaultError
+from grid.profiles.options import Stamps
+from grid.results.summary import Tally
+from grid.scenario import ScenarioFaultError
+from grid.simulation import Simulation, open_simulation
+from grid.study import Study
+from marketplace.accounts.errors import RefusedError
+from marketplace.studies import store
+from marketplace.studies.checking import options_of, report_json, report_on, scenario_of
+from marketplace.studies.models import InputFile, StudyOrder
+from marketplace.studies.selectors import opened_files, own_files
+
+logger = logging.getLogger(__name__)
+SLOTS_AT_ONCE = 24
+OURS = "Something went wrong that is no fault of your files. It was written down; try again later."
+
+
+@task()
+def check_file(pk: str) -> None:
+    """Read an uploaded file and keep what is wrong with it, or what was understood."""
+    file = InputFile.objects.filter(pk=pk, state=InputFile.State.WAITING).first()
+    if file is None:
+        return
+    siblings = opened_files(own_files(file.user))
+    named = siblings if file.kind == InputFile.Kind.SCENARIO else [file]
+    try:
+        with store.laid_out(named) as folder:
+            report = report_on(file, folder, {str(one.filename) for one in siblings})
+    except (
+        Exception
+    ) as error:  # a parser of hostile input fails in many ways; its owner must still get an answer
+        logger.exception("Checking file %s failed", pk)
+        words = f"can't be read ({type(error).__name__}); save it again in one of the formats of the list"
+        file.report = json.dumps({"faults": [{"file": file.filename, "line": None, "words": words}]})
+        file.state = InputFile.State.FAULTY
+    else:
+        file.report = report_json(report)
+        file.state = InputFile.State.FAULTY if report.faults else InputFile.State.FINE
+    file.save(update_fields=["report", "state"])
+
+
+@task()
+def play_study(pk: str) -> None:
+    """Play a study from its first slot; what is stored of an earlier attempt stays, since it would come out the same."""
+    run = ReplayRun.objects.filter(pk=pk, status__in=("preparing", "running")).first()
+    order = StudyOrder.objects.filter(run__pk=pk).first()
+    if run is None or order is None:
+        return
+    try:
+        _play(run, order)
+    except (NetworkFaultError, ProfileFaultError, ScenarioFaultError) as error:
+        _fail(run, "\n".join(map(str, error.faults)))
+    except PowerFlowError as error:
+        _fail(
+            run,
+            f"The power flow has no solution: {error}. Check impedances and ratings, or lower the scales.",
+        )
+    except RefusedError as error:
+        _fail(run, error.detail)
+    except Exception:  # whatever it is, the owner must not wait for ever
+        logger.exception("Study %s failed", pk)
+        _fail(run, OURS)
+
+
+def _fail(run: ReplayRun, words: str) -> None:
+    run.status, run.failure = ReplayRun.Status.FAILED, words
+    if ReplayRun.objects.filter(pk=run.pk).exists():
+        run.save(update_fields=["status", "failure", "updated_at"])
+
+
+def _play(run: ReplayRun, order: StudyOrder) -> None:
+    files = opened_files(InputFile.objects.filter(orders=order))
+    with store.laid_out(files) as folder:
+        simulation = _opened(json.loads(order.tables or "{}"), folder, files)
+    study = Study(simulation)
+    tally = Tally(study.names, simulation.scenario.tariff)
+    run.status, run.setting = ReplayRun.Status.RUNNING, _setting(simulation)
+    run.save(update_fields=["status", "setting", "updated_at"])
+    slots, index = study.slots(), 0
+    while batch := list(islice(slots, SLOTS_AT_ONCE)):
+        if not _kept(run, index, batch):
+            return
+        index += len(batch)
+        for slot in batch:
+            tally.add(slot)
+    run.status = ReplayRun.Status.FINISHED
+    run.summary = {"scenario": run.scenario, "funding": run.funding, **tally.summary()}
+    run.save(update_fields=["status", "summary", "updated_at"])
+
+
+def _opened(tables: Mapping[str, Any], folder: Path, files: list[InputFile]) -> Simulation:
+    scenario = scenario_of(tables, folder, {str(file.filename) for file in files})
+    reading = {str(file.filename): _options(file, scenario.grid) for file in files}
+    return open_simulation(scenario, reading)
+
+
+def _options(file: InputFile, grid: Any) -> Options:
+    """As its owner said when it was uploaded, unless the scenario says it."""
+    said = {key: getattr(grid, key) for key in ("zone", "unit", "decimal") if getattr(grid, key)}
+    stamps: Stamps = "end" if "end" in (grid.stamps, file.stamps) else "start"
+    return replace(options_of(file), stamps=stamps, **said)
+
+
+def _setting(simulation: Simulation) -> dict[str, Any]:
+    tariff = simulation.scenario.tariff
+    return {
+        "feeder": feeder_map(simulation.feeder),
+        "limits": asdict(simulation.scenario.limits),
+        "tariff": {key: getattr(tariff, key) for key in tariff.__struct_fields__},
+    }
+
+
+@transaction.atomic
+def _kept(run: ReplayRun, index: int, batch: list[dict[str, Any]]) -> bool:
+    """Store a few slots; False if the run was deleted meanwhile."""
+    rows = [
+        SlotResult(run=run, index=index + i, slot_start=slot["slot_start"], data=slot)
+        for i, slot in enumerate(batch)
+    ]
+    if not ReplayRun.objects.filter(pk=run.pk).exists():
+        return False
+    SlotResult.objects.bulk_create(rows, ignore_conflicts=True)
+    run.next_slot = max(run.next_slot, index + len(batch))
+    run.save(update_fields=["next_slot", "updated_at"])
+    return True
