@@ -59,8 +59,10 @@ class Forecast:
         if len(self._weights) == 1:
             return self._draw(slot_start)
         starts = [slot_start - lag * SLOT_SECONDS for lag in range(len(self._weights))]
-        self._drawn = {at: self._drawn[at] if at in self._drawn else self._draw(at) for at in starts}
-        errors: FloatArray = self._weights @ np.stack(list(self._drawn.values()))
+        known = self._drawn
+        drawn = {at: known[at] if at in known else self._draw(at) for at in starts}
+        self._drawn = drawn  # whole, and never changed: other threads may be reading the one before
+        errors: FloatArray = self._weights @ np.stack(list(drawn.values()))
         return errors
 
     def _draw(self, slot_start: int) -> FloatArray:

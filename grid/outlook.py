@@ -89,8 +89,8 @@ class Outlook:
         self, row: int, heat_wh: Sequence[int], errors: Factors | None
     ) -> Iterator[tuple[int, int, int]]:
         """(connection, must, may) of the heat pumps."""
-        demands, cops = self.houses.demand_wh[row].tolist(), self.houses.cop_permille[row].tolist()
-        for house, heat, demand, cop in zip(self.houses.houses, heat_wh, demands, cops, strict=True):
+        slots = zip(self.houses.houses, heat_wh, self.houses.conditions(row), strict=True)
+        for house, heat, (demand, cop) in slots:
             wanted = demand if errors is None else _rounded(demand * errors.heat[house.connection])
             yield house.connection, *house.shift(heat, wanted, cop)
 
@@ -114,10 +114,7 @@ def _inflexible(load: list[int], pv: list[int], wind: list[int] | None, soc_wh: 
 
 
 def _with_vehicle(needs: Needs, must_wh: int, may_wh: int) -> Needs:
-    return Needs(
-        needs.load_wh + must_wh, needs.pv_wh, needs.soc_wh, needs.wind_wh, must_wh, may_wh,
-        needs.heat_base_wh, needs.heat_room_wh,
-    )  # fmt: skip
+    return Needs(needs.load_wh + must_wh, needs.pv_wh, needs.soc_wh, needs.wind_wh, must_wh, may_wh)
 
 
 def _with_heat(needs: Needs, must_wh: int, may_wh: int) -> Needs:

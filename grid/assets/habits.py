@@ -9,6 +9,7 @@ log-normal, a stay happens on a share of the days, and the vehicle leaves on the
 import math
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, time, timedelta
+from itertools import pairwise
 from zoneinfo import ZoneInfo
 
 from grid.assets.chance import stream
@@ -34,15 +35,14 @@ def sessions_of(table: EvTable, seed: int, connection: int, start: int, end: int
 
 def _drawn(table: EvTable, seed: int, connection: int, start: int, end: int) -> Iterator[Session]:
     zone = ZoneInfo(table.zone)
-    day = datetime.fromtimestamp(start, UTC).astimezone(zone).date() - timedelta(days=1)
-    last = datetime.fromtimestamp(end, UTC).astimezone(zone).date()
-    while day <= last:
-        happens, arrival, departure, need = _day(table, seed, connection, day, zone)
-        back = _day(table, seed, connection, day + timedelta(days=1), zone)[1]
-        departure = min(departure, back)  # it can't come again before it has left
-        if happens and departure > arrival:
-            yield Session(arrival, departure, need)
-        day += timedelta(days=1)
+    first = datetime.fromtimestamp(start, UTC).astimezone(zone).date() - timedelta(days=1)
+    last = datetime.fromtimestamp(end, UTC).astimezone(zone).date() + timedelta(days=1)
+    days = [first + timedelta(days=n) for n in range((last - first).days + 1)]
+    drawn = [_day(table, seed, connection, day, zone) for day in days]
+    for (happens, arrival, departure, need), (_, back, *_) in pairwise(drawn):
+        leaves = min(departure, back)  # it can't come again before it has left
+        if happens and leaves > arrival:
+            yield Session(arrival, leaves, need)
 
 
 def _day(table: EvTable, seed: int, connection: int, day: date, zone: ZoneInfo) -> tuple[bool, int, int, int]:

@@ -6,6 +6,7 @@ integer Wh: draws electric, stores and demands thermal. Heat made is rounded dow
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 
 import msgspec
 import numpy as np
@@ -67,36 +68,41 @@ def house_of(connection: int, pump: HeatPump) -> House:
 
 
 class Houses:
-    """Heated houses on the scenario's slots: `demand_wh` and `cop_permille` are (slots, houses)."""
+    """Heated houses on the scenario's slots; alike ones in alike weather share their series."""
 
     def __init__(
         self, pumps: Sequence[tuple[int, HeatPump]], profiles: Profiles, start: int, end: int
     ) -> None:
         """`pumps` with the connections that they belong to; `profiles` hold temperatures where pumps name one."""
         window = profiles.window(start, end)
-        celsius = {
-            (pump.temperature, pump.climate): profiles.column(pump.temperature)
-            if pump.temperature
-            else outdoor_celsius(profiles.slot_start, pump.climate)
-            for _, pump in pumps
-        }
-        outside = [celsius[pump.temperature, pump.climate][window] for _, pump in pumps]
         self.houses = tuple(house_of(index, pump) for index, pump in pumps)
-        shape = (window.stop - window.start, len(pumps))
-        self.demand_wh: IntArray = np.zeros(shape, dtype=np.int64)
-        self.cop_permille: IntArray = np.zeros(shape, dtype=np.int64)
-        for column, (_, pump) in enumerate(pumps):
-            self.demand_wh[:, column] = demand_wh(outside[column], pump)
-            self.cop_permille[:, column] = cop_permille(outside[column], pump.sink)
         self.first_wh = tuple(pump.store_wh * pump.start_permille // PERMILLE for _, pump in pumps)
+        kinds = [_kind(pump) for _, pump in pumps]
+        weather = {kind: _weather(kind, profiles, window) for kind in dict.fromkeys(kinds)}
+        self._weather = [weather[kind] for kind in kinds]
+
+    def conditions(self, row: int) -> list[tuple[int, int]]:
+        """(heat demanded in Wh, coefficient of performance in per mille) of each house in a slot."""
+        return [(int(demand[row]), int(cop[row])) for demand, cop in self._weather]
 
     def after(
         self, row: int, stored_wh: Sequence[int], drawn_wh: Sequence[int]
     ) -> tuple[tuple[int, ...], int]:
         """(stores after a slot's draws, heat that lacked in it), Wh thermal."""
-        demands, cops = self.demand_wh[row].tolist(), self.cop_permille[row].tolist()
-        kept = [
-            house.after(*slot)
-            for house, *slot in zip(self.houses, stored_wh, demands, cops, drawn_wh, strict=True)
-        ]
+        slots = zip(self.houses, stored_wh, self.conditions(row), drawn_wh, strict=True)
+        kept = [house.after(stored, demand, cop, drawn) for house, stored, (demand, cop), drawn in slots]
         return tuple(store for store, _ in kept), sum(lacked for _, lacked in kept)
+
+
+def _kind(pump: HeatPump) -> HeatPump:
+    """What of a pump decides about demand and performance."""
+    return replace(pump, name="", power_w=0, flexible=False, start_permille=0)
+
+
+def _weather(kind: HeatPump, profiles: Profiles, window: slice) -> tuple[IntArray, IntArray]:
+    """(slots,) heat demanded and coefficient of performance."""
+    if kind.temperature:
+        celsius = profiles.column(kind.temperature)[window]
+    else:
+        celsius = outdoor_celsius(profiles.slot_start[window], kind.climate)
+    return demand_wh(celsius, kind), cop_permille(celsius, kind.sink)

@@ -13,7 +13,7 @@ import numpy.typing as npt
 from grid.assets.home import PERMILLE, SLOT_SECONDS, SLOTS_PER_HOUR
 from grid.equipment import ElectricVehicle, Session
 
-IntArray = npt.NDArray[np.int64]
+IntArray = npt.NDArray[np.int32]
 
 
 class Charger(msgspec.Struct, frozen=True, gc=False):
@@ -65,8 +65,8 @@ class Stays:
             Charger(index, vehicle.power_w // SLOTS_PER_HOUR, vehicle.efficiency_permille, vehicle.flexible)
             for index, vehicle in vehicles
         )
-        self.need_wh: IntArray = np.zeros((size + 1, len(vehicles)), dtype=np.int64)
-        self.slots_left: IntArray = np.zeros((size + 1, len(vehicles)), dtype=np.int64)
+        self.need_wh: IntArray = np.zeros((size + 1, len(vehicles)), dtype=np.int32)
+        self.slots_left: IntArray = np.zeros((size + 1, len(vehicles)), dtype=np.int32)
         first = [0] * len(vehicles)
         for column, (_, vehicle) in enumerate(vehicles):
             for stay in vehicle.sessions:

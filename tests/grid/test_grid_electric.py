@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from grid.forecast import Forecast
 from grid.market.bilateral import first_beliefs, play_slot
 from grid.market.matching import match_partners
 from grid.market.strategies import strategy_named
@@ -174,3 +175,17 @@ def test_a_nomination_moves_the_vehicle_and_the_imbalance_is_its_owners(electric
 def test_the_feeders_file_keeps_equipment(electric: Simulation) -> None:
     kept = msgspec.convert(msgspec.to_builtins(electric.feeder), Feeder)
     assert kept == electric.feeder
+
+
+def test_agents_expect_needs_and_demands_with_an_error_of_their_own(electric: Simulation) -> None:
+    """The uncontrolled vehicle wants all it needs, 900 Wh stored of 1000; the heat pump at its lower edge what is lost."""
+    start = START + 8 * 900
+    plan = electric.plan(SimulationState(start, (0, 0, 0, 0), (700, 0), (0, 0)))
+    forecast, heat = Forecast(electric.scenario.forecast, 5, 4, shiftable=True), electric._outlook.houses
+    errors = forecast.factors(start)
+    need = round(700 * errors.vehicle[1])
+    assert need != 700
+    assert plan.expected[1].ev_base_wh == -(-need * 1000 // 900)
+    for index, (lost, cop) in zip((1, 3), heat.conditions(8), strict=True):
+        assert plan.expected[index].heat_base_wh == -(-round(lost * errors.heat[index]) * 1000 // cop)
+    assert plan.expected[3].wind_wh == round(1000 * errors.wind[3])

@@ -67,6 +67,21 @@ def test_vehicles_come_in_the_evening_and_leave_before_they_come_again(
     assert 8_500 < sum(stay.need_wh for stay in stays) / len(stays) < 9_500
 
 
+def test_a_vehicle_that_stays_long_leaves_when_it_would_come_again(
+    fixtures_folder: Path, rural_feeder: Feeder
+) -> None:
+    hours = {
+        f"{day}{end}_hour": hour
+        for day in ("", "weekend_")
+        for end, hour in (("arrival", 8.0), ("departure", 20.0))
+    }
+    table = {"kind": "ev", "share": 0.1, "daily_share": 1.0, **hours}
+    week = (DAY[0], DAY[0] + 7 * 86400)
+    grown = planted(rural_feeder, scenario(fixtures_folder, [table]).assets, 7, week)
+    for stays in (cn.vehicle.sessions for cn in grown.connections if cn.vehicle):
+        assert [stay.departure for stay in stays[:-1]] == [stay.arrival for stay in stays[1:]]
+
+
 def test_listed_stays_and_named_homes(fixtures_folder: Path, street: Feeder) -> None:
     table = {
         "kind": "ev",

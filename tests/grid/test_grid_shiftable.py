@@ -1,6 +1,7 @@
 """Vehicles, heat pumps and the wind: by hand, and for any behaviour of the market."""
 
 import itertools
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -8,10 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from grid.assets.climate import cop_permille, demand_wh, outdoor_celsius
-from grid.assets.heat import House, house_of
+from grid.assets.heat import House, Houses, house_of
 from grid.assets.vehicle import Charger, Stays
 from grid.assets.wind import power_of, synthetic_wind
 from grid.equipment import ElectricVehicle, HeatPump, Session
+from grid.profiles import Profiles
 
 START = 1465509600
 PUMP = HeatPump("pump", 3000, True, 160.0, 9000.0, 400.0, 20.0, 22.0, 500, "floor", None, (9.5, 9.5, 4.0))  # noqa: FBT003  a data sheet, in its order
@@ -86,6 +88,7 @@ def test_a_flexible_heat_pump_heats_at_the_lower_edge_and_stops_at_the_upper() -
     assert house.shift(1000, 600, 3000) == (0, 536)  # 2000 - 1000 + 600 + 10, by three
     assert house.after(1000, 600, 3000, 536) == (1998, 0)
     assert house.shift(2000, 0, 3000) == (0, 6)  # the 20 Wh that leak
+    assert house.after(150, 0, 3000, 1) == (151, 0)  # 1.5 Wh leak: two
     assert house.after(0, 4000, 3000, 750) == (
         0,
         1750,
@@ -146,3 +149,15 @@ def test_the_synthetic_wind_is_weather() -> None:
 def test_seeds_differ() -> None:
     winds = [synthetic_wind(seed, 50).tolist() for seed in range(4)]
     assert all(one != other for one, other in itertools.combinations(winds, 2))
+
+
+def test_a_temperature_comes_from_its_column_where_one_is_named() -> None:
+    slots = START + 900 * np.arange(6, dtype=np.int64)
+    profiles = Profiles(slots, {"outdoor_celsius": np.array([9.0, 0.0, -20.0, 0.0, 0.0, 0.0])})
+    read, made = replace(PUMP, temperature="outdoor_celsius"), replace(PUMP, flexible=False)
+    houses = Houses([(4, read), (6, made), (9, made)], profiles, START + 900, START + 4 * 900)
+    assert [houses.conditions(row)[0] for row in range(3)] == [(700, 3747), (1500, 1818), (700, 3747)]
+    june = houses.conditions(0)[1]
+    assert june == houses.conditions(0)[2]
+    assert june[0] < 200
+    assert houses.first_wh == (9000, 9000, 9000)
