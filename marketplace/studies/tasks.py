@@ -16,7 +16,9 @@ from grid.network import NetworkFaultError, feeder_map
 from grid.powerflow import PowerFlowError
 from grid.profiles import Options, ProfileFaultError
 from grid.profiles.options import Stamps
-from grid.results.summary import Tally
+from grid.results.baseline import without_market
+from grid.results.collection import Collection, Setting
+from grid.results.report import report_of
 from grid.scenario import ScenarioFaultError
 from grid.simulation import Simulation, open_simulation
 from grid.study import Study
@@ -25,6 +27,7 @@ from marketplace.studies import store
 from marketplace.studies.checking import options_of, report_json, report_on, scenario_of
 from marketplace.studies.models import InputFile, StudyOrder
 from marketplace.studies.selectors import opened_files, own_files
+from marketplace.trading.runs import keep_report
 
 logger = logging.getLogger(__name__)
 SLOTS_AT_ONCE = 24
@@ -88,20 +91,28 @@ def _play(run: ReplayRun, order: StudyOrder) -> None:
     files = opened_files(InputFile.objects.filter(orders=order))
     with store.laid_out(files) as folder:
         simulation = _opened(json.loads(order.tables or "{}"), folder, files)
-    study = Study(simulation)
-    tally = Tally(study.names, simulation.scenario.tariff)
+    study, alone = Study(simulation), without_market(simulation)
+    setting = Setting.of(simulation, study.names)
+    traded, untraded = Collection(setting), Collection(setting)
     run.status, run.setting = ReplayRun.Status.RUNNING, _setting(simulation)
     run.save(update_fields=["status", "setting", "updated_at"])
-    slots, index = study.slots(), 0
+    slots, index = zip(study.slots(), alone.slots(), strict=True), 0
     while batch := list(islice(slots, SLOTS_AT_ONCE)):
-        if not _kept(run, index, batch):
+        if not _kept(run, index, [slot for slot, _ in batch]):
             return
         index += len(batch)
-        for slot in batch:
-            tally.add(slot)
+        for slot, without in batch:
+            traded.add(slot)
+            untraded.add(without)
+    _finish(run, traded, report_of(traded, untraded))
+
+
+@transaction.atomic
+def _finish(run: ReplayRun, traded: Collection, report: Mapping[str, Any]) -> None:
     run.status = ReplayRun.Status.FINISHED
-    run.summary = {"scenario": run.scenario, "funding": run.funding, **tally.summary()}
+    run.summary = {"scenario": run.scenario, "funding": run.funding, **traded.tally.summary()}
     run.save(update_fields=["status", "summary", "updated_at"])
+    keep_report(run=run, data=report)
 
 
 def _opened(tables: Mapping[str, Any], folder: Path, files: list[InputFile]) -> Simulation:

@@ -22,6 +22,7 @@ from marketplace.accounts.services import erase_person
 from marketplace.studies import services, store, worker
 from marketplace.studies.models import InputFile, StudyOrder
 from marketplace.studies.tasks import check_file, play_study
+from marketplace.trading.runs import report_of_run
 
 pytestmark = pytest.mark.django_db
 Upload = Callable[..., InputFile]
@@ -58,6 +59,8 @@ def test_a_newcomers_network_and_csv_run_as_a_study(
     assert energy["consumption_wh"] == 4 * 800
     assert energy["production_wh"] + energy["curtailed_wh"] == 4 * 3000
     assert energy["traded_wh"] > 0
+    report = report_of_run(ReplayRun.objects.get())
+    assert (report["slots"], report["about"]["homes"], report["ledger"]) == (4, 3, None)
     slots = client.get(f"/api/v1/studies/{study.json()['id']}/slots/").json()
     assert slots["count"] == 4
     assert slots["results"][0]["slot"]["meters"][2] == [300, 0]
