@@ -10,8 +10,8 @@ import pytest
 import requests
 from eth_account import Account
 from journey import PASSPHRASE, SLOTS_AHEAD, Newcomer, Reviewer, Trader
-from playwright.sync_api import Browser
-from watched_browser import Camera, Watch, pictures_folder, visitor
+from playwright.sync_api import Browser, expect
+from watched_browser import Camera, Watch, overflow, pictures_folder, visitor
 from whole_site import WholeSite
 
 from channels_engine.core.signing import derive_session_key
@@ -86,3 +86,48 @@ def tells_nothing(watch: Watch, key: bytes) -> None:
     assert watch.tells("receipt_signature")
     secrets = [PASSPHRASE, *(secret.hex() for secret in (key, *sessions))]
     assert [secret for secret in secrets if watch.tells(secret)] == []
+
+
+STREET = {
+    "format": "wattnote-feeder-1",
+    "name": "street",
+    "source_bus": 0,
+    "source_vm_pu": 1.0,
+    "buses": [{"name": "mv", "vn_kv": 20.0}, {"name": "busbar", "vn_kv": 0.4}],
+    "lines": [],
+    "transformers": [
+        {"name": "station", "hv_bus": 0, "lv_bus": 1, "sn_mva": 0.25, "vn_hv_kv": 20.0, "vn_lv_kv": 0.4, "vk_percent": 6.0,
+         "vkr_percent": 1.4, "pfe_kw": 0.8, "i0_percent": 0.3, "shift_degree": 150.0, "tap_side": "hv", "tap_steps": 0.0,
+         "tap_step_percent": 2.5}
+    ],
+    "connections": [
+        {"name": name, "bus": 1, "load": {"name": name, "p_mw": 0.002, "q_mvar": 0.0, "profile": None}}
+        for name in ("house", "shop")
+    ],
+}  # fmt: skip
+METERS = "time,house_kWh,house_export_kWh,shop_kWh\n" + "".join(
+    f"2026-06-01T10:{minute:02}:00Z,0,1.5,0.4\n" for minute in (0, 15, 30, 45)
+)
+
+
+def test_own_feeder_from_upload_to_result(site: WholeSite, browser: Browser, tmp_path: Path) -> None:
+    files = {
+        "street.json": json.dumps(STREET),
+        "meters.csv": METERS,
+        "broken.csv": METERS.replace("_kWh", ""),
+    }
+    for name, text in files.items():
+        (tmp_path / name).write_text(text)
+    with visitor(browser, site.url, 390) as (page, watch):
+        Newcomer(page, Camera(pictures_folder() / "own-feeder"), "Own").sign_up(
+            f"{uuid4().hex[:12]}@example.org"
+        )
+        page.goto("/own/")
+        page.get_by_label("Files", exact=True).set_input_files([tmp_path / name for name in files])
+        page.get_by_role("button", name="Upload and check").click()
+        expect(page.get_by_text("Column 'house' has no unit")).to_be_visible()
+        expect(page.get_by_role("button", name="Play", exact=True)).to_be_visible()
+        page.get_by_role("button", name="Play", exact=True).click()
+        expect(page.get_by_role("heading", name="What came of it")).to_be_visible()
+        expect(page.get_by_role("rowheader", name="shop")).to_be_visible()
+        assert (overflow(page), watch.complaints, watch.elsewhere) == (0, [], [])
