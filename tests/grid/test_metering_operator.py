@@ -108,9 +108,27 @@ def test_in_the_end_everything_is_as_the_truth_would_have_been_settled(
     net = sum(slot.notes.unaccounted_wh for slot in slots)
     assert net == sum(correction.net_import_wh for correction in corrections(slots))
     assert sum(money(slots).values()) == 0
-    if not section.gap_permille and not section.negative_permille:  # every reading came in the end
-        assert dict(final) == {key: wh for slot in truth for key, wh in slot.delivered.items()}
-        assert money(slots) == money(truth)
+
+
+@SILENT
+@given(periods(), shares(late_permille=700, duplicate_permille=300), st.integers(0, 99))
+def test_readings_that_all_come_in_the_end_settle_every_slot_as_the_truth_would(
+    facts: list[SlotFacts], section: MeteringSection, seed: int
+) -> None:
+    slots = played(operator(section, seed), facts)
+    truth = played(operator(MeteringSection(), seed), facts)
+    assert {key: wh for slot in slots for key, wh in slot.delivered.items()} == {
+        key: wh for slot in truth for key, wh in slot.delivered.items()
+    }
+    assert money(slots) == money(truth)
+    stands = {slot.settlement.readings[0].slot_start: slot.settlement for slot in slots}
+    stands |= {correction.slot_start: correction.settlement for correction in corrections(slots)}
+    for slot in truth:
+        now = stands[slot.settlement.readings[0].slot_start]
+        assert [(r.import_wh, r.export_wh) for r in now.readings] == [
+            (r.import_wh, r.export_wh) for r in slot.settlement.readings
+        ]
+        assert Quality.ESTIMATED not in {reading.quality for reading in now.readings}
 
 
 @SILENT
