@@ -3,7 +3,7 @@
 import subprocess
 import sys
 
-CORE = "network profiles assets powerflow limits gate losses metering scenario simulation kpis pandapower_tables market.bilateral"
+CORE = "network profiles assets powerflow limits gate losses metering.operator readout scenario simulation kpis pandapower_tables market.bilateral"
 FORBIDDEN = (
     "django",
     "channels",
