@@ -14,6 +14,8 @@ from grid.powerflow import FloatArray
 from grid.profiles import Profiles
 from grid.scenario import Scenario
 
+IntArray = npt.NDArray[np.int64]
+
 
 @dataclass(frozen=True, slots=True)
 class Series:
@@ -22,10 +24,10 @@ class Series:
     `q_kvar` is reactive load; `wind_wh` is None where no turbine stands.
     """
 
-    load_wh: npt.NDArray[np.int64]
-    pv_wh: npt.NDArray[np.int64]
+    load_wh: IntArray
+    pv_wh: IntArray
     q_kvar: FloatArray
-    wind_wh: npt.NDArray[np.int64] | None = None
+    wind_wh: IntArray | None = None
 
 
 def scaled(feeder: Feeder, scenario: Scenario) -> Feeder:
@@ -72,16 +74,21 @@ def series_of(feeder: Feeder, profiles: Profiles, start: int, end: int, *, seed:
         powers = [power(plant.q_mvar if reactive else plant.p_mw, plant.profile) for plant in plants]
         return np.sum(powers, axis=0) if powers else np.zeros(slots)
 
-    def metered(columns: Iterable[FloatArray]) -> npt.NDArray[np.int64]:
+    def metered(columns: Iterable[FloatArray]) -> IntArray:
         return register_wh(np.column_stack(list(columns)))[window]
 
     everyone = feeder.connections
     reactive = [load(cn, "q") - feed_in(cn.generators, reactive=True) for cn in everyone]
     other = [[plant for plant in cn.generators if not plant.is_wind] for cn in everyone]
     wind = [[plant for plant in cn.generators if plant.is_wind] for cn in everyone]
-    return Series(
-        load_wh=metered(load(cn, "p") for cn in everyone),
-        pv_wh=metered(feed_in(plants) for plants in other),
-        q_kvar=np.column_stack(reactive)[window],
-        wind_wh=metered(feed_in(plants) for plants in wind) if any(wind) else None,
-    )
+    load_wh, pv_wh = _drawn_to_load(metered(load(cn, "p") for cn in everyone), metered(map(feed_in, other)))
+    wind_wh = None
+    if any(wind):
+        load_wh, wind_wh = _drawn_to_load(load_wh, metered(map(feed_in, wind)))
+    return Series(load_wh, pv_wh, np.column_stack(reactive)[window], wind_wh)
+
+
+def _drawn_to_load(load_wh: IntArray, plants_wh: IntArray) -> tuple[IntArray, IntArray]:
+    """(load, generation): what a plant draws is load. SimBench's still turbines draw a few watts."""
+    drawn = np.minimum(plants_wh, 0)
+    return load_wh - drawn, plants_wh - drawn

@@ -1,16 +1,20 @@
 """`[[assets]]`: what is planted, where, and which faults a scenario's owner is told."""
 
 import tomllib
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandapower.networks
 import pytest
 
 from grid.assets.planting import planted
-from grid.network import Connection, Feeder, feeder_map
+from grid.network import Connection, Feeder, Generator, feeder_map
 from grid.pandapower_tables import feeder_from_pandapower
+from grid.profiles import Profiles, read_profiles
 from grid.scenario import Scenario, ScenarioFaultError, parse_scenario
+from grid.series import series_of
 
 DAY = (1465509600, 1465596000)
 OVERLAP = (
@@ -181,3 +185,30 @@ def test_a_networks_own_turbine_is_wind() -> None:
     assert [plant.name for plant in plants if plant.is_wind] == ["WKA 7"]
     assert len(plants) == 9
     assert sum(connection["wind_kw"] for connection in feeder_map(feeder)["connections"]) == 1500
+
+
+@pytest.mark.parametrize("week", ["january", "june"])
+def test_real_wind_comes_along_for_the_weeks_of_the_feeder(fixtures_folder: Path, week: str) -> None:
+    folder = fixtures_folder / "profiles"
+    homes, wind = (
+        read_profiles(folder / f"{code}.{week}.csv.gz")
+        for code in ("1-LV-rural3--2-sw", "1-MV-rural--0-sw.wind")
+    )
+    assert wind.slot_start.tolist() == homes.slot_start.tolist()
+    assert sorted(wind.columns) == ["WP4", "WP7"]
+    for column in wind.columns.values():
+        assert -1e-5 <= column.min() < 0.01  # a still turbine draws a little
+        assert 0.9 < column.max() <= 1
+
+
+def test_what_a_plant_draws_is_load(street: Feeder) -> None:
+    """A turbine of 40 kW that draws 10 W, then feeds in half: 2.5 Wh are load, as the register counts them."""
+    slots = DAY[0] + 900 * np.arange(3, dtype=np.int64)
+    profiles = Profiles(slots, {"gust": np.array([-0.00025, -0.00025, 0.5])})
+    turbine = Generator("turbine", 0.04, 0.0, "gust", is_wind=True)
+    homes = [replace(cn, wind=turbine if cn.name == "plain" else None) for cn in street.connections]
+    series = series_of(replace(street, connections=tuple(homes)), profiles, DAY[0], DAY[0] + 2700)
+    assert series.wind_wh is not None
+    assert series.wind_wh[:, 2].tolist() == [0, 0, 5000]
+    assert series.load_wh[:, 2].tolist() == [502, 503, 500]
+    assert series.pv_wh[:, 0].tolist() == [15_000] * 3

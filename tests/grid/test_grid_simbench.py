@@ -107,3 +107,24 @@ def test_script_extracts_the_days_on_which_clocks_change(  # noqa: PLR0917  fixt
     profiles = read_profiles(tmp_path / "profiles" / f"{CODE}.day.csv.gz")
     assert len(profiles.slot_start) == count
     assert set(np.diff(profiles.slot_start)) == {900}
+
+
+def test_wind_is_what_the_script_extracts(script: ModuleType, fixtures_folder: Path, tmp_path: Path) -> None:
+    script.main(
+        [
+            "1-MV-rural--0-sw",
+            "2016-01-11",
+            "2016-01-18",
+            "--name",
+            "january",
+            "--wind",
+            "--folder",
+            str(tmp_path),
+        ]
+    )
+    name = Path("profiles") / "1-MV-rural--0-sw.wind.january.csv.gz"
+    kept, fresh = read_profiles(fixtures_folder / name), read_profiles(tmp_path / name)
+    assert kept.slot_start.tolist() == fresh.slot_start.tolist()
+    assert {n: column.tolist() for n, column in kept.columns.items()} == {
+        n: column.tolist() for n, column in fresh.columns.items()
+    }
