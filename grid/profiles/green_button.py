@@ -31,6 +31,9 @@ _LEAVES = {
     "title", "uom", "powerOfTenMultiplier", "flowDirection", "accumulationBehaviour", "start", "duration", "value",
 }  # fmt: skip
 _MOST_TEXT = 1000
+_MOST_ENTRIES = 20_000
+_MOST_DEPTH = 40
+_MOST_LINKS = 100
 _MOST_MULTIPLIER = 12
 
 
@@ -74,8 +77,12 @@ class _Feed(ContentHandler):
         tag = name.rpartition(":")[2]
         self._path.append(tag)
         self._text.clear()
+        if len(self._path) > _MOST_DEPTH:
+            refuse(
+                self._faults.file, "is nested too deeply for meter data; export the file again", self._here()
+            )
         if tag == "entry":
-            self.entries.append(_Entry(self._here()))
+            self._open()
         elif not self.entries:
             return
         elif tag == "link":
@@ -104,10 +111,17 @@ class _Feed(ContentHandler):
         elif tag in _LEAVES and "interval" not in self._path:
             self.entries[-1].said.setdefault(tag, text)
 
+    def _open(self) -> None:
+        if len(self.entries) >= _MOST_ENTRIES:
+            refuse(
+                self._faults.file, f"has more than {_MOST_ENTRIES} entries; export fewer days", self._here()
+            )
+        self.entries.append(_Entry(self._here()))
+
     def _link(self, relation: str, address: str) -> None:
         if relation == "self":
             self.entries[-1].address = address
-        elif relation == "related":
+        elif relation == "related" and len(self.entries[-1].related) < _MOST_LINKS:
             self.entries[-1].related.append(address)
         elif relation == "up" and not self.entries[-1].address:
             self.entries[-1].address = address

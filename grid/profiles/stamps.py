@@ -25,6 +25,7 @@ _EPOCH = re.compile(r"\d{9,10}(?:\.0+)?", re.ASCII)
 _ANY_EPOCH = re.compile(r"\d{1,10}(?:\.0+)?", re.ASCII)
 _MILLISECONDS = re.compile(r"\d{12,13}", re.ASCII)
 _GERMAN = re.compile(r"\d{1,2}\.\d{1,2}\.\d{4}[ T]\d{1,2}:\d{2}(:\d{2})?", re.ASCII)
+_DAY = re.compile(r"\d{1,2}\.\d{1,2}\.\d{4}", re.ASCII)
 _SLASHED = re.compile(r"\d{1,2}/\d{1,2}/\d{2,4}.*", re.ASCII)
 _FIRST_YEAR, _LAST_YEAR = 1971, 2199
 
@@ -111,6 +112,10 @@ class Clock:
 def _unreadable(text: str) -> str:
     if _MILLISECONDS.fullmatch(text):
         return f"{text!r} looks like milliseconds; times as numbers are epoch seconds: divide by 1000"
+    if _DAY.fullmatch(text):
+        return f"{text!r} has no time of day; write date and time into one column, like 2026-03-01 00:15"
+    if "24:00" in text:
+        return f"{text!r}: write 24:00 as 00:00 of the next day"
     if _SLASHED.fullmatch(text):
         return f"{text!r} may mean two dates; write it like 2026-03-01 00:15"
     return f"{text[:40]!r} is no time; write it like 2026-03-01T00:15:00+01:00 or 2026-03-01 00:15"

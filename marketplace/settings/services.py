@@ -49,7 +49,9 @@ REDIS_URL = os.environ.get("REDIS_URL", "")
 CHANNEL_LAYERS = {"default": channel_layer(REDIS_URL)}
 CACHES = {"default": cache(REDIS_URL)}
 
-TASKS = {"default": {"BACKEND": "django_tasks_db.DatabaseBackend"}}
+# Two queues, so that a file's check never waits for somebody's study.
+TASK_QUEUES = ["checks", "studies"]
+TASKS = {"default": {"BACKEND": "django_tasks_db.DatabaseBackend", "QUEUES": TASK_QUEUES}}
 DASK_SCHEDULER = os.environ.get("DASK_SCHEDULER", "")
 
 LEDGER_URL = os.environ.get("LEDGER_URL", "http://127.0.0.1:8545")

@@ -32,7 +32,7 @@ if not os.environ.get("DATABASE_URL"):
 
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"
-TASKS = {"default": {"BACKEND": "django_tasks.backends.immediate.ImmediateBackend"}}
+TASKS["default"]["BACKEND"] = "django_tasks.backends.immediate.ImmediateBackend"
 STORAGES["default"]["OPTIONS"]["location"] = _FOLDER / "private"
 STORAGES["staticfiles"] = {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}
 STATIC_ROOT = _FOLDER / "static"

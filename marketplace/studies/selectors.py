@@ -21,5 +21,5 @@ def opened_files(files: QuerySet[InputFile]) -> list[InputFile]:
 
 
 def own_runs(user: User) -> QuerySet[ReplayRun]:
-    """Studies of the user."""
-    return ReplayRun.objects.filter(owner=user)
+    """Studies of the user, without what only a report needs."""
+    return ReplayRun.objects.filter(owner=user).defer("setting", "checkpoint")

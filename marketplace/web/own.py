@@ -37,7 +37,7 @@ def _page(request: HttpRequest, forms: Mapping[str, Form] | None = None) -> Http
     context = {
         "files": files,
         "waiting": any(file.state == InputFile.State.WAITING for file in files),
-        "runs": own_runs(_user(request)),
+        "runs": own_runs(_user(request)).defer("setting", "checkpoint", "summary"),
         "ready": ready,
         "forms": {
             "files": InputFilesForm(auto_id="id_input_%s"),

@@ -143,6 +143,8 @@ BROKEN = {
     ),
     "no time": ("time,a_kW\nyesterday,1\ntoday,1\n", ["2: 'yesterday' is no time; write it like", "3: 'today' is no time"]),
     "american": ("time,a_kW\n3/1/2026 0:00,1\n3/1/2026 0:15,1\n", ["2: '3/1/2026 0:00' may mean two dates", "3: "]),
+    "day alone": ("Datum;a_kW\n01.03.2026;1\n02.03.2026;1\n", ["2: '01.03.2026' has no time of day; write date", "3: "]),
+    "24:00": ("time;a_kW\n01.03.2026 23:45;1\n01.03.2026 24:00;1\n", ["2: 01.03.2026 23:45 has no", "3: '01.03.2026 24:00': write"]),
     "milliseconds": (
         "time,a_kW\n1772323200000,1\n1772324100000,1\n",
         ["2: '1772323200000' looks like milliseconds; times as numbers are epoch seconds: divide by 1000", "3: "],
@@ -366,6 +368,8 @@ LAUGHS = '<!DOCTYPE l [<!ENTITY a "ha"><!ENTITY b "&a;&a;&a;&a;&a;&a;">]><feed>&
         (LAUGHS, "None: declares a document type or entities, which no meter data need"),
         ('<!DOCTYPE f SYSTEM "file:///etc/passwd"><feed/>', "None: declares a document type or entities"),
         ("<feed><entry></feed>", "1: is no well-formed XML; export the file again"),
+        ("<feed>" + "<entry/>" * 20_001 + "</feed>", "1: has more than 20000 entries; export fewer days"),
+        ("<a>" * 50, "1: is nested too deeply for meter data; export the file again"),
         ('<?xml version="1.0" encoding="klingon"?><feed/>', "None: has an unknown encoding"),
     ],
 )  # fmt: skip

@@ -3,6 +3,7 @@
 import io
 import json
 import sys
+import threading
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
@@ -11,7 +12,9 @@ from typing import Any
 import pytest
 from django.core.files.storage import default_storage
 from django.core.files.uploadedfile import SimpleUploadedFile
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 from rest_framework.test import APIClient
 
@@ -19,7 +22,7 @@ from grid.models import ReplayRun, SlotResult
 from marketplace.accounts.errors import ConflictError, RefusedError
 from marketplace.accounts.models import User
 from marketplace.accounts.services import erase_person
-from marketplace.studies import services, store, worker
+from marketplace.studies import services, store, tasks, worker
 from marketplace.studies.models import InputFile, StudyOrder
 from marketplace.studies.tasks import check_file, play_study
 from marketplace.trading.runs import report_of_run
@@ -284,6 +287,51 @@ def test_limits(
         upload(user, "more.csv", "x")
 
 
+def test_a_study_lies_down_when_the_process_ends_and_is_taken_up(
+    user: User, own: list[InputFile], order: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tasks, "SLOTS_AT_ONCE", 1)
+    tasks.STOPPING.set()
+    try:
+        run = services.start_study(user=user, tables=_tables(order))
+        assert (run.status, run.next_slot) == ("running", 1)
+    finally:
+        tasks.STOPPING.clear()
+    services.resume_all()
+    run.refresh_from_db()
+    assert (run.status, run.next_slot, run.slots.count()) == ("finished", 4, 4)
+
+
+def test_lists_cost_the_same_number_of_queries(
+    user: User, own: list[InputFile], upload: Upload, api_of: Api, browser_of: Browser
+) -> None:
+    def runs(count: int) -> None:
+        for number in range(count):
+            ReplayRun.objects.create(
+                scenario=f"s{number}", owner=user, kind="study", starts_at=0, ends_at=900
+            )
+
+    def queries() -> list[int]:
+        counts = []
+        for client, path in (
+            (browser_of(user), "/own/"),
+            (api_of(user), "/api/v1/inputs/"),
+            (api_of(user), "/api/v1/studies/"),
+        ):
+            with CaptureQueriesContext(connection) as captured:
+                assert client.get(path).status_code == 200
+            counts.append(len(captured))
+        return counts
+
+    runs(1)
+    few = queries()
+    runs(5)
+    for number in range(6):
+        upload(user, f"{number}.csv", "x")
+    assert queries() == few
+    assert max(few) < 15
+
+
 def test_names_are_made_harmless() -> None:
     given = ["../../etc/passwd", "C:\\data\\m.csv", "a\x00b.csv", "...", "x" * 300 + ".csv", "simbench:a"]
     named = [services.safe_name(name) for name in given]
@@ -312,16 +360,19 @@ def test_a_study_that_was_cut_off_is_played_again(
 
 
 @pytest.mark.django_db(transaction=True)
-def test_the_embedded_worker_does_queued_tasks(user: User, settings: Any, meters: bytes) -> None:
-    settings.TASKS = {"default": {"BACKEND": "django_tasks_db.DatabaseBackend"}}
+def test_the_embedded_worker_does_queued_tasks(
+    user: User, settings: Any, meters: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings.TASKS = {"default": {**settings.TASKS["default"], "BACKEND": "django_tasks_db.DatabaseBackend"}}
     file = services.add_file(user=user, filename="meters.csv", raw=meters, reading={"zone": "Europe/Berlin"})
     assert file.state == "waiting"
+    monkeypatch.setattr(worker, "STOPPING", threading.Event())
     with worker.working():
         for _ in range(100):
             file.refresh_from_db()
             if file.state != "waiting":
                 break
-            worker.threading.Event().wait(0.05)
+            threading.Event().wait(0.05)
     assert file.state == "fine"
 
 
