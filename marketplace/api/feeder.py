@@ -14,6 +14,7 @@ from marketplace.accounts.errors import MissingError
 from marketplace.api.fields import MoneyField
 from marketplace.api.views import one, user_of
 from marketplace.trading import selectors
+from marketplace.trading.live.control import hand
 from marketplace.trading.live.desk import guest_funding
 from marketplace.trading.live.telemetry import feeder_of, telemetry
 from marketplace.trading.live.view import MarketView, live_run, market_view
@@ -79,6 +80,8 @@ class RunSerializer(serializers.Serializer[Any]):
     id = serializers.UUIDField()
     scenario = serializers.CharField()
     status = serializers.CharField()
+    paused = serializers.BooleanField(help_text="Whether an operator has paused the market.")
+    speed = serializers.FloatField(help_text="Multiple of the scenario's pace.")
 
 
 class LiveTradeSerializer(serializers.Serializer[Any]):
@@ -205,7 +208,7 @@ class MarketInfoView(APIView):
         content = {
             "open": [slots[0], slots[-1]] if slots else [],
             "slot_seconds": SLOT_SECONDS,
-            "seconds_per_slot": scenario.replay.seconds_per_slot,
+            "seconds_per_slot": scenario.replay.seconds_per_slot / hand().speed,
             "tariff": scenario.tariff,
         }
         return Response(MarketSerializer(content).data)

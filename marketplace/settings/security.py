@@ -134,6 +134,7 @@ SPECTACULAR_SETTINGS = {
         "InputKind": "marketplace.studies.models.InputFile.Kind",
         "InputState": "marketplace.studies.models.InputFile.State",
         "StudyStatus": "grid.models.ReplayRun.Status",
+        "RunKind": "grid.models.ReplayRun.Kind",
         "ChannelSide": [("a", "a"), ("b", "b")],
     },
     "POSTPROCESSING_HOOKS": [

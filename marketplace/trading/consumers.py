@@ -8,14 +8,14 @@ from typing import Any
 from channels.db import database_sync_to_async
 from channels.generic.websocket import AsyncWebsocketConsumer
 
-from marketplace.trading.live.telemetry import mark, telemetry
+from marketplace.trading.live.telemetry import Mark, mark, telemetry
 from marketplace.trading.live.view import live_run
 
 LOOK_EVERY_S = 1.0
 
 
 @database_sync_to_async  # type: ignore[untyped-decorator]  # channels ships no types
-def _mark() -> tuple[str, int, str]:
+def _mark() -> Mark:
     return mark(live_run())
 
 
@@ -40,7 +40,7 @@ class LiveConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # channels sh
             await self._watch
 
     async def _follow(self) -> None:
-        seen: tuple[str, int, str] | None = None
+        seen: Mark | None = None
         while True:
             now = await _mark()
             if now != seen:

@@ -2,7 +2,7 @@
 
 from django.urls import path, register_converter
 
-from marketplace.web import onboarding, own, views
+from marketplace.web import onboarding, own, runs, views
 
 
 class ChannelIdConverter:
@@ -50,5 +50,9 @@ urlpatterns = [
     path("own/studies/<uuid:pk>/resume/", own.resume, name="own_resume"),
     path("own/studies/<uuid:pk>/delete/", own.drop_run, name="own_drop_run"),
     path("favicon.ico", views.favicon, name="favicon"),
+    path("runs/", runs.runs, name="runs"),
+    path("runs/compare/", runs.compare, name="compare"),
+    path("runs/<uuid:pk>/", runs.run, name="run"),
+    path("runs/<uuid:pk>/report/", runs.report, name="run_report"),
     path("design/", views.design, name="design"),
 ]

@@ -18,6 +18,7 @@ from marketplace.accounts.models import User
 from marketplace.accounts.selectors import wallet_of
 from marketplace.credit.selectors import active_agreement
 from marketplace.trading import selectors as trading
+from marketplace.trading.live.control import hand, may_operate
 from marketplace.trading.live.listings import listings_from
 from marketplace.trading.models import Listing, Prosumer
 from marketplace.trading.standings import standing_with, with_standings
@@ -28,6 +29,7 @@ PAGE_SIZE = 25
 LISTINGS_SHOWN = 3
 RECENT = 6
 DAY = 24 * 3600
+SPEEDS = (250, 500, 1000, 2000, 5000, 10_000)
 SWATCHES = ("paper", "surface", "sunken", "ink", "brand", "energy", "need", "money", "danger")
 
 M = TypeVar("M", bound=Model)
@@ -66,8 +68,15 @@ def favicon(_request: HttpRequest) -> HttpResponse:
 
 @require_safe
 def feeder(request: HttpRequest) -> HttpResponse:
-    """The live replay on the map."""
-    return render(request, "web/feeder.html")
+    """The live replay on the map, and its controls for its operators."""
+    context = {"may_operate": may_operate(request.user), "hand": hand(), "speeds": _speeds()}
+    return render(request, "web/feeder.html", context)
+
+
+def _speeds() -> list[tuple[int, str]]:
+    """What an operator may choose, per mille of the pace, in words; the present one among them."""
+    offered = sorted({*SPEEDS, hand().speed_permille})
+    return [(value, f"{value / 1000:g} times") for value in offered]
 
 
 def _named(records: list[TradeRecord], owner: str) -> list[dict[str, Any]]:

@@ -174,7 +174,8 @@ def test_everybody_sees_feeder_and_newest_slot(client: Client, market: MarketVie
     feeder = client.get("/api/v1/feeder/").json()["feeder"]
     assert len(feeder["nodes"]) == 129
     live = client.get("/api/v1/feeder/live/").json()
-    assert live == {"run": {"id": str(market.run.id), "scenario": SCENARIO, "status": "running"}}
+    about = {"id": str(market.run.id), "scenario": SCENARIO, "status": "running"}
+    assert live == {"run": about | {"paused": False, "speed": 1.0}}
     SlotResult.objects.create(
         run=market.run, index=0, slot_start=market.run.starts_at, data=_slot(market.run.starts_at)
     )

@@ -10,6 +10,7 @@ from grid.assets import SLOT_SECONDS
 from grid.market import bilateral
 from grid.market.strategies import STRATEGIES
 from grid.simulation import SlotPlan
+from marketplace.trading.live.control import hand
 from marketplace.trading.live.view import MarketView, market_view
 from marketplace.trading.models import Listing, Prosumer
 
@@ -23,7 +24,7 @@ def listings_from() -> int:
     market = market_view()
     if market is None:
         return int(time.time())
-    pace = market.simulation.scenario.replay.seconds_per_slot
+    pace = market.simulation.scenario.replay.seconds_per_slot / hand().speed
     slots = min(LISTED_SLOTS // 2, math.ceil(HANDS_S / pace)) if pace else 0
     return market.playing + (1 + slots) * SLOT_SECONDS
 

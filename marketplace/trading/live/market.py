@@ -2,7 +2,6 @@
 
 import logging
 import threading
-import time
 from pathlib import Path
 
 from django.conf import settings
@@ -23,13 +22,16 @@ from channels_engine.submissions import Refused, Said
 from contracts.connection import LedgerError
 from grid.models import ReplayRun
 from grid.scenario import load_scenario
+from marketplace.trading.live.control import Pace
 from marketplace.trading.live.desk import agents_for
 from marketplace.trading.live.listings import list_households
 from marketplace.trading.live.view import market_view
 from marketplace.trading.models import Prosumer
 from marketplace.trading.replay.cast import Cast
+from marketplace.trading.replay.files import report_data
 from marketplace.trading.replay.play import PlayedSlot
 from marketplace.trading.replay.run import Engine, Replay, find_or_start
+from marketplace.trading.runs import keep_report
 from marketplace.trading.services import connect_people
 
 logger = logging.getLogger(__name__)
@@ -80,15 +82,16 @@ class LiveMarket:
             replay.prepare(spare_channels=SPARE_CHANNELS)
         floor = _Floor(replay, self._people)
         floor.list_energy()
-        pace, due = scenario.replay.seconds_per_slot, time.monotonic()
+        pace = Pace(scenario.replay.seconds_per_slot)
         while run.status == ReplayRun.Status.RUNNING and not replay.finished_slots:
-            due = max(due + pace, time.monotonic())
-            while time.monotonic() < due:
+            while not pace.due():
                 if self._stop.wait(LOOK_EVERY_S):
                     return
                 self._look(floor)
             floor.play()
-        replay.close()
+        summary = replay.settle_up()
+        keep_report(run=run, data=report_data(replay, summary))
+        replay.finish()
 
     def _look(self, floor: "_Floor") -> None:
         floor.agents.tick()

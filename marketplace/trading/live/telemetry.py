@@ -5,10 +5,12 @@ from typing import Any
 
 from grid.models import ReplayRun, SlotResult
 from grid.network import feeder_map
+from marketplace.trading.live.control import Hand, hand
 from marketplace.trading.live.view import live_run, simulation_of
 from marketplace.trading.replay.cast import house_title
 
 SERIES_SLOTS = 96
+Mark = tuple[str, int, str, Hand]
 _SERIES = {
     "slot_start": "slot_start",
     "traded_wh": "traded_wh",
@@ -25,9 +27,9 @@ def feeder_of(scenario: str) -> dict[str, Any]:
     return drawn | {"connections": homes}
 
 
-def mark(run: ReplayRun | None) -> tuple[str, int, str]:
+def mark(run: ReplayRun | None) -> Mark:
     """Changes whenever `telemetry` does."""
-    return ("", 0, "") if run is None else (str(run.id), run.next_slot, run.status)
+    return ("", 0, "", Hand()) if run is None else (str(run.id), run.next_slot, run.status, hand())
 
 
 def telemetry() -> dict[str, Any]:
@@ -39,9 +41,10 @@ def telemetry() -> dict[str, Any]:
 
 
 @lru_cache(maxsize=2)
-def _telemetry(run_id: str, next_slot: int, status: str) -> dict[str, Any]:
+def _telemetry(run_id: str, next_slot: int, status: str, control: Hand) -> dict[str, Any]:
     run = ReplayRun.objects.get(pk=run_id)
-    head = {"run": {"id": run_id, "scenario": run.scenario, "status": status}}
+    about = {"id": run_id, "scenario": run.scenario, "status": status}
+    head = {"run": about | {"paused": control.paused, "speed": control.speed}}
     rows = SlotResult.objects.filter(run=run, index__lt=next_slot).order_by("-index")[:SERIES_SLOTS]
     slots = [row.data for row in reversed(rows)]
     if not slots:

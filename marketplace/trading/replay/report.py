@@ -76,7 +76,8 @@ def _script() -> str:
 def _sheet() -> str:
     """The design's tokens, with the system's fonts, and the report's own rules."""
     tokens = _FONT.sub("", _read("web/css/tokens.css"))
-    return f"\n{tokens}\n{_read('trading/report/report.css')}"
+    rules = [_read(f"trading/report/{name}.css") for name in ("charts", "report")]
+    return "\n".join(("", tokens, *rules))
 
 
 def _read(name: str) -> str:

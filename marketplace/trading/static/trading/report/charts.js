@@ -17,6 +17,7 @@ import { figure, html, svg } from "./data.js";
  * @property {Limit[]} [limits]
  * @property {boolean} [zero] whether the axis begins at zero
  * @property {number} [height]
+ * @property {[number, number]} [range] instead of the values' own
  */
 
 const EDGE = { left: 52, right: 14, top: 22, bottom: 26 };
@@ -138,7 +139,7 @@ function area(frame, { low, high }) {
 }
 
 /** @param {Drawing} drawing @returns {[number, number]} */
-function rangeOf({ lines, bands = [], limits = [], zero }) {
+export function rangeOf({ lines, bands = [], limits = [], zero }) {
   const all = [...lines.map((line) => line.values), ...bands.flatMap((band) => [band.low, band.high])];
   let low = zero ? 0 : Infinity;
   let high = zero ? 0 : -Infinity;
@@ -160,10 +161,10 @@ function rangeOf({ lines, bands = [], limits = [], zero }) {
 /** @param {Drawing} drawing @returns {HTMLElement} */
 function legendOf({ lines, bands = [] }) {
   const items = lines.map((line) =>
-    html("li", {}, html("i", { class: `swatch ${line.look}` }), `${line.label} `, html("b", { class: "num" })),
+    html("li", {}, html("i", { class: `key ${line.look}` }), `${line.label} `, html("b", { class: "num" })),
   );
-  const areas = bands.map((band) => html("li", {}, html("i", { class: `swatch swatch--band ${band.look}` }), "90 % of all buses"));
-  return html("ul", { class: "legend" }, ...items, ...areas);
+  const areas = bands.map((band) => html("li", {}, html("i", { class: `key key--band ${band.look}` }), "90 % of all buses"));
+  return html("ul", { class: "keys" }, ...items, ...areas);
 }
 
 /** A chart over the report's slots, with one mark that all charts and the map share. */
@@ -220,7 +221,7 @@ export class TimeChart {
   draw(width) {
     const { drawing, times } = this;
     const height = drawing.height ?? 220;
-    const frame = new Frame(Math.max(width, 240), height, rangeOf(drawing), times.count);
+    const frame = new Frame(Math.max(width, 240), height, drawing.range ?? rangeOf(drawing), times.count);
     this.frame = frame;
     this.mark = svg("line", { class: "mark", y1: EDGE.top, y2: height - EDGE.bottom });
     const base = frame.y(Math.max(frame.low, 0)).toFixed(1);
@@ -281,8 +282,8 @@ export class DurationChart {
     this.host = host;
     const lines = drawing.lines.map((line) => ({ ...line, values: Float64Array.from(line.values).sort().reverse() }));
     this.drawing = { ...drawing, lines };
-    const peaks = html("ul", { class: "legend" }, ...lines.map(({ label, look, values }) =>
-      html("li", {}, html("i", { class: `swatch ${look}` }), `${label}, at most `, html("b", { class: "num" }, `${figure(values[0] ?? NaN, drawing.decimals)} ${drawing.unit}`)),
+    const peaks = html("ul", { class: "keys" }, ...lines.map(({ label, look, values }) =>
+      html("li", {}, html("i", { class: `key ${look}` }), `${label}, at most `, html("b", { class: "num" }, `${figure(values[0] ?? NaN, drawing.decimals)} ${drawing.unit}`)),
     ));
     this.stage = html("div", { class: "stage stage--still", role: "img" });
     this.stage.setAttribute("aria-label", host.dataset.name ?? "");
@@ -304,7 +305,10 @@ export class DurationChart {
       svg("line", { class: "rule", x1: frame.x(share * count), x2: frame.x(share * count), y1: EDGE.top, y2: height - EDGE.bottom }),
       svg("text", { class: share === 1 ? "tick tick--y" : "tick tick--mid", x: frame.x(share * count), y: height - 8 }, share === 1 ? "100 %" : `${share * 100}`),
     ]);
-    const lines = this.drawing.lines.map(({ look, values }) => svg("path", { class: `line ${look}`, d: path(frame, values, false) }));
+    const lines = this.drawing.lines.map(({ look, values }) => {
+      const own = new Frame(frame.width, height, [frame.low, frame.high], values.length);
+      return svg("path", { class: `line ${look}`, d: path(own, values, false) });
+    });
     picture.append(frame.valueAxis(this.drawing.unit), ...shares, ...lines, frame.limits(this.drawing.limits ?? []));
     this.stage.replaceChildren(picture);
   }

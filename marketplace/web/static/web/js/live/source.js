@@ -16,7 +16,7 @@ import { get } from "../api.js";
  */
 /**
  * @typedef {object} LiveSlot
- * @property {{id: string|number, scenario: string, status: string}|null} run
+ * @property {{id: string|number, scenario: string, status: string, paused: boolean, speed: number}|null} run
  * @property {number} slot_start
  * @property {number} slot_index
  * @property {number} slots_total
@@ -75,7 +75,8 @@ export class LiveSource extends EventTarget {
       this.dispatchEvent(new CustomEvent("idle", { detail: null }));
       return;
     }
-    const key = `${slot.run.id}/${slot.slot_index}/${slot.run.status}`;
+    const { id, status, paused, speed } = slot.run;
+    const key = `${id}/${slot.slot_index}/${status}/${paused}/${speed}`;
     if (key === this.last) return;
     this.last = key;
     this.dispatchEvent(new CustomEvent("slot", { detail: slot }));

@@ -29,7 +29,10 @@ function figure(name, text) {
 
 /** @param {LiveSlot} live */
 function showStatus(live) {
-  const [word, kind] = STATUS.get(live.run?.status ?? "") ?? [live.run?.status ?? "", "plain"];
+  const status = live.run?.status === "running" && live.run.paused ? "paused" : (live.run?.status ?? "");
+  const [known, kind] = STATUS.get(status) ?? [status, "plain"];
+  const speed = live.run?.speed ?? 1;
+  const word = status === "running" && speed !== 1 ? `${known}, ${speed} times` : known;
   for (const element of document.querySelectorAll("[data-live='status']")) {
     element.textContent = word ?? "";
     element.className = `chip chip--${kind}`;
