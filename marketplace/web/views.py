@@ -18,7 +18,7 @@ from marketplace.accounts.models import User
 from marketplace.accounts.selectors import wallet_of
 from marketplace.credit.selectors import active_agreement
 from marketplace.trading import selectors as trading
-from marketplace.trading.live.control import hand, may_operate
+from marketplace.trading.live.control import USUAL, hand, may_operate
 from marketplace.trading.live.listings import listings_from
 from marketplace.trading.models import Listing, Prosumer
 from marketplace.trading.standings import standing_with, with_standings
@@ -76,7 +76,7 @@ def feeder(request: HttpRequest) -> HttpResponse:
 def _speeds() -> list[tuple[int, str]]:
     """What an operator may choose, per mille of the pace, in words; the present one among them."""
     offered = sorted({*SPEEDS, hand().speed_permille})
-    return [(value, f"{value / 1000:g} times") for value in offered]
+    return [(value, "Usual" if value == USUAL else f"{value / USUAL:g} times") for value in offered]
 
 
 def _named(records: list[TradeRecord], owner: str) -> list[dict[str, Any]]:

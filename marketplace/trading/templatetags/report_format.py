@@ -97,8 +97,17 @@ def per_unit(value: float | None, unit: str) -> str:
     """A key figure in its unit (`grid.results.findings.Figure`)."""
     if value is None:
         return NOTHING
+    return _written(value, unit)
+
+
+def _written(value: float, unit: str) -> str:
     write = _WRITTEN.get(unit)
     return f"{value:,.0f}" if write is None else write(value)
+
+
+def _seen(text: str) -> bool:
+    """Whether there is anything but zeros in it."""
+    return any(sign in "123456789" for sign in text)
 
 
 @register.filter
@@ -108,16 +117,19 @@ def change(figure: dict[str, Any]) -> str:
     if market is None or alone is None:
         return ""
     moved = market - alone
-    if figure["unit"] == "share":
-        return f"{'+' if moved > 0 else ''}{_signed(100 * moved, 2)}\u00a0points"
-    return f"{'+' if moved > 0 else ''}{per_unit(moved, figure['unit'])}"
+    text = (
+        f"{_signed(100 * moved, 2)}\u00a0points"
+        if figure["unit"] == "share"
+        else _written(moved, figure["unit"])
+    )
+    return f"+{text}" if moved > 0 and _seen(text) else text
 
 
 @register.filter
 def change_look(figure: dict[str, Any]) -> str:
     """Class of a change: good, bad, or neither."""
     market, alone, better = figure["market"], figure["alone"], figure["better"]
-    if market is None or alone is None or not better or market == alone:
+    if market is None or alone is None or not better or not _seen(change(figure)):
         return ""
     return "good" if (market > alone) == (better == "higher") else "bad"
 

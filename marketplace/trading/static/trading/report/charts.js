@@ -150,8 +150,8 @@ export function rangeOf({ lines, bands = [], limits = [], zero }) {
     }
   }
   if (low > high) [low, high] = [0, 1];
+  const near = Math.abs(high - low) * 1.5;
   for (const { value } of limits) {
-    const near = Math.abs(high - low) * 2 + Math.abs(high) * 0.02;
     if (value > high && value - high < near) high = value;
     if (value < low && low - value < near) low = value;
   }

@@ -40,5 +40,5 @@ pause.addEventListener("click", () => {
 });
 step.addEventListener("click", () => void act(post("market/step/"), "One quarter-hour is played."));
 speed.addEventListener("change", () => {
-  void act(patch("market/control/", { speed: Number(speed.value) / 1000 }), `The market runs at ${speed.selectedOptions[0]?.textContent ?? ""} its pace.`);
+  void act(patch("market/control/", { speed: Number(speed.value) / 1000 }), `Speed: ${speed.selectedOptions[0]?.textContent ?? ""}.`);
 });
