@@ -18,6 +18,7 @@ from grid.simulation import Simulation
 
 SlotData = dict[str, Any]
 PERCENTILES = {"vm_min": 0, "vm_low": 5, "vm_median": 50, "vm_high": 95, "vm_max": 100}
+VOLTAGE_STEPS = (0.4, 2e-5)
 KEPT_WORDS = 400
 """Refusals and breaches that a report tells one by one; all are counted."""
 SUMS = (
@@ -79,6 +80,8 @@ class Collection:
     Attributes:
         tally: the sums (`grid.results.summary`).
         vm, lines, transformers: every bus's, line's, transformer's value in every slot.
+        high: the highest phase's voltage, where `vm` is the lowest's; else the same as `vm`.
+        shown: the one of both that is farther from nominal.
         buses: all but the source, whose voltage is given and no result.
         pairs: (seller, buyer) to [Wh delivered, micro-units paid after refunds, number of trades].
         refusals: [slot_start, seller, buyer, Wh asked, Wh passing, kind, place, words], the first ones.
@@ -89,7 +92,8 @@ class Collection:
     def __init__(self, setting: Setting) -> None:
         self.setting = setting
         self.tally = Tally(setting.names, setting.tariff)
-        self.vm, self.lines, self.transformers = Grid(0.4, 2e-5), Grid(0.0, 0.01), Grid(0.0, 0.01)
+        self.vm, self.lines, self.transformers = Grid(*VOLTAGE_STEPS), Grid(0.0, 0.01), Grid(0.0, 0.01)
+        self.high = self.shown = self.vm
         self.starts: list[int] = []
         self.pairs: dict[tuple[int, int], list[int]] = {}
         self.refusals: list[list[Any]] = []
@@ -106,7 +110,7 @@ class Collection:
         """One slot more, as `grid.results.record.slot_data` gives it."""
         self.tally.add(slot)
         self.starts.append(slot["slot_start"])
-        self.vm.add(_live(slot))
+        self._voltages(slot)
         self.lines.add(slot["line_loading_percent"])
         self.transformers.add(slot["trafo_loading_percent"])
         for key in SUMS:
@@ -116,6 +120,18 @@ class Collection:
         self._sums["soc_wh"].append(sum(slot["homes"]["soc_wh"]))
         self._trade(slot)
         self._refuse(slot)
+
+    def _voltages(self, slot: SlotData) -> None:
+        """By phase, a bus has a lowest and a highest voltage; the map shows the one farther from nominal."""
+        low = _live(slot, "vm_pu")
+        self.vm.add(low)
+        if "vm_high_pu" in slot and self.high is self.vm:
+            self.high, self.shown = Grid(*VOLTAGE_STEPS), Grid(*VOLTAGE_STEPS)
+        if self.high is not self.vm:
+            high = _live(slot, "vm_high_pu")
+            self.high.add(high)
+            pairs = zip(low, high, strict=True)
+            self.shown.add([b if abs(b - 1) > abs(a - 1) else a for a, b in pairs])
 
     def _trade(self, slot: SlotData) -> None:
         for trade in slot["trades"]:
@@ -148,9 +164,9 @@ class Collection:
 
     def series(self) -> dict[str, Any]:
         """Every series packed, the extremes of the feeder among them."""
-        marks = dict(zip(PERCENTILES, percentiles(self.vm.array()[:, self.buses]), strict=True))
+        low, high = (percentiles(part.array()[:, self.buses]) for part in (self.vm, self.high))
         extremes = {
-            **marks,
+            **dict(zip(PERCENTILES, (*low[:3], *high[3:]), strict=True)),
             "line_max": _highest(self.lines),
             "transformer_max": _highest(self.transformers),
         }
@@ -158,7 +174,7 @@ class Collection:
 
     def frames(self, every: int) -> dict[str, Any]:
         """What the map shows, every n-th slot."""
-        parts = {"vm": self.vm, "lines": self.lines, "transformers": self.transformers}
+        parts = {"vm": self.shown, "lines": self.lines, "transformers": self.transformers}
         return {name: part.packed(every) for name, part in parts.items()}
 
     def peak_wh(self) -> int:
@@ -171,9 +187,9 @@ class Collection:
         return self._sums["soc_wh"][-1] if self._sums["soc_wh"] else 0
 
 
-def _live(slot: SlotData) -> list[float]:
+def _live(slot: SlotData, key: str) -> list[float]:
     """Voltages; nothing at buses that an outage has cut off."""
-    vm = list(slot["vm_pu"])
+    vm = list(slot[key])
     for bus in slot["dead_buses"]:
         vm[bus] = math.nan
     return vm

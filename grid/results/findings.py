@@ -49,10 +49,10 @@ def extremes(run: Collection) -> dict[str, Extreme]:
     """Lowest and highest voltage, fullest line and transformer; kinds that the feeder has none of are left out."""
     feeder = run.setting.feeder
     buses = [feeder["nodes"][i]["name"] for i in run.buses]
-    vm = run.vm.array()[:, run.buses]
+    low, high = (part.array()[:, run.buses] for part in (run.vm, run.high))
     found = {
-        "vm_min": _extreme(run, np.where(np.isnan(vm), -np.inf, -vm), buses, vm),
-        "vm_max": _extreme(run, np.where(np.isnan(vm), -np.inf, vm), buses, vm),
+        "vm_min": _extreme(run, np.where(np.isnan(low), -np.inf, -low), buses, low),
+        "vm_max": _extreme(run, np.where(np.isnan(high), -np.inf, high), buses, high),
     }
     for key, part, kind in (("line", run.lines, "line"), ("transformer", run.transformers, "transformer")):
         values = part.array()
@@ -74,11 +74,19 @@ def _extreme(run: Collection, by: FloatGrid, names: Sequence[str], values: Float
 
 def outside(run: Collection) -> frozenset[int]:
     """Starts of the quarter-hours in which some limit of the setting was exceeded."""
-    limits, vm = run.setting.limits, run.vm.array()
-    beyond = ((vm > limits.vm_max_pu + VOLTAGE_SLACK_PU) | (vm < limits.vm_min_pu - VOLTAGE_SLACK_PU)).any(1)
+    limits = run.setting.limits
+    beyond = _off_band(run).any(1)
     for part, limit in ((run.lines, limits.line_percent), (run.transformers, limits.transformer_percent)):
         beyond |= (part.array() > limit + LOADING_SLACK_PERCENT).any(1)
     return frozenset(np.array(run.starts)[beyond].tolist()) | run.breached
+
+
+def _off_band(run: Collection) -> npt.NDArray[np.bool_]:
+    """(slots, buses) where a voltage lies beyond a limit."""
+    limits = run.setting.limits
+    too_high = run.high.array() > limits.vm_max_pu + VOLTAGE_SLACK_PU
+    off: npt.NDArray[np.bool_] = too_high | (run.vm.array() < limits.vm_min_pu - VOLTAGE_SLACK_PU)
+    return off
 
 
 def _excess(run: Collection) -> dict[str, float]:
@@ -145,10 +153,10 @@ def households(run: Collection, alone: Collection) -> list[dict[str, Any]]:
 def busiest(run: Collection, alone: Collection) -> dict[str, list[dict[str, Any]]]:
     """The elements nearest to their limits: name, value with and without the market, hours beyond a mark."""
     limits, feeder = run.setting.limits, run.setting.feeder
-    (vm, low, high), (_, low_alone, high_alone) = _span(run), _span(alone)
+    (low, high), (low_alone, high_alone) = _span(run), _span(alone)
     rows: dict[str, list[dict[str, Any]]] = {"buses": []}
     room = np.minimum(limits.vm_max_pu - high, low - limits.vm_min_pu)
-    over = (vm > limits.vm_max_pu + VOLTAGE_SLACK_PU) | (vm < limits.vm_min_pu - VOLTAGE_SLACK_PU)
+    over = _off_band(run)
     for i in np.argsort(room)[:SHOWN_ELEMENTS].tolist():
         rows["buses"].append(
             {
@@ -167,13 +175,13 @@ def busiest(run: Collection, alone: Collection) -> dict[str, list[dict[str, Any]
     return rows
 
 
-def _span(run: Collection) -> tuple[FloatGrid, FloatGrid, FloatGrid]:
-    """All voltages, and each bus's lowest and highest; 1 pu where a bus never had supply."""
-    vm = run.vm.array()
-    dark = np.isnan(vm)
+def _span(run: Collection) -> tuple[FloatGrid, FloatGrid]:
+    """Each bus's lowest and highest voltage; 1 pu where it never had supply."""
+    low, high = run.vm.array(), run.high.array()
+    dark = np.isnan(low)
     never = dark.all(0)
-    low, high = np.where(dark, np.inf, vm).min(0), np.where(dark, -np.inf, vm).max(0)
-    return vm, np.where(never, 1.0, low), np.where(never, 1.0, high)
+    least, most = np.where(dark, np.inf, low).min(0), np.where(dark, -np.inf, high).max(0)
+    return np.where(never, 1.0, least), np.where(never, 1.0, most)
 
 
 def _fullest(with_it: FloatGrid, alone: FloatGrid, names: Sequence[str]) -> list[dict[str, Any]]:

@@ -10,6 +10,7 @@ from grid.simulation import SlotOutcome
 from grid.verdicts import Verdict
 
 HOME_FIELDS = ("load_wh", "pv_wh", "curtailed_wh", "charged_wh", "discharged_wh", "soc_wh")
+RARE_HOME_FIELDS = ("wind_wh", "ev_wh", "heat_pump_wh")
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,8 +53,12 @@ def slot_data(played: PlayedSlot) -> dict[str, Any]:
 
 
 def _homes(outcome: SlotOutcome) -> dict[str, list[int]]:
-    """What happened behind the meters, a list of Wh per connection each."""
-    return {field: [getattr(exchange, field) for exchange in outcome.exchanges] for field in HOME_FIELDS}
+    """What happened behind the meters, a list of Wh per connection each; of the rarer ones what is not all zero."""
+    kept = {
+        field: [getattr(exchange, field) for exchange in outcome.exchanges]
+        for field in HOME_FIELDS + RARE_HOME_FIELDS
+    }
+    return {field: row for field, row in kept.items() if field in HOME_FIELDS or any(row)}
 
 
 def _flows(outcome: SlotOutcome) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from grid.network import Feeder
-from grid.results.record import HOME_FIELDS
+from grid.results.record import HOME_FIELDS, RARE_HOME_FIELDS
 
 Kind = Literal["int", "float", "str"]
 Row = tuple[Any, ...]
@@ -79,6 +79,9 @@ _HOME_MEANING = {
     "charged_wh": "into the battery, at its terminals",
     "discharged_wh": "out of the battery, at its terminals",
     "soc_wh": "stored at the slot's end",
+    "wind_wh": "of what was produced, by a wind turbine",
+    "ev_wh": "of what was consumed, by vehicles",
+    "heat_pump_wh": "of what was consumed, by a heat pump",
 }
 _TRADE = (
     ("id", "str", "", "of the trade"),
@@ -114,15 +117,29 @@ def _when(slot: SlotData) -> Row:
 def _slots(slot: SlotData, _: Places) -> Iterator[Row]:
     sums = [slot[key] for key in _SLOT_WH]
     dead = set(slot["dead_buses"])
-    live = [value for bus, value in enumerate(slot["vm_pu"]) if bus not in dead]
-    extremes = (min(live, default=None), max(live, default=None))
+    low, high = (
+        [value for bus, value in enumerate(voltages) if bus not in dead]
+        for voltages in (slot["vm_pu"], _high(slot))
+    )
+    unbalance = max(slot.get("unbalance_percent", ()), default=None)
+    extremes = (min(low, default=None), max(high, default=None), unbalance)
     loadings = [max(slot[key], default=None) for key in ("line_loading_percent", "trafo_loading_percent")]
     counts = (len(slot["trades"]), len(slot["refused"]), "; ".join(slot["breaches"]))
     yield (*_when(slot), *sums, slot["price_mean"], slot["refund"], *extremes, *loadings, *counts)
 
 
+def _behind(slot: SlotData, field: str) -> list[int]:
+    kept: dict[str, list[int]] = slot["homes"]
+    return kept[field] if field in kept else [0] * len(slot["meters"])
+
+
+def _high(slot: SlotData) -> list[float]:
+    voltages: list[float] = slot["vm_high_pu"] if "vm_high_pu" in slot else slot["vm_pu"]
+    return voltages
+
+
 def _homes(slot: SlotData, places: Places) -> Iterator[Row]:
-    inside = zip(*(slot["homes"][field] for field in HOME_FIELDS), strict=True)
+    inside = zip(*(_behind(slot, field) for field in HOME_FIELDS + RARE_HOME_FIELDS), strict=True)
     for name, meter, behind, bill in zip(places.homes, slot["meters"], inside, slot["bills"], strict=True):
         yield (*_when(slot), name, *meter, *behind, *bill)
 
@@ -165,6 +182,13 @@ def _meter_faults(slot: SlotData, _: Places) -> Iterator[Row]:
         yield (*_when(slot), *told)
 
 
+def _voltages(slot: SlotData, places: Places) -> Iterator[Row]:
+    high = _high(slot)
+    unbalance = slot.get("unbalance_percent") or [None] * len(high)
+    for row in zip(places.buses, slot["vm_pu"], high, unbalance, strict=True):
+        yield (*_when(slot), *row)
+
+
 def _of_elements(key: str, names: str) -> Callable[[SlotData, Places], Iterator[Row]]:
     def rows(slot: SlotData, places: Places) -> Iterator[Row]:
         for name, value in zip(getattr(places, names), slot[key], strict=True):
@@ -195,6 +219,12 @@ TABLES: dict[str, Table] = {
                 ("refund", "int", "micro-units", "back to buyers for what was not delivered"),
                 ("vm_min_pu", "float", "pu", "lowest voltage of all buses with supply"),
                 ("vm_max_pu", "float", "pu", "highest voltage of all buses with supply"),
+                (
+                    "unbalance_max_percent",
+                    "float",
+                    "%",
+                    "most unbalanced bus; empty where not solved by phase",
+                ),
                 ("line_max_percent", "float", "%", "fullest line, of its rated current"),
                 ("transformer_max_percent", "float", "%", "fullest transformer, of its rating"),
                 ("trades", "int", "", "number of trades"),
@@ -211,7 +241,7 @@ TABLES: dict[str, Table] = {
                 ("connection", "str", "", "its name"),
                 ("import_wh", "int", "Wh", "metered from the feeder"),
                 ("export_wh", "int", "Wh", "metered into the feeder"),
-                *((field, "int", "Wh", _HOME_MEANING[field]) for field in HOME_FIELDS),
+                *((field, "int", "Wh", meaning) for field, meaning in _HOME_MEANING.items()),
                 ("residual_import_wh", "int", "Wh", "settled with the supplier at the retail price"),
                 ("residual_export_wh", "int", "Wh", "settled with the supplier at the feed-in price"),
                 ("charge", "int", "micro-units", "owed to the supplier"),
@@ -276,9 +306,11 @@ TABLES: dict[str, Table] = {
             _WHEN
             + _columns(
                 ("bus", "str", "", "its name"),
-                ("vm_pu", "float", "pu", "voltage by its nominal one; 0 without supply"),
+                ("vm_pu", "float", "pu", "voltage by its nominal one, of the lowest phase; 0 without supply"),
+                ("vm_high_pu", "float", "pu", "of the highest phase; the same where not solved by phase"),
+                ("unbalance_percent", "float", "%", "of voltage; empty where not solved by phase"),
             ),
-            _of_elements("vm_pu", "buses"),
+            _voltages,
         ),
         Table(
             "lines",

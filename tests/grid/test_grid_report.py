@@ -12,8 +12,9 @@ from grid.results.collection import Collection, Setting, collect
 from grid.results.findings import busiest, extremes, figures, headline, households, outside
 from grid.results.packing import Grid, pack, unpack
 from grid.results.report import EmptyRunError, report_of, study_report
+from grid.results.summary import ENERGY
 from grid.sections import Tariff
-from grid.simulation import Simulation
+from grid.simulation import Simulation, open_simulation
 
 TARIFF = Tariff(retail_per_kwh=300_000, feed_in_per_kwh=100_000, imbalance_per_kwh=400_000)
 START = 1_465_464_600
@@ -53,7 +54,7 @@ def slot(number: int, *, high: float = 1.06, sold_wh: int = 0, **changes: Any) -
         "estimated": False,
     }
     rest_in, rest_out = 600 - sold_wh, 1000 - sold_wh
-    return {
+    return dict.fromkeys(ENERGY, 0) | {
         "slot_start": START + 900 * number,
         "vm_pu": [1.05, 1.04, high, 1.03],
         "line_loading_percent": [40.0, 85.0],
@@ -195,14 +196,24 @@ def test_a_long_run_shows_fewer_frames_and_all_slots(
     assert content["market"]["series"]["vm_max"]["shape"] == [10, 1]
 
 
+def test_by_phase_each_end_of_the_band_counts(setting: Setting) -> None:
+    phases = slot(0, high=0.95, vm_high_pu=[1.05, 1.04, 1.08, 1.03], unbalance_percent=[0.0, 0.1, 2.5, 0.0])
+    run = collect(setting, [phases])
+    assert outside(run) == {START}
+    assert (extremes(run)["vm_min"].value, extremes(run)["vm_max"].value) == (0.95, 1.08)
+    assert unpack(run.frames(1)["vm"])[0, 2] == pytest.approx(1.08)
+    series = run.series()
+    assert unpack(series["vm_min"])[0, 0] == pytest.approx(0.95)
+    assert unpack(series["vm_max"])[0, 0] == pytest.approx(1.08)
+
+
 def test_a_study_gives_a_report_without_ledger(june_day: Simulation) -> None:
     from msgspec.structs import replace as change  # noqa: PLC0415  its name is that of dataclasses here
 
     scenario = june_day.scenario
     noon = scenario.period.start.replace(hour=12)
     period = change(scenario.period, start=noon, end=noon.replace(hour=13))
-    short = Simulation(replace(scenario, period=period), june_day.feeder, june_day.homes, june_day._series)
-    content = study_report(short)
+    content = study_report(open_simulation(replace(scenario, period=period)))
     assert content["slots"] == 4
     assert content["ledger"] is None
     assert content["about"]["offset_s"] == 7200
