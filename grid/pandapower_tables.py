@@ -27,6 +27,7 @@ from grid.pandapower_faults import in_service, net_faults, number_or, text
 
 PHASES: tuple[Phases, ...] = ("a", "b", "c")
 DEFAULT_ROUND_TRIP = 0.95
+FREQUENCY_HZ = 50.0
 
 
 def feeder_from_pandapower(net: Any, *, name: str, attribution: str = "") -> Feeder:
@@ -101,7 +102,7 @@ def _open_ends(net: Any, kind: str) -> set[tuple[int, int]]:
 
 
 def _lines(net: Any, number: dict[int, int]) -> Iterator[Line]:
-    opened = _open_ends(net, "l")
+    opened, at_50_hz = _open_ends(net, "l"), float(net.f_hz) / FREQUENCY_HZ  # a feeder keeps susceptances
     for index, row in in_service(net, "line").iterrows():
         if row.from_bus not in number or row.to_bus not in number:
             continue
@@ -113,14 +114,14 @@ def _lines(net: Any, number: dict[int, int]) -> Iterator[Line]:
             length_km=length,
             r_ohm=float(row.r_ohm_per_km) * length / parallel,
             x_ohm=float(row.x_ohm_per_km) * length / parallel,
-            c_nf=float(row.c_nf_per_km) * length * parallel,
+            c_nf=float(row.c_nf_per_km) * length * parallel * at_50_hz,
             g_us=number_or(row.get("g_us_per_km")) * length * parallel,
             max_i_ka=float(row.max_i_ka) * number_or(row.get("df"), 1) * parallel,
             from_closed=(index, row.from_bus) not in opened,
             to_closed=(index, row.to_bus) not in opened,
             r0_ohm=_times(row.get("r0_ohm_per_km"), length / parallel),
             x0_ohm=_times(row.get("x0_ohm_per_km"), length / parallel),
-            c0_nf=_times(row.get("c0_nf_per_km"), length * parallel),
+            c0_nf=_times(row.get("c0_nf_per_km"), length * parallel * at_50_hz),
         )
     for index, row in in_service(net, "impedance").iterrows():
         if row.from_bus in number and row.to_bus in number:
@@ -190,6 +191,23 @@ def _shunts(net: Any, number: dict[int, int]) -> Iterator[Shunt]:
         if row.bus in number:
             name = text(row.get("name")) or f"Ward {index}"
             yield Shunt(name, number[row.bus], float(row.pz_mw), float(row.qz_mvar))
+    yield from _stubs(net, number)
+
+
+def _stubs(net: Any, number: dict[int, int]) -> Iterator[Shunt]:
+    """Lines to a bus that is out of service stay energised from the other end, as in pandapower."""
+    opened, omega = _open_ends(net, "l"), 2 * math.pi * float(net.f_hz)
+    for index, row in in_service(net, "line").iterrows():
+        live = [bus for bus in (row.from_bus, row.to_bus) if bus in number and (index, bus) not in opened]
+        if len(live) != 1 or (row.from_bus in number and row.to_bus in number):
+            continue
+        length, parallel = float(row.length_km), int(number_or(row.get("parallel"), 1))
+        series = complex(float(row.r_ohm_per_km), float(row.x_ohm_per_km)) * length / parallel
+        half = complex(number_or(row.get("g_us_per_km")) * 1e-6, omega * float(row.c_nf_per_km) * 1e-9)
+        half *= length * parallel / 2
+        taken = (half + half / (1 + series * half)) * float(net.bus.vn_kv.loc[live[0]]) ** 2
+        name = text(row.get("name")) or f"Line {index}"
+        yield Shunt(f"{name} (open)", number[live[0]], taken.real, -taken.imag)
 
 
 @dataclass
