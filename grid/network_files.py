@@ -93,7 +93,7 @@ def _from_builtins(name: str, raw: Mapping[str, Any]) -> Feeder:
         faults.append(str(error))
     if faults:
         raise NetworkFaultError(
-            tuple(f"{name}: {fault}; docs/grid.md describes the format" for fault in faults)
+            tuple(f"{name}: {fault}; docs/networks.md describes the format" for fault in faults)
         )
     feeder = replace(feeder, **elements)
     check_feeder(feeder)

@@ -270,7 +270,7 @@ def test_all_faults_of_our_own_format_are_named_at_once(tmp_path: Path, fixtures
     assert "`float`, got `str` - at `$.r_ohm`" in faults[1]
     assert "connections 5: Object missing required field `name`" in faults[2]
     assert "$.source_vm_pu" in faults[3]
-    assert all(fault.endswith("docs/grid.md describes the format") for fault in faults)
+    assert all(fault.endswith("docs/networks.md describes the format") for fault in faults)
 
 
 def test_a_simbench_code_gives_what_was_extracted(tmp_path: Path, rural_feeder: Feeder) -> None:

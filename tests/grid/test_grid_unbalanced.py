@@ -8,11 +8,15 @@ import numpy as np
 import pandapower
 import pytest
 
+from grid.assets import Needs, home_of
+from grid.gate import Gate
 from grid.limits import Limits, breaches
 from grid.network import Connection, Feeder, Generator, Load, NetworkFaultError
+from grid.nominations import Nomination, SlotCase
 from grid.pandapower_tables import feeder_from_pandapower
 from grid.phases import allotted
 from grid.powerflow import PowerFlow, PowerFlowError
+from grid.room import linear_of
 from grid.scenario import ScenarioFaultError, load_scenario
 from grid.simulation import SlotWithoutSolutionError, open_simulation
 from grid.study import Study
@@ -168,6 +172,24 @@ def test_limits_hold_per_phase(street: Feeder) -> None:
     assert not [
         one for one in breaches(feeder, limits, PowerFlow(feeder).run(p_kw, q_kvar)) if one.kind == "voltage"
     ]
+
+
+def test_the_gate_refuses_for_the_sake_of_one_phase(street: Feeder) -> None:
+    """What passes is less than by the mean of the phases, and exact to the Wh; no balanced estimate decides."""
+    feeder = replace(street, connections=tuple(replace(cn, phases="b") for cn in street.connections))
+    homes = [home_of(connection, 0) for connection in feeder.connections]
+    case = SlotCase(0, homes, [Needs(100, 15_000 if i == 0 else 0, 0) for i in range(4)], np.zeros(4))
+    passing = {}
+    for solver in (PowerFlow, UnbalancedPowerFlow):
+        gate = Gate(solver(feeder), Limits(), case)
+        verdict = gate.check(Nomination("n", 0, 2, 0, 10_000))
+        assert verdict.breach
+        assert verdict.breach.kind == "voltage"
+        passing[solver] = verdict.max_passing_wh
+        assert gate.check(Nomination("m", 0, 2, 0, verdict.max_passing_wh)).accepted
+        assert not gate.check(Nomination("m", 0, 2, 0, verdict.max_passing_wh + 1)).accepted
+    assert passing[UnbalancedPowerFlow] < passing[PowerFlow] / 2
+    assert linear_of(UnbalancedPowerFlow(feeder)) is None
 
 
 def test_slots_without_solution_are_named(street: Feeder) -> None:
