@@ -10,6 +10,7 @@ AREAS = {
     "capacity": "benchmarks.capacity",
     "websocket": "benchmarks.websocket",
     "grid": "benchmarks.powerflow",
+    "phases": "benchmarks.unbalanced",
     "gate": "benchmarks.gate",
     "replay": "benchmarks.replay",
     "growth": "benchmarks.growth",

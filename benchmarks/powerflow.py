@@ -25,6 +25,7 @@ sys.path[:0] = [str(HERE), str(HERE.parent)]
 
 import results  # noqa: E402  found through the line above
 
+from grid.networks.library import simbench_net  # noqa: E402  as above
 from grid.pandapower_tables import feeder_from_pandapower  # noqa: E402  as above
 from grid.powerflow import PowerFlow  # noqa: E402  as above
 
@@ -41,8 +42,7 @@ def load(code: str) -> tuple[Any, dict[tuple[str, str], Any]]:
     """Net and absolute profiles of a year, as pandapower's time series wants them."""
     import simbench  # noqa: PLC0415  400 MB of data, only here
 
-    net = simbench.get_simbench_net(code)
-    net.trafo.tap_changer_type = "Ratio"
+    net = simbench_net(code)
     tables = simbench.get_absolute_values(net, profiles_instead_of_study_cases=True)
     return net, {key: table for key, table in tables.items() if table.shape[1]}
 
