@@ -99,7 +99,7 @@ class SlotOutcome:
         surplus_permille: share of the surplus that was neither firm nor nominated and still found room.
         breaches: limits that the slot exceeded all the same (inflexible load, firm export).
         readings: the meters' view, per connection; false meters differ from `exchanges`.
-        unserved_wh: load of each connection that was cut off from the source.
+        unserved_wh: load of each connection that was cut off from the source; vehicles and houses may catch up.
         dead_buses: indices of buses that were.
         events: kinds of the scenario's events in force.
         state: for the next slot.
@@ -236,7 +236,7 @@ class Simulation:
         except PowerFlowError as error:
             raise SlotWithoutSolutionError(plan.slot_start, error) from error
         exchanges = tuple(_with_idle_plant(*three) for three in zip(closed, came, needs, strict=True))
-        unserved = tuple(wanted.load_wh - got.load_wh for wanted, got in zip(came, needs, strict=True))
+        unserved = tuple(w.household_wh - got.household_wh for w, got in zip(came, needs, strict=True))
         outcome = _outcome(
             self, plan, exchanges, closing.flows(exchanges), room,
             network=network, unserved_wh=unserved, after=self._outlook.after(row, plan.state, exchanges),

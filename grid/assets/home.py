@@ -68,6 +68,11 @@ class Needs(msgspec.Struct, frozen=True, gc=False):
     heat_base_wh: int = 0
     heat_room_wh: int = 0
 
+    @property
+    def household_wh(self) -> int:
+        """The load without vehicle and heat pump."""
+        return self.load_wh - self.ev_base_wh - self.heat_base_wh
+
 
 class Exchange(msgspec.Struct, frozen=True, gc=False):
     """A slot of one home, Wh.

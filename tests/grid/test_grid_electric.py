@@ -2,6 +2,7 @@
 
 import tomllib
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -61,11 +62,14 @@ profile = "half"
 
 @pytest.fixture(scope="module")
 def electric(street: Feeder, tmp_path_factory: pytest.TempPathFactory) -> Simulation:
-    folder = tmp_path_factory.mktemp("electric")
+    return open_street(street, tmp_path_factory.mktemp("electric"))
+
+
+def open_street(street: Feeder, folder: Path, more: str = "") -> Simulation:
     (folder / "street.json").write_bytes(feeder_to_json(street))
     rows = [f"{START + i * 900},0.5" for i in range(-8, SLOTS + 8)]
     (folder / "none.csv").write_text("\n".join(["slot_start,half", *rows]) + "\n", encoding="utf-8")
-    raw: dict[str, Any] = tomllib.loads(ASSETS) | {
+    raw: dict[str, Any] = tomllib.loads(ASSETS + more) | {
         "name": "street",
         "description": "",
         "seed": 5,
@@ -189,3 +193,24 @@ def test_agents_expect_needs_and_demands_with_an_error_of_their_own(electric: Si
     for index, (lost, cop) in zip((1, 3), heat.conditions(8), strict=True):
         assert plan.expected[index].heat_base_wh == -(-round(lost * errors.heat[index]) * 1000 // cop)
     assert plan.expected[3].wind_wh == round(1000 * errors.wind[3])
+
+
+OUTAGE = """
+[[events]]
+kind = "line-outage"
+line = "long cable"
+announced = false
+start = 2016-01-13T09:30:00Z
+end = 2016-01-13T10:00:00Z
+"""
+
+
+def test_vehicles_and_houses_catch_up_after_an_outage_or_are_told(street: Feeder, tmp_path: Path) -> None:
+    """The vehicle of the second stay is there for those two slots only; the third stay's has time enough."""
+    dark = list(play(open_street(street, tmp_path, OUTAGE), SimulationState(START, (0,) * 4, (0, 0), (0, 0))))
+    assert [dark[i].total("ev_wh") + dark[i].exchanges[1].heat_pump_wh for i in (14, 15)] == [0, 0]
+    assert dark[15].unmet_ev_wh == 5000
+    assert min(dark[14].unmet_heat_wh, dark[15].unmet_heat_wh) > 500
+    assert [sum(dark[i].unserved_wh) for i in (13, 14, 15)] == [0, 0, 0]
+    assert sum(outcome.unmet_ev_wh for outcome in dark) == 5000
+    assert dark[16].unmet_heat_wh == 0
