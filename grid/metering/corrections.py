@@ -12,20 +12,24 @@ from grid.metering.settlement import (
     SettlementError,
     SlotSettlement,
     SupplierBill,
-    TradeSettlement,
     settle,
 )
 
 
 @dataclass(frozen=True, slots=True)
 class TradeCorrection:
-    """What changes for a trade: `refund` (micro-units) goes from seller to buyer, or back where negative."""
+    """What changes for a trade: `refund` (micro-units) goes from seller to buyer, or back where negative.
+
+    Where the partners' own settlement is done for good (`with_supplier`), the supplier takes it from the one and gives
+    it to the other.
+    """
 
     trade: str
     seller: int
     buyer: int
     delivered_wh: int
     refund: int
+    with_supplier: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,12 +110,15 @@ class Correction:
             )
 
 
-def correct(original: SlotSettlement, readings: Sequence[Reading]) -> Correction:
+def correct(
+    original: SlotSettlement, readings: Sequence[Reading], *, with_supplier: bool = False
+) -> Correction:
     """The difference that new readings make to a settled slot, at the slot's own prices.
 
     Args:
         original: The slot as it was settled, or as the last correction left it.
         readings: Those that change; the others stay as they were settled.
+        with_supplier: The trades are settled for good, what changes is booked with the supplier.
 
     Raises:
         SettlementError: A reading of another slot or connection, or sums that don't add up.
@@ -131,20 +138,31 @@ def correct(original: SlotSettlement, readings: Sequence[Reading]) -> Correction
         feed_in_per_kwh=original.feed_in_per_kwh,
     )
     correction = Correction(
-        slot_start, _trades(original, settled), _bills(original, settled), len(readings), settled
+        slot_start,
+        _trades(original, settled, with_supplier=with_supplier),
+        _bills(original, settled),
+        len(readings),
+        settled,
     )
     correction.check()
     return correction
 
 
-def _trades(before: SlotSettlement, after: SlotSettlement) -> tuple[TradeCorrection, ...]:
-    pairs = zip(before.trades, after.trades, strict=True)
-    return tuple(_trade(old, new) for old, new in pairs if old.delivered_wh != new.delivered_wh)
-
-
-def _trade(old: TradeSettlement, new: TradeSettlement) -> TradeCorrection:
-    terms, more = old.trade, new.delivered_wh - old.delivered_wh
-    return TradeCorrection(terms.id, terms.seller, terms.buyer, more, new.refund - old.refund)
+def _trades(
+    before: SlotSettlement, after: SlotSettlement, *, with_supplier: bool
+) -> tuple[TradeCorrection, ...]:
+    return tuple(
+        TradeCorrection(
+            trade=new.trade.id,
+            seller=new.trade.seller,
+            buyer=new.trade.buyer,
+            delivered_wh=new.delivered_wh - old.delivered_wh,
+            refund=new.refund - old.refund,
+            with_supplier=with_supplier,
+        )
+        for old, new in zip(before.trades, after.trades, strict=True)
+        if old.delivered_wh != new.delivered_wh
+    )
 
 
 def _bills(before: SlotSettlement, after: SlotSettlement) -> tuple[BillCorrection, ...]:

@@ -19,6 +19,8 @@ from grid.sections import MeteringSection, Tariff
 START_WH = 10**9
 """What the registers of all meters show before the first slot: a register that begins anew is seen at once."""
 DIGITS = 12
+MOST_OPEN_SLOTS = 96
+"""So long a trade waits for its meter: a channel takes 128 open trades at most, and a day without a reading is enough."""
 MAX_WH = 10**7
 """A slot at 40 MW: no connection of a low- or medium-voltage feeder has more."""
 
@@ -165,7 +167,7 @@ class MeteringOperator:
         settlement = _settled(
             facts, [_reading(i, facts.slot_start, value[-1]) for i, value in enumerate(values)]
         )
-        corrected = [_corrected(slot, meters, values) for slot in state.open_slots]
+        corrected = [_corrected(slot, meters, values, facts.slot_start) for slot in state.open_slots]
         now = OpenSlot(settlement, facts.source_wh)
         slots = [*(slot for slot, _ in corrected), now]
         meters = [self._advanced(meter, facts.slot_start + SLOT_SECONDS) for meter in meters]
@@ -174,7 +176,7 @@ class MeteringOperator:
             tuple(faults), tuple(found for _, found in corrected if found), _missing(facts, settlement)
         )
         kept = tuple(slot for slot in slots if min(after) < slot.slot_start + SLOT_SECONDS)
-        final = _final_trades(slots, before, after)
+        final = _final_trades(slots, before, after, facts.slot_start)
         return Metered(settlement, notes, final, MeteringState(tuple(meters), tuple(underway), kept))
 
     def _read(
@@ -292,7 +294,7 @@ def _reading(connection: int, slot_start: int, value: SlotValue) -> Reading:
 
 
 def _corrected(
-    slot: OpenSlot, meters: Sequence[MeterState], values: Sequence[Sequence[SlotValue]]
+    slot: OpenSlot, meters: Sequence[MeterState], values: Sequence[Sequence[SlotValue]], now: int
 ) -> tuple[OpenSlot, Correction | None]:
     """The slot with what is known now, and the difference, if there is any."""
     new: list[Reading] = []
@@ -307,19 +309,28 @@ def _corrected(
             new.append(Reading(old.connection, slot.slot_start, *value.energy, Quality.ESTIMATED))
     if not new:
         return slot, None
-    correction = correct(slot.settlement, new)
+    correction = correct(slot.settlement, new, with_supplier=_age(slot, now) > MOST_OPEN_SLOTS)
     unaccounted_wh(correction.settlement.readings, source_wh=slot.source_wh, slot_start=slot.slot_start)
     return OpenSlot(correction.settlement, slot.source_wh), correction
 
 
-def _final_trades(slots: Sequence[OpenSlot], before: Sequence[int], after: Sequence[int]) -> dict[str, int]:
-    """Trades whose seller's reading became final."""
-    return {
-        item.trade.id: item.delivered_wh
-        for slot in slots
-        for item in slot.settlement.trades
-        if before[item.trade.seller] < slot.slot_start + SLOT_SECONDS <= after[item.trade.seller]
-    }
+def _age(slot: OpenSlot, now: int) -> int:
+    return (now - slot.slot_start) // SLOT_SECONDS
+
+
+def _final_trades(
+    slots: Sequence[OpenSlot], before: Sequence[int], after: Sequence[int], now: int
+) -> dict[str, int]:
+    """Trades whose seller's reading became final, or for whose meter nobody waits any longer."""
+    found: dict[str, int] = {}
+    for slot in slots:
+        end, age = slot.slot_start + SLOT_SECONDS, _age(slot, now)
+        for item in slot.settlement.trades:
+            seller = item.trade.seller
+            certain = after[seller] >= end or age == MOST_OPEN_SLOTS
+            if before[seller] < end and certain and age <= MOST_OPEN_SLOTS:
+                found[item.trade.id] = item.delivered_wh
+    return found
 
 
 def _late(device: Device, report: Report, now: int) -> Fault:

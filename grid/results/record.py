@@ -159,6 +159,7 @@ def _correction(correction: Correction, names: Sequence[str]) -> dict[str, Any]:
                 "buyer": names[trade.buyer],
                 "delivered_wh": trade.delivered_wh,
                 "refund": trade.refund,
+                "with_supplier": trade.with_supplier,
             }
             for trade in correction.trades
         ],

@@ -101,6 +101,12 @@ _CORRECTED = (
     ("buyer", "str", "", "connection"),
     ("delivered_wh", "int", "Wh", "more than was settled; less where negative"),
     ("refund", "int", "micro-units", "more to the buyer; back to the seller where negative"),
+    (
+        "with_supplier",
+        "int",
+        "",
+        "1 where the supplier passes it on, since the trade is settled for good, else 0",
+    ),
 )
 _OF_SLOT = ("of_slot", "int", "s", "the slot that is corrected, epoch seconds UTC")
 
@@ -167,7 +173,12 @@ def _refusals(slot: SlotData, places: Places) -> Iterator[Row]:
 def _corrections(slot: SlotData, _: Places) -> Iterator[Row]:
     for correction in slot["corrections"]:
         for trade in correction["trades"]:
-            yield (*_when(slot), correction["slot_start"], *(trade[name] for name, *_ in _CORRECTED))
+            yield (
+                *_when(slot),
+                correction["slot_start"],
+                *(trade[name] for name, *_ in _CORRECTED[:-1]),
+                int(trade["with_supplier"]),
+            )
 
 
 def _corrected_bills(slot: SlotData, _: Places) -> Iterator[Row]:

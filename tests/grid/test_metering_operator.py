@@ -7,7 +7,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from grid.metering import Correction, Quality, Reading, TradeTerms, settle
-from grid.metering.operator import Metered, MeteringOperator, MeteringState, SlotFacts
+from grid.metering.operator import MOST_OPEN_SLOTS, Metered, MeteringOperator, MeteringState, SlotFacts
 from grid.sections import MeteringSection, Tariff
 
 SLOT, HOMES, SLOTS = 900, 3, 10
@@ -188,3 +188,23 @@ def test_a_gap_is_shared_out_and_its_trade_waits_for_the_meter() -> None:
     assert correction.net_import_wh == 500  # 800 Wh of export shared out by 1000 : 600
     assert two.delivered == {"t": 500}
     assert one.notes.unaccounted_wh + two.notes.unaccounted_wh == correction.net_import_wh
+
+
+def test_a_trade_waits_a_day_for_its_meter_and_is_corrected_with_the_supplier_after() -> None:
+    slots = MOST_OPEN_SLOTS + 3
+    who = MeteringOperator(MeteringSection(gap_permille=1000), 1, 0, slots * SLOT, ("seller", "buyer"))
+    state, metered = who.start_state(), []
+    for number in range(slots):
+        truth = [Reading(0, number * SLOT, 0, 400), Reading(1, number * SLOT, 500, 0)]
+        trades = [TradeTerms(f"t{number}", 0, 1, 500, 200_000, 380_000)]
+        facts = SlotFacts(number * SLOT, truth, 100, trades, [(0, 500), (500, 0)], TARIFF)
+        metered.append(who.close(state, facts))
+        state = metered[-1].state
+    assert [slot.delivered for slot in metered[:MOST_OPEN_SLOTS]] == [{}] * MOST_OPEN_SLOTS
+    assert metered[MOST_OPEN_SLOTS].delivered == {"t0": 500}
+    last = metered[-1]
+    assert last.delivered == {f"t{number}": 400 for number in range(2, slots)}
+    by_trade = {trade.trade: trade for one in last.notes.corrections for trade in one.trades}
+    assert [name for name, trade in by_trade.items() if trade.with_supplier] == ["t0", "t1"]
+    assert {trade.delivered_wh for trade in by_trade.values()} == {-100}
+    assert sum(money(metered).values()) == 0
