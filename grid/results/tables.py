@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from grid.network import Feeder
+from grid.results.metering import METER_TABLES
 from grid.results.record import HOME_FIELDS, RARE_HOME_FIELDS
 
 Kind = Literal["int", "float", "str"]
@@ -95,20 +96,6 @@ _TRADE = (
     ("refund", "int", "micro-units", "back to the buyer for what was not delivered"),
     ("estimated", "int", "", "1 where a reading behind it was estimated, else 0"),
 )
-_CORRECTED = (
-    ("id", "str", "", "of the trade"),
-    ("seller", "str", "", "connection"),
-    ("buyer", "str", "", "connection"),
-    ("delivered_wh", "int", "Wh", "more than was settled; less where negative"),
-    ("refund", "int", "micro-units", "more to the buyer; back to the seller where negative"),
-    (
-        "with_supplier",
-        "int",
-        "",
-        "1 where the supplier passes it on, since the trade is settled for good, else 0",
-    ),
-)
-_OF_SLOT = ("of_slot", "int", "s", "the slot that is corrected, epoch seconds UTC")
 
 
 def utc(seconds: int) -> str:
@@ -170,27 +157,8 @@ def _refusals(slot: SlotData, places: Places) -> Iterator[Row]:
         )
 
 
-def _corrections(slot: SlotData, _: Places) -> Iterator[Row]:
-    for correction in slot["corrections"]:
-        for trade in correction["trades"]:
-            yield (
-                *_when(slot),
-                correction["slot_start"],
-                *(trade[name] for name, *_ in _CORRECTED[:-1]),
-                int(trade["with_supplier"]),
-            )
-
-
-def _corrected_bills(slot: SlotData, _: Places) -> Iterator[Row]:
-    for correction in slot["corrections"]:
-        for bill in correction["bills"]:
-            yield (*_when(slot), correction["slot_start"], *bill)
-
-
-def _meter_faults(slot: SlotData, _: Places) -> Iterator[Row]:
-    for fault in slot["meter_faults"]:
-        told = (fault[key] for key in ("meter", "slot_start", "code", "words", "remedy"))
-        yield (*_when(slot), *told)
+def _about_meters(rows: Callable[[SlotData], Iterable[Row]]) -> Callable[[SlotData, Places], Iterator[Row]]:
+    return lambda slot, _: ((*_when(slot), *row) for row in rows(slot))
 
 
 def _voltages(slot: SlotData, places: Places) -> Iterator[Row]:
@@ -278,38 +246,9 @@ TABLES: dict[str, Table] = {
             ),
             _refusals,
         ),
-        Table(
-            "corrections",
-            "one row a trade that a later reading changed, in the quarter-hour of the correction",
-            _WHEN + _columns(_OF_SLOT, *_CORRECTED),
-            _corrections,
-        ),
-        Table(
-            "corrected_bills",
-            "one row a bill with the supplier that a later reading changed",
-            _WHEN
-            + _columns(
-                _OF_SLOT,
-                ("connection", "str", "", "its name"),
-                ("import_wh", "int", "Wh", "more metered from the feeder"),
-                ("export_wh", "int", "Wh", "more metered into the feeder"),
-                ("charge", "int", "micro-units", "more owed to the supplier"),
-                ("credit", "int", "micro-units", "more owed by the supplier"),
-            ),
-            _corrected_bills,
-        ),
-        Table(
-            "meter_faults",
-            "one row an event of a meter",
-            _WHEN
-            + _columns(
-                ("meter", "str", "", "its connection"),
-                ("of_slot", "int", "s", "the reading's slot, epoch seconds UTC"),
-                ("code", "str", "", "what it is"),
-                ("words", "str", "", "what happened"),
-                ("remedy", "str", "", "what to do about it"),
-            ),
-            _meter_faults,
+        *(
+            Table(name, meaning, _WHEN + _columns(*columns), _about_meters(rows))
+            for name, meaning, columns, rows in METER_TABLES
         ),
         Table(
             "voltages",
