@@ -13,10 +13,10 @@ from itertools import pairwise
 from zoneinfo import ZoneInfo
 
 from grid.assets.chance import stream
+from grid.assets.home import SLOT_SECONDS
 from grid.assets.tables import EvTable
 from grid.equipment import Session
 
-SLOT_SECONDS = 900
 SATURDAY = 5
 
 

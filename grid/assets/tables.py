@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import msgspec
 
+from grid.assets.home import SLOT_SECONDS
 from grid.equipment import Sink
 from grid.sections import Permille, Section, Share
 
@@ -17,7 +18,6 @@ Hour = Annotated[float, msgspec.Meta(ge=0, lt=24)]
 Hours = Annotated[float, msgspec.Meta(ge=0, le=12)]
 Celsius = Annotated[float, msgspec.Meta(ge=-60, le=60)]
 Positive = Annotated[float, msgspec.Meta(gt=0, le=1e9)]
-SLOT_SECONDS = 900
 MIN_EFFICIENCY = 100
 
 
@@ -67,7 +67,7 @@ class EvTable(AssetTable, frozen=True, tag_field="kind", tag="ev"):
     def faults(self) -> Iterator[str]:
         """Besides: sessions in order on quarter-hours, a zone that exists."""
         yield from AssetTable.faults(self)
-        yield from zone_faults(self.zone)
+        yield from _zone_faults(self.zone)
         for number, stay in enumerate(self.sessions, 1):
             yield from (f"sessions, number {number}: {words}" for words in _stay_faults(stay))
         clear = all(stay.arrival.tzinfo and stay.departure.tzinfo for stay in self.sessions)
@@ -130,7 +130,7 @@ class WindTable(AssetTable, frozen=True, tag_field="kind", tag="wind"):
 AnyAssetTable: TypeAlias = EvTable | HeatPumpTable | BatteryTable | PvTable | WindTable
 
 
-def zone_faults(zone: str) -> Iterator[str]:
+def _zone_faults(zone: str) -> Iterator[str]:
     """Whether a zone's name is one."""
     try:
         ZoneInfo(zone)
