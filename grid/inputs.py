@@ -2,9 +2,11 @@
 
 An absolute column (kW, kWh) belongs to the connection that `[[grid.series]]` names, or to that of the same name:
 `house` or `house_import` or `house_load` is the load of connection `house`, `house_export`, `house_pv` or
-`house_generation` its generation, and a plant's own name means that plant.
+`house_generation` its generation, and a plant's own name means that plant. The only such column of a file may have any
+name if the file is called as the connection.
 """
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
@@ -17,7 +19,7 @@ from grid.profiles import Fault, FloatArray, Options, ProfileFaultError, Profile
 from grid.scenario import Scenario
 from grid.sections import SeriesTable
 
-Kind = Literal["load", "generation"]
+Kind = Literal["load", "generation", "wind"]
 _SUFFIXES: dict[str, Kind] = {
     "_import": "load", "_load": "load", "_export": "generation", "_pv": "generation", "_generation": "generation",
 }  # fmt: skip
@@ -98,11 +100,12 @@ def _places(
     """(connection, what it measures) -> column."""
     faults: list[Fault] = []
     index = {connection.name: i for i, connection in enumerate(feeder.connections)}
-    plants = {cn.generator.name: i for i, cn in enumerate(feeder.connections) if cn.generator}
+    plants = {plant.name: i for i, cn in enumerate(feeder.connections) for plant in cn.generators}
     places: dict[tuple[int, Kind], _Column] = {}
     named: set[_Column] = set()
 
-    def place(where: tuple[int, Kind], column: _Column) -> None:
+    def place(at: int, kind: Kind, column: _Column) -> None:
+        where = at, _of_wind(feeder.connections[at], kind, column.name)
         if where in places:
             name = feeder.connections[where[0]].name
             words = f"columns {places[where].name!r} and {column.name!r} both give the {where[1]} of {name}; keep one"
@@ -116,16 +119,30 @@ def _places(
             faults.append(Fault("", None, f"[[grid.series]] number {number}: {words}"))
             continue
         named.add(found)
-        place((index[table.connection], table.kind), found)
+        place(index[table.connection], table.kind, found)
+    alone = Counter(column.file for column in columns)
     for column in columns:
-        where = None if column in named else _by_name(column.name, index, plants)
-        if where is not None:
-            place(where, column)
+        spoken = (column.name, *([column.file.partition(".")[0]] if alone[column.file] == 1 else []))
+        whose = (
+            None
+            if column in named
+            else next(filter(None, (_by_name(n, index, plants) for n in spoken)), None)
+        )
+        if whose is not None:
+            place(*whose, column)
         elif column not in named and not tables:
             faults.append(Fault(column.file, None, _nobodys(column.name, index)))
     if faults:
         raise ProfileFaultError(tuple(faults))
     return places
+
+
+def _of_wind(connection: Connection, kind: Kind, column: str) -> Kind:
+    """Generation is that of the turbine where the column is called like it, or where there is nothing else."""
+    wind = connection.wind
+    if kind == "generation" and wind is not None and (column == wind.name or connection.generator is None):
+        return "wind"
+    return kind
 
 
 def _table_fault(
@@ -166,11 +183,12 @@ def _nobodys(column: str, index: Mapping[str, int]) -> str:
 def _bound(connection: Connection, kind: Kind, kw: FloatArray, relative: dict[str, FloatArray]) -> Connection:
     """The connection with the series for its profile, which joins `relative`."""
     name, peak = f"measured {kind} of {connection.name}", float(kw.max()) / _KW_PER_MW
-    if kind == "generation":
-        plant = connection.generator or Generator(f"{connection.name} generation", 0.0, 0.0, None)
+    if kind != "load":
+        given = connection.wind if kind == "wind" else connection.generator
+        plant = given or Generator(f"{connection.name} generation", 0.0, 0.0, None)
         plant = replace(plant, p_mw=plant.p_mw or peak, profile=name)
         relative[name] = _share(kw, plant.p_mw)
-        return replace(connection, generator=plant)
+        return replace(connection, wind=plant) if kind == "wind" else replace(connection, generator=plant)
     load = connection.load or Load(connection.name, 0.0, 0.0, None)
     load = replace(load, p_mw=load.p_mw or peak, profile=name)
     relative[f"{name}_pload"] = relative[f"{name}_qload"] = _share(kw, load.p_mw)

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from grid.inputs import covering, with_measured
-from grid.network import Feeder
+from grid.network import Feeder, Generator
 from grid.network_files import feeder_to_json
 from grid.profiles import ProfileFaultError, Profiles, merged
 from grid.scenario import parse_scenario
@@ -46,6 +46,24 @@ def test_equal_names_bind(street: Feeder) -> None:
         "plain generation": [4.0] * SLOTS,
     }
     assert bound(street, file(pv=7.0)) == {"plant generation": [7.0] * SLOTS}
+
+
+def test_a_files_only_column_may_bear_any_name(street: Feeder) -> None:
+    assert bound(street, file("plain.csv.gz", value=2.0), file("plant_pv.xml", value=9.0)) == {
+        "plain load": [2.0] * SLOTS,
+        "plant generation": [9.0] * SLOTS,
+    }
+
+
+def test_a_turbines_series_is_the_turbines(street: Feeder) -> None:
+    mill = Generator("mill", 0.05, 0.0, None)
+    windy = (replace(street.connections[0], wind=mill), replace(street.connections[2], wind=mill))
+    for connection, column in ((windy[0], "mill"), (windy[1], "plain_generation")):
+        feeder, profiles = with_measured(replace(street, connections=(connection,)), [file(**{column: 10.0})])
+        wind = feeder.connections[0].wind
+        assert wind is not None
+        assert (wind.p_mw, profiles.column(str(wind.profile))[0]) == (0.05, 0.2)
+        assert feeder.connections[0].generator == connection.generator
 
 
 def test_ratings_and_power_factor_stay(street: Feeder) -> None:
