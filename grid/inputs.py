@@ -98,43 +98,55 @@ def _places(
     feeder: Feeder, columns: Sequence[_Column], tables: Sequence[SeriesTable]
 ) -> dict[tuple[int, Kind], _Column]:
     """(connection, what it measures) -> column."""
-    faults: list[Fault] = []
-    index = {connection.name: i for i, connection in enumerate(feeder.connections)}
-    plants = {plant.name: i for i, cn in enumerate(feeder.connections) for plant in cn.generators}
-    places: dict[tuple[int, Kind], _Column] = {}
-    named: set[_Column] = set()
+    places = _Places(feeder, columns)
+    places.by_tables(tables)
+    places.by_names(told=bool(tables))
+    if places.faults:
+        raise ProfileFaultError(tuple(places.faults))
+    return places.found
 
-    def place(at: int, kind: Kind, column: _Column) -> None:
-        where = at, _of_wind(feeder.connections[at], kind, column.name)
-        if where in places:
-            name = feeder.connections[where[0]].name
-            words = f"columns {places[where].name!r} and {column.name!r} both give the {where[1]} of {name}; keep one"
-            faults.append(Fault(column.file, None, words))
-        places[where] = column
 
-    for number, table in enumerate(tables, 1):
-        found = next((c for c in columns if c.name == table.column and table.file in {None, c.file}), None)
-        words = _table_fault(table, found, index, columns)
-        if found is None or words:
-            faults.append(Fault("", None, f"[[grid.series]] number {number}: {words}"))
-            continue
-        named.add(found)
-        place(index[table.connection], table.kind, found)
-    alone = Counter(column.file for column in columns)
-    for column in columns:
-        spoken = (column.name, *([column.file.partition(".")[0]] if alone[column.file] == 1 else []))
-        whose = (
-            None
-            if column in named
-            else next(filter(None, (_by_name(n, index, plants) for n in spoken)), None)
-        )
-        if whose is not None:
-            place(*whose, column)
-        elif column not in named and not tables:
-            faults.append(Fault(column.file, None, _nobodys(column.name, index)))
-    if faults:
-        raise ProfileFaultError(tuple(faults))
-    return places
+class _Places:
+    """Where columns belong, while it is found out."""
+
+    def __init__(self, feeder: Feeder, columns: Sequence[_Column]) -> None:
+        self.faults, self.found = list[Fault](), dict[tuple[int, Kind], _Column]()
+        self._feeder, self._columns, self._told = feeder, columns, set[_Column]()
+        self._index = {connection.name: i for i, connection in enumerate(feeder.connections)}
+        self._plants = {plant.name: i for i, cn in enumerate(feeder.connections) for plant in cn.generators}
+
+    def by_tables(self, tables: Sequence[SeriesTable]) -> None:
+        """As the scenario says."""
+        for number, table in enumerate(tables, 1):
+            fitting = (c for c in self._columns if c.name == table.column and table.file in {None, c.file})
+            column = next(fitting, None)
+            words = _table_fault(table, column, self._index, self._columns)
+            if column is None or words:
+                self.faults.append(Fault("", None, f"[[grid.series]] number {number}: {words}"))
+                continue
+            self._told.add(column)
+            self._place(self._index[table.connection], table.kind, column)
+
+    def by_names(self, *, told: bool) -> None:
+        """As the rest is called; what belongs to nobody is a fault, unless the scenario has tables."""
+        in_file = Counter(column.file for column in self._columns)
+        for column in self._columns:
+            if column in self._told:
+                continue
+            names = (column.name, *([column.file.partition(".")[0]] if in_file[column.file] == 1 else []))
+            whose = next(filter(None, (_by_name(name, self._index, self._plants) for name in names)), None)
+            if whose is not None:
+                self._place(*whose, column)
+            elif not told:
+                self.faults.append(Fault(column.file, None, _nobodys(column.name, self._index)))
+
+    def _place(self, at: int, kind: Kind, column: _Column) -> None:
+        where = at, _of_wind(self._feeder.connections[at], kind, column.name)
+        if where in self.found:
+            name, other = self._feeder.connections[at].name, self.found[where].name
+            words = f"columns {other!r} and {column.name!r} both give the {kind} of {name}; keep one"
+            self.faults.append(Fault(column.file, None, words))
+        self.found[where] = column
 
 
 def _of_wind(connection: Connection, kind: Kind, column: str) -> Kind:
