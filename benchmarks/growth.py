@@ -6,17 +6,18 @@ Prosumers are spread over the connections of SimBench's medium-voltage grid with
 (`1-MVLV-semiurb-all-0-no_sw`, 9,097 buses); every fifth has PV, every tenth a battery. The small town is the first
 so many of them on the same grid's sibling with one feeder (`1-MVLV-semiurb-5.220-0-no_sw`). The row `replay_growth`
 compares CPU a trade in the slots (forecasts, gate, signatures, storing, metering, settlement) of both, each in a
-process with a database and a chain of its own. Needs simbench (extra `dev`).
+process with a database and a chain of its own; half an hour, most of it the ledger's openings. With `--month` it plays
+June on the 153 loads of `1-LV-rural3--2-sw` instead, and prints time and memory. Needs simbench (extra `dev`).
 """
 
 import argparse
-import json
 import os
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -25,6 +26,8 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(ROOT), str(ROOT / "benchmarks"), str(ROOT / "fixtures")]
 COMMAND = "python benchmarks/growth.py"
 TOWN, QUARTER = "1-MVLV-semiurb-all-0-no_sw", "1-MVLV-semiurb-5.220-0-no_sw"
+RURAL = "1-LV-rural3--2-sw"
+ZONE = ZoneInfo("Europe/Berlin")
 HOME_MW = 0.03
 PV_MW, BATTERY_W, BATTERY_WH = 0.005, 5_000, 10_000
 SCENARIO = """
@@ -52,19 +55,33 @@ def town(folder: Path, prosumers: int, slots: int) -> Path:
     """Write network, profiles and scenario of a town; the scenario's path."""
     from extract_simbench import extract, load_grid  # noqa: PLC0415  400 MB of data, only here
 
-    from grid.network_files import feeder_to_json  # noqa: PLC0415  as above
-    from grid.profiles import write_profiles  # noqa: PLC0415  as above
-
     code = TOWN if prosumers > 200 else QUARTER  # noqa: PLR2004  homes of the small grid
-    noon = int(datetime(2016, 6, 10, 12, tzinfo=ZoneInfo("Europe/Berlin")).timestamp())
+    noon = int(datetime(2016, 6, 10, 12, tzinfo=ZONE).timestamp())
     start = noon - slots // 2 * 900
     feeder, profiles = extract(load_grid(code), code, start, start + slots * 900)
     settled = replace(feeder, connections=tuple(people(feeder.connections, prosumers)))
-    (folder / "town.json").write_bytes(feeder_to_json(settled))
+    return write(folder, settled, profiles)
+
+
+def month(folder: Path) -> Path:
+    """Write June of the feeder as it is; the scenario's path."""
+    from extract_simbench import extract, load_grid  # noqa: PLC0415  as above
+
+    start, end = (int(datetime(2016, number, 1, tzinfo=ZONE).timestamp()) for number in (6, 7))
+    return write(folder, *extract(load_grid(RURAL), RURAL, start, end))
+
+
+def write(folder: Path, feeder: Any, profiles: Any) -> Path:
+    """Network, profiles and scenario as files; the scenario's path."""
+    from grid.network_files import feeder_to_json  # noqa: PLC0415  after the path
+    from grid.profiles import write_profiles  # noqa: PLC0415  as above
+
+    (folder / "town.json").write_bytes(feeder_to_json(feeder))
     write_profiles(folder / "town.csv.gz", profiles)
-    moments = [datetime.fromtimestamp(at, ZoneInfo("UTC")).isoformat() for at in (start, start + slots * 900)]
+    ends = int(profiles.slot_start[0]), int(profiles.slot_start[-1]) + 900
+    start, end = (datetime.fromtimestamp(at, ZoneInfo("UTC")).isoformat() for at in ends)
     path = folder / "town.toml"
-    path.write_text(SCENARIO.format(start=moments[0], end=moments[1]), encoding="utf-8")
+    path.write_text(SCENARIO.format(start=start, end=end), encoding="utf-8")
     return path
 
 
@@ -100,11 +117,17 @@ def record_growth(small: dict[str, Any], large: dict[str, Any]) -> None:
         better="lower",
         command=COMMAND,
     )
-    for town_ in (small, large):
-        print(
-            f"{'':<32} {town_['slot_homes']} slots x homes, {town_['trades']} trades: "
-            f"{1000 * town_['cpu_s'] / town_['slot_homes']:.3f} ms each of the whole, {town_['memory_mb']:.0f} MB"
-        )
+    for place in (small, large):
+        print(in_words(place))
+
+
+def in_words(place: dict[str, Any]) -> str:
+    """Size, time, memory, and where the time of the slots went."""
+    phases = ", ".join(f"{name} {spent:.1f}" for name, spent in sorted(place["phases"].items()) if name)
+    return (
+        f"{'':<32} {place['slot_homes']} slots x homes, {place['trades']} trades: {place['cpu_s']:.1f} s of CPU, "
+        f"{1000 * place['cpu_s'] / place['slot_homes']:.3f} ms a slot and home, {place['memory_mb']:.0f} MB ({phases})"
+    )
 
 
 def main(words: Sequence[str] = ()) -> None:
@@ -117,16 +140,21 @@ def main(words: Sequence[str] = ()) -> None:
     parser.add_argument("--small", type=int, default=100)
     parser.add_argument("--large", type=int, default=10_000)
     parser.add_argument("--slots", type=int, default=96)
-    parser.add_argument("--dry", action="store_true", help="print both figures, record nothing")
+    parser.add_argument("--month", action="store_true", help="a month of the 153 loads instead of the towns")
     options = parser.parse_args(words)
-    found = []
-    for prosumers in (options.small, options.large):
+
+    def play(make: Callable[[Path], Path]) -> dict[str, Any]:
         with tempfile.TemporaryDirectory(dir=os.environ.get("BENCHMARK_DIR")) as folder:
-            found.append(fresh(str(town(Path(folder), prosumers, options.slots)), "notes"))
-        if options.dry:
-            print(json.dumps(found[-1]))
-    if not options.dry:
-        record_growth(*found)
+            return fresh(str(make(Path(folder))), "notes")
+
+    if options.month:
+        print(in_words(play(month)))
+        return
+    small, large = (
+        play(partial(town, prosumers=prosumers, slots=options.slots))
+        for prosumers in (options.small, options.large)
+    )
+    record_growth(small, large)
 
 
 if __name__ == "__main__":

@@ -272,7 +272,7 @@ class Replay:
         slots = self.run.slots.values_list("data", flat=True).iterator(chunk_size=48)
         money = auditor.audit()
         groups = Groups(self._titles, self.simulation.timeline.malicious)
-        figures = summarise(self._titles, self.simulation.scenario.tariff, list(groups.counting(slots)))
+        figures = summarise(self._titles, self.simulation.scenario.tariff, groups.counting(slots))
         return {
             "scenario": self.run.scenario,
             "funding": self.run.funding,
