@@ -221,10 +221,11 @@ class Replay:
             )
         )
         with transaction.atomic():
-            SlotResult.objects.update_or_create(
-                run=self.run,
-                index=index,
-                defaults={"slot_start": played.plan.slot_start, "data": data},
+            SlotResult.objects.bulk_create(
+                [SlotResult(run=self.run, index=index, slot_start=played.plan.slot_start, data=data)],
+                update_conflicts=True,
+                unique_fields=["run", "index"],
+                update_fields=["slot_start", "data"],
             )
             self.run.next_slot, self.run.checkpoint = index + 1, played.after.to_json()
             self.run.save(update_fields=["next_slot", "checkpoint", "updated_at"])
