@@ -49,6 +49,11 @@ class Table:
     columns: tuple[Column, ...]
     rows: Callable[[SlotData, Places], Iterable[Row]] | None
 
+    @property
+    def title(self) -> str:
+        """As a person reads it."""
+        return self.name.replace("_", " ").capitalize()
+
 
 _WHEN = (
     Column("slot_start", "int", "s", "start of the quarter-hour, epoch seconds UTC"),
