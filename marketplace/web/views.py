@@ -20,6 +20,7 @@ from marketplace.credit.selectors import active_agreement
 from marketplace.trading import selectors as trading
 from marketplace.trading.live.control import USUAL, hand, may_operate
 from marketplace.trading.live.listings import listings_from
+from marketplace.trading.meters.selectors import latest_slots
 from marketplace.trading.models import Listing, Prosumer
 from marketplace.trading.standings import standing_with, with_standings
 from marketplace.web.ledger_words import spoken
@@ -236,7 +237,7 @@ def trades(request: HttpRequest) -> HttpResponse:
     """Every co-signed trade of the user."""
     page = _page(request, trading.own_trades(_user(request)))
     rows = _named(list(page.object_list), _user(request).owner)
-    context = {"page": page, "rows": rows}
+    context = {"page": page, "rows": rows, "meters": latest_slots(_user(request))}
     return render(request, _part(request, "web/trades.html", "web/parts/trade_list.html"), context)
 
 

@@ -106,6 +106,18 @@ def test_readings_become_slots_with_their_quality(person: Person) -> None:
     assert not MeterFault.objects.exists()
 
 
+def test_a_prosumers_page_of_trades_shows_its_meter(person: Person) -> None:
+    assert "Meter" not in person.client.get("/trades/").content.decode().partition("<h1>Trades</h1>")[2]
+    meter_of(person)
+    assert "No reading yet" in person.client.get("/trades/").content.decode()
+    bring(person.client, reading(0, 1100), reading(2, 1300, 40))
+    page = person.client.get("/trades/").content.decode()
+    assert "Meter 1 EMH00 1" in page
+    assert [page.count(word) for word in ("Measured", "Estimated", "Corrected")] == [1, 2, 0]
+    assert "0.020" in page
+    assert page.index("Estimated") < page.index("Measured")  # the newest first
+
+
 def test_every_wrong_reading_gets_a_word_and_counts_for_nothing(person: Person) -> None:
     meter_of(person)
     assert bring(person.client, reading(1, 5_000), reading(3, 6_000)) == ["accepted"] * 2

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from django.db.models import Exists, OuterRef, QuerySet
+from django.db.models import Exists, Max, OuterRef, QuerySet
 
 from grid.metering import Quality
 from grid.metering.estimation import slot_values
@@ -10,6 +10,9 @@ from marketplace.accounts.models import User
 from marketplace.trading.meters.intake import device_of, installed_mark, stored_mark
 from marketplace.trading.meters.registration import digest_of
 from marketplace.trading.models import SLOT_SECONDS, Meter, MeterToken, RegisterReading
+
+METERS_SHOWN = 3
+SLOTS_SHOWN = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +46,17 @@ def meters_of_token(token: MeterToken) -> QuerySet[Meter]:
 def token_of(secret: str) -> MeterToken | None:
     """The token with this text, unless it was revoked."""
     return MeterToken.objects.filter(digest=digest_of(secret), revoked_at__isnull=True).first()
+
+
+def latest_slots(user: User) -> list[tuple[Meter, list[ReadSlot]]]:
+    """A person's meters that are in use, each with the last hours that it has told of, the newest first."""
+    found = []
+    for meter in Meter.objects.filter(prosumer__owner=user.owner, removed_at__isnull=True)[:METERS_SHOWN]:
+        last = RegisterReading.objects.filter(meter=meter).aggregate(end=Max("slot_end"))["end"]
+        end = last or meter.installed_at
+        slots = read_slots(meter, start=end - SLOTS_SHOWN * SLOT_SECONDS, end=end)
+        found.append((meter, slots[::-1]))
+    return found
 
 
 def read_slots(meter: Meter, *, start: int, end: int) -> list[ReadSlot]:
