@@ -83,6 +83,15 @@ def test_its_own_policy_lets_nothing_else_in(file: Path) -> None:
     assert " style=" not in html
 
 
+def test_a_town_shows_both_ends_of_its_households(data: dict[str, Any]) -> None:
+    row = data["households"][1]
+    town = data["households"] + [row | {"name": f"more {i}", "saved": i} for i in range(1200)]
+    html = render_report(data | {"households": town})
+    table = html.split('id="homes"')[1].split("</table>")[0]
+    assert table.count("<tr>") == 1001
+    assert "1,000 households at both ends" in html
+
+
 @pytest.mark.browser
 def test_charts_map_and_tables_work_by_mouse_and_keyboard(page: Page, data: dict[str, Any]) -> None:
     hosts = page.locator("[data-chart]")

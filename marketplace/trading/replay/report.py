@@ -13,6 +13,7 @@ from django.utils.safestring import SafeString
 
 SCRIPTS = ("data", "charts", "map", "matrix", "tables", "page")
 TOP_PAIRS = 25
+MOST_ROWS = 1000
 _IMPORT = re.compile(r"^import .*?;\n", re.MULTILINE)
 _EXPORT = re.compile(r"^export ", re.MULTILINE)
 _FONT = re.compile(r"@font-face \{.*?\}\n", re.DOTALL)
@@ -24,7 +25,7 @@ def render_report(data: dict[str, Any]) -> str:
     context = {
         "report": data,
         "top_pairs": _top_pairs(data),
-        "by_saving": sorted(data["households"], key=lambda row: -row["saved"]),
+        "by_saving": _both_ends(sorted(data["households"], key=lambda row: -row["saved"])),
         "data": _as_block(data),
         "script": SafeString(script),
         "sheet": SafeString(sheet),
@@ -40,6 +41,11 @@ def _top_pairs(data: dict[str, Any]) -> list[dict[str, Any]]:
         {"seller": names[seller], "buyer": names[buyer], **dict(zip(keys, rest, strict=True))}
         for seller, buyer, *rest in data["trading"]["pairs"][:TOP_PAIRS]
     ]
+
+
+def _both_ends(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """As many rows as a page can hold: those who saved most and those who saved least."""
+    return rows if len(rows) <= MOST_ROWS else rows[: MOST_ROWS // 2] + rows[-MOST_ROWS // 2 :]
 
 
 def report_policy() -> str:

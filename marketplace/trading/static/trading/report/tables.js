@@ -4,6 +4,8 @@
 
 import { figure, html, svg } from "./data.js";
 
+const MOST_BARS = 1200;
+
 /** @param {HTMLTableElement} table */
 export function sortable(table) {
   const body = table.tBodies[0];
@@ -54,13 +56,15 @@ export function filtered(input, table, count) {
  * @param {{name: string, saved: number}[]} households
  */
 export function savings(host, households) {
-  const rows = [...households].sort((a, b) => b.saved - a.saved);
+  const all = [...households].sort((a, b) => b.saved - a.saved);
+  const every = Math.ceil(all.length / MOST_BARS);
+  const rows = all.filter((_, i) => i % every === 0 || i === all.length - 1);
   const said = html("p", { class: "said" });
   const stage = html("div", { class: "stage stage--still", role: "img", "aria-label": "What each household saved, the most first" });
   host.replaceChildren(stage, said);
   const tell = (/** @type {number} */ i) => {
     const row = rows[i];
-    if (row) said.textContent = `${i + 1} of ${rows.length}: ${row.name}, ${figure(row.saved / 1e6, 2)} €`;
+    if (row) said.textContent = `${all.indexOf(row) + 1} of ${all.length}: ${row.name}, ${figure(row.saved / 1e6, 2)} €`;
   };
   const draw = () => {
     const width = Math.max(host.clientWidth, 240);
