@@ -10,6 +10,7 @@ from grid.inputs import with_measured
 from grid.network import Feeder, NetworkFaultError
 from grid.network_files import open_network
 from grid.profiles import Fault, Options, ProfileFaultError, Profiles, read_profiles, utc_words
+from grid.profiles.faults import MOST_FAULTS, more_faults
 
 NAMES_SHOWN = 12
 
@@ -35,7 +36,8 @@ def check_network(reference: str, folder: Path) -> tuple[Report, Feeder | None]:
     try:
         feeder = open_network(reference, folder)
     except NetworkFaultError as error:
-        return Report(name, tuple(Fault(name, None, _bare(words, name)) for words in error.faults)), None
+        told = tuple(Fault(name, None, _bare(words, name)) for words in error.faults[:MOST_FAULTS])
+        return Report(name, (*told, *more_faults(name, len(error.faults) - len(told)))), None
     except RecursionError:
         return Report(name, (Fault(name, None, "is nested too deeply; save the network again"),)), None
     return Report(name, understood=described_feeder(feeder)), feeder

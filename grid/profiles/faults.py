@@ -3,6 +3,8 @@
 from typing import NamedTuple, NoReturn
 
 MOST_FAULTS = 100
+ENOUGH_FAULTS = 10_000
+"""Whoever made so many has another kind of file in hand; reading on would only take time."""
 
 
 class Fault(NamedTuple):
@@ -31,6 +33,12 @@ def refuse(file: str, words: str, line: int | None = None) -> NoReturn:
     raise ProfileFaultError((Fault(file, line, words),))
 
 
+def more_faults(file: str, count: int) -> tuple[Fault, ...]:
+    """A last word on faults that are not told; none if all are."""
+    words = f"{count} more faults are not listed; mend these first and check again"
+    return (Fault(file, None, words),) if count else ()
+
+
 class FaultList:
     """The faults of one file, told in the order of its lines; at most `MOST_FAULTS`."""
 
@@ -44,13 +52,14 @@ class FaultList:
         """One more."""
         if len(self._kept) < MOST_FAULTS:
             self._kept.append(Fault(self.file, line, words))
-        else:
-            self._more += 1
+            return
+        self._more += 1
+        if self._more >= ENOUGH_FAULTS:
+            self.raise_any()
 
     def raise_any(self) -> None:
         """Raise ProfileFaultError if there is a fault."""
         if not self._kept:
             return
-        more = f"{self._more} more faults are not listed; mend these first and check again"
-        rest = (Fault(self.file, None, more),) if self._more else ()
-        raise ProfileFaultError((*sorted(self._kept, key=lambda fault: fault.line or 0), *rest))
+        ordered = sorted(self._kept, key=lambda fault: fault.line or 0)
+        raise ProfileFaultError((*ordered, *more_faults(self.file, self._more)))

@@ -31,6 +31,7 @@ _LEAVES = {
     "title", "uom", "powerOfTenMultiplier", "flowDirection", "accumulationBehaviour", "start", "duration", "value",
 }  # fmt: skip
 _MOST_TEXT = 1000
+_MOST_BYTES = 32 * 1024 * 1024
 _MOST_ENTRIES = 20_000
 _MOST_DEPTH = 40
 _MOST_LINKS = 100
@@ -152,12 +153,12 @@ def _is_whole(text: str) -> bool:
 def read_green_button(path: Path, options: Options) -> Profiles:
     """A Green Button file. Raises ProfileFaultError with all of its faults."""
     faults = FaultList(path.name)
-    feed = _Feed(faults, options.bounds.cells // 4)
+    feed, most = _Feed(faults, options.bounds.cells // 4), min(options.bounds.bytes, _MOST_BYTES)
     try:
         with opened(path) as raw:
-            sax.parse(io.BufferedReader(Limited(raw, options.bounds.bytes)), feed, forbid_dtd=True)
+            sax.parse(io.BufferedReader(Limited(raw, most)), feed, forbid_dtd=True)
     except TooLargeError:
-        refuse_large(path.name, options.bounds.bytes)
+        refuse_large(path.name, most)
     except DefusedXmlException:
         refuse(
             path.name, "declares a document type or entities, which no meter data need; export the file again"

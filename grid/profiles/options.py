@@ -11,10 +11,12 @@ DECIMALS: tuple[str, ...] = get_args(Decimal)
 
 @dataclass(frozen=True, slots=True)
 class Bounds:
-    """What one file may cost: `bytes` unpacked, `cells` of numbers (8 bytes of memory each)."""
+    """What one file may cost: `bytes` unpacked, `cells` of numbers (8 bytes of memory each), `rows`."""
 
     bytes: int = 256 * 1024 * 1024
     cells: int = 24_000_000
+    rows: int = 1_100_000
+    """Two years of minutes."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

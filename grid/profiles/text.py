@@ -37,7 +37,7 @@ class _Body:
     """The rows below the header, while they are read."""
 
     def __init__(self, header: Sequence[str], options: Options, faults: FaultList) -> None:
-        self._header, self._most, self._faults = header, options.bounds.cells, faults
+        self._header, self._bounds, self._faults = header, options.bounds, faults
         self._numbers = Numbers(options.decimal)
         self._clock = _clock(options, faults, epochs=header[0] == SLOT_START)
         self._zoneless = False
@@ -52,8 +52,8 @@ class _Body:
                 self._take(line, fields)
 
     def _take(self, line: int, fields: Sequence[str]) -> None:
-        if len(self.cells) > self._most:
-            words = f"has more than {self._most} numbers; cut it to fewer days or columns"
+        if len(self.cells) > self._bounds.cells or len(self.lines) >= self._bounds.rows:
+            words = f"has more than {self._bounds.cells} numbers or {self._bounds.rows} rows; cut it to fewer days or columns"
             refuse(self._faults.file, words, line)
         self.lines.append(line)
         self._take_moment(fields[0], line)

@@ -59,6 +59,8 @@ def test_all_faults_of_a_network_are_told(street: Feeder, tmp_path: Path) -> Non
         raw["connections"][3]["bus"] = 77
 
     assert len(checked(street, tmp_path, spoil)) == 3
+    lone = checked(street, tmp_path, lambda raw: raw["buses"].extend([{"name": "lone", "vn_kv": 0.4}] * 500))
+    assert (len(lone), lone[-1]) == (101, "400 more faults are not listed; mend these first and check again")
 
 
 def said(*arguments: str) -> tuple[str, str]:

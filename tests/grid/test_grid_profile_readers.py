@@ -249,7 +249,11 @@ def test_bombs_and_masses_are_stopped(write: Write) -> None:
     found = faults_of(write(bomb, "bomb.csv.gz"), Options(bounds=Bounds(bytes=1024 * 1024)))
     assert found == ["None: is larger than 1 MiB unpacked; cut it to fewer days or columns, or to 15 minutes"]
     many = faults_of(write("time,a_kW\n" + rows(99, 15, str)), Options(bounds=Bounds(cells=10)))
-    assert many == ["13: has more than 10 numbers; cut it to fewer days or columns"]
+    assert many == ["13: has more than 10 numbers or 1100000 rows; cut it to fewer days or columns"]
+    long = faults_of(write("time,a_kW\n" + rows(99, 15, str)), Options(bounds=Bounds(rows=20)))
+    assert long[0].startswith("22: has more than 24000000 numbers or 20 rows")
+    endless = faults_of(write("time,a_kW\n" + "x,y\n" * 20_000))
+    assert endless[-1] == "None: 10000 more faults are not listed; mend these first and check again"
     assert faults_of(write(b"slot_start," + b"a," * 600_000))[0].startswith(
         "None: is no CSV (a line has more than"
     )

@@ -193,6 +193,11 @@ def test_an_uploaded_scenario_is_played(
             '[market]\nstrategy = "os:system"\n[tariff]',
             "[market] strategy: 'os:system' is unknown",
         ),
+        (
+            "[tariff]",
+            '[market]\nmechanism = "bazaar"\n[tariff]',
+            "[market] mechanism: 'bazaar' is unknown; choose one",
+        ),
         ("[tariff]", "[tariff", "is no TOML ("),
         ("seed = 1", "seed = -1", "above the first table: seed = -1"),
     ],
