@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from grid.assets import SLOT_SECONDS
 from grid.limits import Limits
 from grid.network import feeder_map
 from grid.results.packing import Grid, pack
@@ -87,6 +88,7 @@ class Collection:
         refusals: [slot_start, seller, buyer, Wh asked, Wh passing, kind, place, words], the first ones.
         breaches: [slot_start, words], the first ones.
         breached: starts of the slots with breaches, all of them.
+        events: what happened, by kind: [start of its first slot, end of its last, number of slots].
     """
 
     def __init__(self, setting: Setting) -> None:
@@ -99,6 +101,7 @@ class Collection:
         self.refusals: list[list[Any]] = []
         self.breaches: list[list[Any]] = []
         self.breached: frozenset[int] = frozenset()
+        self.events: dict[str, list[int]] = {}
         self.places: Counter[tuple[str, str]] = Counter()
         self.refused_wh: Counter[tuple[str, str]] = Counter()
         self._sums: dict[str, list[Any]] = {key: [] for key in (*SUMS, "refused", "trades", "soc_wh")}
@@ -118,6 +121,9 @@ class Collection:
         self._sums["refused"].append(len(slot["refused"]))
         self._sums["trades"].append(len(slot["trades"]))
         self._sums["soc_wh"].append(sum(slot["homes"]["soc_wh"]))
+        for kind in slot["events"]:
+            spell = self.events.setdefault(kind, [slot["slot_start"], 0, 0])
+            spell[1:] = [slot["slot_start"] + SLOT_SECONDS, spell[2] + 1]
         self._trade(slot)
         self._refuse(slot)
 

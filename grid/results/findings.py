@@ -127,6 +127,8 @@ def headline(run: Collection, alone: Collection) -> dict[str, Any]:
         "traded_wh": traded,
         "traded_share": kpis.share(traded, run.tally.energy["consumption_wh"]),
         "curtailed_less_wh": alone.tally.energy["curtailed_wh"] - run.tally.energy["curtailed_wh"],
+        "unserved_wh": run.tally.energy["unserved_wh"],
+        "hidden_wh": run.tally.energy["hidden_wh"],
         "refused": run.tally.refused,
         "refused_wh": sum(run.refused_wh.values()),
         "trades": run.tally.summary()["trades"],

@@ -51,6 +51,10 @@ def report_of(run: Collection, alone: Collection, ledger: Mapping[str, Any] | No
         "households": households(run, alone),
         "trading": _trading(run),
         "gate": _gate(run),
+        "events": [
+            {"kind": kind, "first": first, "last": last, "slots": slots}
+            for kind, (first, last, slots) in run.events.items()
+        ],
         "breaches": {"market": run.breaches, "alone": alone.breaches},
         "ledger": dict(ledger) if ledger is not None else None,
     }

@@ -78,6 +78,7 @@ def slot(number: int, *, high: float = 1.06, sold_wh: int = 0, **changes: Any) -
         "hidden_wh": 0,
         "unaccounted_wh": 0,
         "dead_buses": [],
+        "events": [],
         "readings": {"measured": 4, "estimated": 0, "corrected": 0},
         "meter_faults": [],
         "corrections": [],
@@ -124,14 +125,16 @@ def test_limits_exceeded_by_the_market_are_told_from_those_that_were_anyway(sett
 
 
 def test_a_bus_without_supply_has_no_voltage(setting: Setting) -> None:
-    dark = slot(1, high=0.0, dead_buses=[2])
-    everywhere = slot(2, dead_buses=[0, 1, 2, 3], vm_pu=[0.0] * 4)
+    dark = slot(1, high=0.0, dead_buses=[2], events=["line-outage"], unserved_wh=70)
+    everywhere = slot(2, dead_buses=[0, 1, 2, 3], vm_pu=[0.0] * 4, events=["line-outage"])
     run = collect(setting, [slot(0), dark, everywhere])
     assert outside(run) == frozenset()
     assert extremes(run)["vm_min"].value == 1.03
     low = unpack(run.series()["vm_min"])[:, 0]
     assert low[:2] == pytest.approx([1.03, 1.03], abs=1e-4)
     assert np.isnan(low[2])
+    assert run.events == {"line-outage": [START + 900, START + 2700, 2]}
+    assert headline(run, run)["unserved_wh"] == 70
     assert np.isnan(unpack(run.frames(1)["vm"])[1]).tolist() == [False, False, True, False]
 
 

@@ -129,13 +129,25 @@ function path(frame, values, step) {
  */
 function area(frame, { low, high }) {
   const size = Math.max(1, Math.floor(low.length / frame.width));
-  const there = [];
-  const back = [];
+  /** @type {string[]} */
+  const pieces = [];
+  /** @type {string[]} */
+  let there = [];
+  /** @type {string[]} */
+  let back = [];
+  const end = () => {
+    if (there.length) pieces.push(`M${there.join("L")}L${back.reverse().join("L")}Z`);
+    [there, back] = [[], []];
+  };
   for (let i = 0; i < low.length; i += size) {
-    there.push(`${frame.x(i).toFixed(1)} ${frame.y(Math.max(...high.subarray(i, i + size))).toFixed(1)}`);
-    back.push(`${frame.x(i).toFixed(1)} ${frame.y(Math.min(...low.subarray(i, i + size))).toFixed(1)}`);
+    const [bottom, top] = [Math.min(...low.subarray(i, i + size)), Math.max(...high.subarray(i, i + size))];
+    if (Number.isFinite(bottom) && Number.isFinite(top)) {
+      there.push(`${frame.x(i).toFixed(1)} ${frame.y(top).toFixed(1)}`);
+      back.push(`${frame.x(i).toFixed(1)} ${frame.y(bottom).toFixed(1)}`);
+    } else end();
   }
-  return `M${there.join("L")}L${back.reverse().join("L")}Z`;
+  end();
+  return pieces.join("");
 }
 
 /** @param {Drawing} drawing @returns {[number, number]} */
