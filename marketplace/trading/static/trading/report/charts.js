@@ -35,7 +35,7 @@ const PER_HOUR = 4;
 export function ticksBetween(low, high, wanted) {
   const raw = (high - low || 1) / wanted;
   const size = 10 ** Math.floor(Math.log10(raw));
-  const step = ([1, 2, 2.5, 5, 10].find((n) => n * size >= raw) ?? 10) * size;
+  const step = ([1, 2, 2.5, 5, 10].find((n) => n * size >= raw * (1 - 1e-9)) ?? 10) * size;
   const first = Math.floor(low / step + 1e-9);
   const last = Math.ceil(high / step - 1e-9);
   return Array.from({ length: last - first + 1 }, (_, i) => Number(((first + i) * step).toPrecision(12)));
