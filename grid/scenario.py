@@ -9,10 +9,12 @@ from grid.assets import SLOT_SECONDS
 from grid.assets.tables import AnyAssetTable
 from grid.events.sections import Event, event_faults
 from grid.limits import Limits
-from grid.market.strategies import STRATEGIES
+from grid.market.own_strategies import StrategyError, find_strategy
+from grid.market.strategies import Strategy
 from grid.network_files import is_file_reference
 from grid.scenario_tables import read_table
 from grid.sections import (
+    FeesSection,
     ForecastSection,
     FundingSection,
     GridSection,
@@ -37,7 +39,7 @@ class ScenarioFaultError(ValueError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scenario:
-    """A whole scenario; `folder` is where its relative paths start."""
+    """A whole scenario; `folder` is where its relative paths start, `own_code` whether it may name own strategies."""
 
     name: str
     description: str
@@ -46,7 +48,9 @@ class Scenario:
     period: PeriodSection
     tariff: Tariff
     folder: Path
+    own_code: bool = False
     market: MarketSection = field(default_factory=MarketSection)
+    fees: FeesSection = field(default_factory=FeesSection)
     funding: FundingSection = field(default_factory=FundingSection)
     forecast: ForecastSection = field(default_factory=ForecastSection)
     metering: MeteringSection = field(default_factory=MeteringSection)
@@ -66,6 +70,11 @@ class Scenario:
         return int(self.period.end.timestamp())
 
     @property
+    def strategy(self) -> Strategy:
+        """How its agents price. Raises StrategyError if that is own code that can't be found any more."""
+        return find_strategy(self.market.strategy, self.folder, own_code=self.own_code)
+
+    @property
     def limits(self) -> Limits:
         """The limits as the gate takes them."""
         given = self.limits_section
@@ -77,6 +86,7 @@ _SECTIONS: dict[str, Any] = {
     "period": PeriodSection,
     "tariff": Tariff,
     "market": MarketSection,
+    "fees": FeesSection,
     "funding": FundingSection,
     "forecast": ForecastSection,
     "metering": MeteringSection,
@@ -90,8 +100,8 @@ _HEAD = ("name", "description", "seed")
 _REQUIRED = ("grid", "period", "tariff")
 
 
-def load_scenario(path: Path) -> Scenario:
-    """Read and check a scenario file.
+def load_scenario(path: Path, *, own_code: bool = False) -> Scenario:
+    """Read and check a scenario file; `own_code` as in `parse_scenario`.
 
     Raises:
         ScenarioFaultError: every fault of the file, each with place and remedy.
@@ -104,11 +114,15 @@ def load_scenario(path: Path) -> Scenario:
         ) from error
     except tomllib.TOMLDecodeError as error:
         raise ScenarioFaultError((f"{path.name}: is no TOML: {error}; mend that line",)) from error
-    return parse_scenario(raw, folder=path.parent)
+    return parse_scenario(raw, folder=path.parent, own_code=own_code)
 
 
-def parse_scenario(raw: dict[str, Any], *, folder: Path) -> Scenario:
-    """Check a scenario given as plain tables. Raises ScenarioFaultError with all faults."""
+def parse_scenario(raw: dict[str, Any], *, folder: Path, own_code: bool = False) -> Scenario:
+    """Check a scenario given as plain tables. Raises ScenarioFaultError with all faults.
+
+    `own_code` lets the scenario name a strategy that is loaded and run (`grid.market.own_strategies`): only for files
+    that the user of the machine named, never for what was uploaded.
+    """
     known = {*_HEAD, *_SECTIONS}
     faults = [
         f"[{key}] is missing; docs/scenarios.md shows an example" for key in _REQUIRED if key not in raw
@@ -127,16 +141,23 @@ def parse_scenario(raw: dict[str, Any], *, folder: Path) -> Scenario:
         value, found = read_table("" if key == "head" else key, table, _SECTIONS.get(key, Head))
         sections |= {} if found else {key: value}
         faults += found
-    faults += _cross_faults(sections, folder)
+    faults += _cross_faults(sections, folder, own_code=own_code)
     if faults:
         raise ScenarioFaultError(tuple(faults))
     head: Head = sections.pop("head")
     if "limits" in sections:
         sections["limits_section"] = sections.pop("limits")
-    return Scenario(name=head.name, description=head.description, seed=head.seed, folder=folder, **sections)
+    return Scenario(
+        name=head.name,
+        description=head.description,
+        seed=head.seed,
+        folder=folder,
+        own_code=own_code,
+        **sections,
+    )
 
 
-def _cross_faults(sections: dict[str, Any], folder: Path) -> list[str]:
+def _cross_faults(sections: dict[str, Any], folder: Path, *, own_code: bool) -> list[str]:
     """What no single field can show."""
     faults: list[str] = []
     period, tariff, grid = (sections.get(key) for key in ("period", "tariff", "grid"))
@@ -146,11 +167,8 @@ def _cross_faults(sections: dict[str, Any], folder: Path) -> list[str]:
         )
     if tariff is not None and tariff.feed_in_per_kwh >= tariff.retail_per_kwh:
         faults.append("[tariff] feed_in_per_kwh: must be below retail_per_kwh, or nobody gains by trading")
-    market = sections.get("market")
-    if market is not None and market.strategy not in STRATEGIES:
-        faults.append(
-            f"[market] strategy: {market.strategy!r} is unknown; choose one of {', '.join(sorted(STRATEGIES))}"
-        )
+    if "market" in sections:
+        faults += _strategy_faults(sections["market"].strategy, folder, own_code=own_code)
     metering = sections.get("metering")
     if metering is not None and sum(metering.shares) > WHOLE:
         faults.append("[metering] the shares of faults make more than 1000 per mille; lower some")
@@ -161,6 +179,14 @@ def _cross_faults(sections: dict[str, Any], folder: Path) -> list[str]:
     return faults + [
         f"[grid] {name}: no such file beside the scenario; check the path or extract it" for name in missing
     ]
+
+
+def _strategy_faults(reference: str, folder: Path, *, own_code: bool) -> list[str]:
+    try:
+        find_strategy(reference, folder, own_code=own_code)
+    except StrategyError as error:
+        return [f"[market] strategy: {error}"]
+    return []
 
 
 def _period_faults(period: PeriodSection) -> list[str]:

@@ -1,7 +1,7 @@
 """Tables of a TOML file as structs: every fault of every field at once, with its place and what is allowed there."""
 
 from collections.abc import Sequence
-from typing import Any, get_args
+from typing import Any, Literal, get_args, get_origin
 
 import msgspec
 
@@ -74,5 +74,6 @@ def _value_faults(place: str, value: object, kind: Any) -> Sequence[str]:
         msgspec.convert(value, kind)
     except msgspec.ValidationError as error:
         shown = value.isoformat() if hasattr(value, "isoformat") else repr(value)
-        return [f"{place} = {shown[:60]}: {error}; {HELP}"]
+        remedy = f"choose one of {', '.join(get_args(kind))}" if get_origin(kind) is Literal else HELP
+        return [f"{place} = {shown[:60]}: {error}; {remedy}"]
     return []

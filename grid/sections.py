@@ -14,6 +14,11 @@ Scale = Annotated[float, msgspec.Meta(ge=0, le=100)]
 Percent = Annotated[float, msgspec.Meta(gt=0, le=1000)]
 
 
+MechanismName = Literal[
+    "bilateral", "double-auction", "pay-as-clear", "pay-as-bid", "pay-as-offer", "retailer"
+]
+
+
 class Section(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """A table of the file: a field that it doesn't know is a fault, not a comment."""
 
@@ -70,11 +75,25 @@ class Tariff(Section, frozen=True):
 class MarketSection(Section, frozen=True):
     """How agents trade: mechanism and strategy by name, partners per prosumer and offers per negotiation at most."""
 
-    mechanism: str = "bilateral"
+    mechanism: MechanismName = "bilateral"
     strategy: str = "adaptive"
     partners: Annotated[int, msgspec.Meta(ge=1, le=64)] = 4
     rounds: Annotated[int, msgspec.Meta(ge=1, le=16)] = 3
     min_trade_wh: Annotated[int, msgspec.Meta(ge=1, le=100_000)] = 20
+
+
+class FeesSection(Section, frozen=True):
+    """What the grid operator charges: for trades by a model, and each connection's share of the feeder's losses.
+
+    `per_kwh` is the base of every model but "none"; "distance" adds `per_kwh_ohm` for each ohm between the two,
+    "loss-sensitivity" the trade's marginal losses at the retail price. `seller_permille` of a fee are the seller's.
+    """
+
+    model: Literal["none", "flat", "distance", "loss-sensitivity"] = "none"
+    per_kwh: Price = 0
+    per_kwh_ohm: Price = 0
+    seller_permille: Permille = 500
+    losses: Literal["none", "pro-rata", "marginal"] = "none"
 
 
 class FundingSection(Section, frozen=True):

@@ -6,17 +6,18 @@ For comparing mechanisms, for sweeps, and for whoever wants the physics without 
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from grid.gate import Gate
+from grid.charges import GridOperator
 from grid.market.bilateral import first_beliefs
 from grid.market.matching import match_partners
-from grid.market.mechanism import Mechanism, TradingSlot
+from grid.market.mechanism import Mechanism, trading_slot
 from grid.market.mechanisms import mechanism_named
 from grid.market.misconduct import play
+from grid.market.welfare import slot_welfare
 from grid.readout import facts_of, metering_of
 from grid.results.groups import Groups
 from grid.results.record import PlayedSlot, slot_data
 from grid.results.summary import summarise
-from grid.simulation import Simulation, SimulationState, SlotPlan
+from grid.simulation import Simulation, SimulationState
 
 
 class Study:
@@ -28,7 +29,12 @@ class Study:
         self.simulation = simulation
         self._mechanism = mechanism or mechanism_named(scenario.market.mechanism)
         self._metering = metering_of(simulation)
-        self._pairs = match_partners(simulation.feeder, scenario.market.partners)
+        self._operator = GridOperator(simulation)
+        self._pairs = (
+            match_partners(simulation.feeder, scenario.market.partners)
+            if self._mechanism.over_channels
+            else ()
+        )
         self.names = [connection.name for connection in simulation.feeder.connections]
 
     def slots(self) -> Iterator[dict[str, Any]]:
@@ -38,12 +44,23 @@ class Study:
         meters = self._metering.start_state()
         while not self.simulation.finished(state):
             plan = self.simulation.plan(state)
-            gate = self.simulation.gate(plan)
-            traded, defied = play(self._mechanism, self._slot(plan, gate, beliefs), self.simulation.timeline)
+            gate, fees = self.simulation.gate(plan), self._operator.fees(plan)
+            slot = trading_slot(self.simulation, plan, gate, self._pairs, beliefs, fees=fees)
+            traded, defied = play(self._mechanism, slot, self.simulation.timeline)
             outcome = self.simulation.close(plan, gate.accepted, defied)
             metered = self._metering.close(meters, facts_of(plan, outcome, traded.trades))
+            settlement, charges = self._operator.charge(outcome, metered.settlement, fees)
             yield slot_data(
-                PlayedSlot(outcome, metered.settlement, traded.refusals, self.names, {}, metered.notes)
+                PlayedSlot(
+                    outcome,
+                    settlement,
+                    traded.refusals,
+                    self.names,
+                    {},
+                    notes=metered.notes,
+                    charges=charges,
+                    welfare=slot_welfare(plan, traded.trades, slot.market.min_trade_wh),
+                )
             )
             state, beliefs, meters = outcome.state, traded.beliefs, metered.state
 
@@ -53,10 +70,6 @@ class Study:
         slots = groups.counting(_shown(self.slots(), watch))
         summary = summarise(self.names, self.simulation.scenario.tariff, slots)
         return summary | {"groups": groups.with_bills(summary["bills"])}
-
-    def _slot(self, plan: SlotPlan, gate: Gate, beliefs: tuple[int, ...]) -> TradingSlot:
-        scenario = self.simulation.scenario
-        return TradingSlot(plan, gate, self._pairs, beliefs, scenario.market, scenario.seed)
 
 
 def _shown(

@@ -1,4 +1,4 @@
-"""Bilateral negotiation: what an agent offers, and how it answers. Pure; channels carry it, or `play_slot` does.
+"""Bilateral negotiation: what an agent offers, and how it answers. Pure; channels carry it, or `Bilateral` does.
 
 A driver over channels does, per slot::
 
@@ -13,10 +13,11 @@ import hashlib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
+from grid.fees import NO_FEES, PairFees
 from grid.gate import Gate
 from grid.market.matching import Pair
 from grid.market.mechanism import SlotTrades, TradingSlot
-from grid.market.strategies import STRATEGIES, Situation, Strategy
+from grid.market.strategies import Situation, Strategy
 from grid.metering import TradeTerms
 from grid.nominations import Nomination
 from grid.sections import Tariff
@@ -63,10 +64,14 @@ def draw(seed: int, *parts: int) -> float:
 class SlotBook:
     """What everyone still has to sell or to buy in one slot."""
 
-    def __init__(self, plan: SlotPlan, min_trade_wh: int) -> None:
-        """Sellers offer surplus, buyers ask for deficit and for what the battery would take."""
+    def __init__(self, plan: SlotPlan, min_trade_wh: int, offered_wh: Sequence[int] | None = None) -> None:
+        """Sellers offer surplus, buyers ask for deficit and for what the battery would take.
+
+        `offered_wh` per connection is what it dares to offer of its surplus; all of it if None.
+        """
         self.plan, self.min_trade_wh = plan, min_trade_wh
-        self._to_sell = [position.surplus_wh for position in plan.positions]
+        surplus = [position.surplus_wh for position in plan.positions]
+        self._to_sell = surplus if offered_wh is None else list(map(min, surplus, offered_wh))
         self._deficit = [position.deficit_wh for position in plan.positions]
         self._flexible = [position.flexible_import_wh for position in plan.positions]
 
@@ -75,6 +80,10 @@ class SlotBook:
         wanted = self._deficit[buyer] or self._flexible[buyer]
         quantity = min(self._to_sell[seller], wanted)
         return quantity if quantity >= self.min_trade_wh else 0
+
+    def wanted_wh(self, trader: int) -> tuple[int, int, int]:
+        """(to sell, deficit, what the battery would take) of one connection, as it is now."""
+        return self._to_sell[trader], self._deficit[trader], self._flexible[trader]
 
     def buys_flexibly(self, buyer: int) -> bool:
         """Whether the buyer's next Wh go into its battery."""
@@ -89,7 +98,7 @@ class SlotBook:
 
     def record(self, seller: int, buyer: int, quantity_wh: int) -> None:
         """A trade became binding."""
-        self._to_sell[seller] -= quantity_wh
+        self._to_sell[seller] = max(0, self._to_sell[seller] - quantity_wh)
         from_deficit = min(quantity_wh, self._deficit[buyer])
         self._deficit[buyer] -= from_deficit
         self._flexible[buyer] -= quantity_wh - from_deficit
@@ -107,18 +116,35 @@ def situation_of(
         belief_per_kwh,
         min(turn, rounds - 1),
         rounds,
+        tariff.imbalance_per_kwh,
     )
 
 
-def open_offer(strategy: Strategy, mine: Situation, quantity_wh: int, chance: float) -> Proposal:
-    """The opening offer."""
-    return Proposal(quantity_wh, strategy.target(mine, chance))
+def priced(mine: Situation, net_per_kwh: int, fee_per_kwh: int) -> int:
+    """The trade's price at which this side gets or pays a net price, its own grid fee counted."""
+    return net_per_kwh + fee_per_kwh if mine.sells else net_per_kwh - fee_per_kwh
 
 
-def respond(strategy: Strategy, mine: Situation, offered: Proposal, wanted_wh: int, chance: float) -> Answer:
+def open_offer(
+    strategy: Strategy, mine: Situation, quantity_wh: int, chance: float, *, fee_per_kwh: int = 0
+) -> Proposal:
+    """The opening offer; `fee_per_kwh` is what this side would pay the grid operator."""
+    return Proposal(quantity_wh, max(0, priced(mine, strategy.target(mine, chance), fee_per_kwh)))
+
+
+def respond(
+    strategy: Strategy,
+    mine: Situation,
+    offered: Proposal,
+    wanted_wh: int,
+    chance: float,
+    *,
+    fee_per_kwh: int = 0,
+) -> Answer:
     """Accept what is as good as the own target of this round, or in the last round no worse than the reserve."""
     last = mine.round >= mine.rounds - 1
-    goal = strategy.reserve(mine) if last else strategy.target(mine, chance)
+    net = strategy.reserve(mine) if last else strategy.target(mine, chance)
+    goal = priced(mine, net, fee_per_kwh)
     good = offered.price_per_kwh >= goal if mine.sells else offered.price_per_kwh <= goal
     if wanted_wh <= 0:
         return Reject("nothing left to trade in this slot")
@@ -126,6 +152,8 @@ def respond(strategy: Strategy, mine: Situation, offered: Proposal, wanted_wh: i
         return Accept()
     if last:
         return Reject("the price is worse than the supplier's" if not good else "the quantity is too large")
+    if goal < 0:
+        return Reject("the grid fee is more than the energy is worth")
     return Counter(Proposal(min(offered.quantity_wh, wanted_wh), goal))
 
 
@@ -141,58 +169,85 @@ class Bilateral:
     over_channels = True
 
     def play(self, slot: TradingSlot) -> SlotTrades:
-        """All negotiations of a slot in memory: the same decisions as over channels."""
-        market = slot.market
+        """All negotiations of a slot in the pairs' order, in memory: the same decisions as over channels."""
         pairs = [pair for pair in slot.pairs if slot.resting.isdisjoint((pair.seller, pair.buyer))]
-        return play_slot(
-            slot.plan,
-            slot.gate,
-            pairs,
-            STRATEGIES[market.strategy],
-            slot.beliefs,
-            seed=slot.seed,
-            rounds=market.rounds,
-            min_trade_wh=market.min_trade_wh,
+        return _Floor(slot).play(pairs)
+
+
+def offered_wh(slot: TradingSlot) -> list[int] | None:
+    """Per connection what its strategy dares to offer of its surplus; None if nobody doubts it."""
+    if not any(slot.deviations_wh):
+        return None
+    return [
+        slot.strategy.offered_wh(
+            situation_of(
+                slot.plan.tariff, sells=True, flexible=False, belief_per_kwh=belief, turn=0, rounds=1
+            ),
+            position.surplus_wh,
+            deviation,
         )
+        for position, belief, deviation in zip(
+            slot.plan.positions, slot.beliefs, slot.deviations_wh, strict=True
+        )
+    ]
 
 
-def play_slot(
-    plan: SlotPlan,
-    gate: Gate,
-    pairs: Sequence[Pair],
-    strategy: Strategy,
-    beliefs: Sequence[int],
-    *,
-    seed: int,
-    rounds: int,
-    min_trade_wh: int,
-) -> SlotTrades:
-    """All negotiations of a slot in the pairs' order, in memory: the same decisions as over channels.
+class _Floor:
+    """The negotiations of one slot. What the gate has accepted before is taken as traded."""
 
-    What the gate has accepted before is taken as traded.
-    """
-    book, now = SlotBook(plan, min_trade_wh), list(beliefs)
-    for nomination in gate.accepted:
-        book.record(nomination.seller, nomination.buyer, nomination.quantity_wh)
-    trades: list[TradeTerms] = []
-    refusals: list[Verdict] = []
-    for seller, buyer in book.encounters(pairs):
-        flexible = book.buys_flexibly(buyer)
-        deal = negotiate(book, strategy, (seller, buyer), (now[seller], now[buyer]), seed=seed, rounds=rounds)
-        for side, sells in ((seller, True), (buyer, False)):
-            mine = situation_of(
-                plan.tariff,
-                sells=sells,
-                flexible=flexible and not sells,
-                belief_per_kwh=now[side],
-                turn=0,
-                rounds=rounds,
-            )
-            now[side] = strategy.learn(mine, deal.price_per_kwh if deal else None)
-        bound = _bind(gate, book, deal, (seller, buyer), refusals) if deal else None
-        if bound:
-            trades.append(bound)
-    return SlotTrades(tuple(trades), tuple(refusals), tuple(now))
+    def __init__(self, slot: TradingSlot) -> None:
+        self._slot, self._beliefs = slot, list(slot.beliefs)
+        self._book = SlotBook(slot.plan, slot.market.min_trade_wh, offered_wh(slot))
+        for nomination in slot.gate.accepted:
+            self._book.record(nomination.seller, nomination.buyer, nomination.quantity_wh)
+        self._trades: list[TradeTerms] = []
+        self._refusals: list[Verdict] = []
+
+    def play(self, pairs: Sequence[Pair]) -> SlotTrades:
+        slot, now = self._slot, self._beliefs
+        for seller, buyer in self._book.encounters(pairs):
+            flexible, fees = self._book.buys_flexibly(buyer), slot.fees.ends(seller, buyer)
+            deal = negotiate(
+                self._book, slot.strategy, (seller, buyer), (now[seller], now[buyer]),
+                seed=slot.seed, rounds=slot.market.rounds, fees=slot.fees,
+            )  # fmt: skip
+            self._learn(seller, deal.price_per_kwh - fees[0] if deal else None, sells=True)
+            self._learn(buyer, deal.price_per_kwh + fees[1] if deal else None, flexible=flexible)
+            if deal:
+                self._bind(deal, (seller, buyer))
+        return SlotTrades(tuple(self._trades), tuple(self._refusals), tuple(now))
+
+    def _learn(
+        self, side: int, net_per_kwh: int | None, *, sells: bool = False, flexible: bool = False
+    ) -> None:
+        mine = situation_of(
+            self._slot.plan.tariff, sells=sells, flexible=flexible,
+            belief_per_kwh=self._beliefs[side], turn=0, rounds=self._slot.market.rounds,
+        )  # fmt: skip
+        self._beliefs[side] = self._slot.strategy.learn(mine, net_per_kwh)
+
+    def _bind(self, deal: Proposal, sides: tuple[int, int]) -> None:
+        """Ask the gate; where it refuses, take the largest quantity that passes."""
+        slot_start, (seller, buyer) = self._slot.plan.slot_start, sides
+        nomination = Nomination(f"{slot_start}-{seller}-{buyer}", seller, buyer, slot_start, deal.quantity_wh)
+        granted = granted_wh(self._slot.gate, nomination, self._book.min_trade_wh, self._refusals)
+        if granted:
+            self._book.record(seller, buyer, granted)
+            imbalance = self._slot.plan.tariff.imbalance_per_kwh
+            terms = TradeTerms(nomination.id, seller, buyer, granted, deal.price_per_kwh, imbalance)
+            self._trades.append(terms)
+
+
+def granted_wh(gate: Gate, nomination: Nomination, least_wh: int, refusals: list[Verdict]) -> int:
+    """Wh of a nomination that the gate has taken: all, else the largest quantity that passes if it is worth while."""
+    verdict = gate.accept(nomination)
+    if verdict.accepted:
+        return nomination.quantity_wh
+    refusals.append(verdict)
+    if verdict.max_passing_wh < least_wh:
+        return 0
+    smaller = replace(nomination, quantity_wh=verdict.max_passing_wh)
+    return smaller.quantity_wh if gate.accept(smaller).accepted else 0
 
 
 def negotiate(
@@ -203,10 +258,12 @@ def negotiate(
     *,
     seed: int,
     rounds: int,
+    fees: PairFees = NO_FEES,
 ) -> Proposal | None:
     """One negotiation; the seller opens, the sides take turns. None if it fails."""
     seller, buyer = sides
     tariff, slot, wanted = book.plan.tariff, book.plan.slot_start, book.tradable_wh(seller, buyer)
+    fee = fees.ends(seller, buyer)
 
     def situation(turn: int) -> Situation:
         return situation_of(
@@ -214,32 +271,15 @@ def negotiate(
             belief_per_kwh=beliefs[turn % 2], turn=turn, rounds=rounds,
         )  # fmt: skip
 
-    proposal = open_offer(strategy, situation(0), wanted, draw(seed, slot, seller, buyer, 0))
+    proposal = open_offer(
+        strategy, situation(0), wanted, draw(seed, slot, seller, buyer, 0), fee_per_kwh=fee[0]
+    )
     for turn in range(1, rounds + 1):
-        answer = respond(strategy, situation(turn), proposal, wanted, draw(seed, slot, seller, buyer, turn))
+        chance = draw(seed, slot, seller, buyer, turn)
+        answer = respond(strategy, situation(turn), proposal, wanted, chance, fee_per_kwh=fee[turn % 2])
         if isinstance(answer, Accept):
             return proposal
         if isinstance(answer, Reject):
             return None
         proposal = answer.proposal
     return None
-
-
-def _bind(
-    gate: Gate, book: SlotBook, deal: Proposal, sides: tuple[int, int], refusals: list[Verdict]
-) -> TradeTerms | None:
-    """Ask the gate; where it refuses, take the largest quantity that passes."""
-    seller, buyer = sides
-    identity = f"{book.plan.slot_start}-{seller}-{buyer}"
-    nomination = Nomination(identity, seller, buyer, book.plan.slot_start, deal.quantity_wh)
-    verdict = gate.accept(nomination)
-    if not verdict.accepted:
-        refusals.append(verdict)
-        if verdict.max_passing_wh < book.min_trade_wh:
-            return None
-        nomination = replace(nomination, quantity_wh=verdict.max_passing_wh)
-        if not gate.accept(nomination).accepted:
-            return None
-    book.record(seller, buyer, nomination.quantity_wh)
-    imbalance = book.plan.tariff.imbalance_per_kwh
-    return TradeTerms(identity, seller, buyer, nomination.quantity_wh, deal.price_per_kwh, imbalance)

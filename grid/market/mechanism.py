@@ -1,14 +1,17 @@
 """What every market mechanism shares: a slot to trade in, and the trades that come of it."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
+from grid.fees import NO_FEES, PairFees
 from grid.gate import Gate
 from grid.market.matching import Pair
+from grid.market.strategies import Strategy
+from grid.market.uncertainty import deviations_wh
 from grid.metering import TradeTerms
 from grid.sections import MarketSection
-from grid.simulation import SlotPlan
+from grid.simulation import Simulation, SlotPlan
 from grid.verdicts import Verdict
 
 
@@ -22,8 +25,11 @@ class TradingSlot:
         pairs: who keeps a channel with whom; only bilateral trade is bound to them.
         beliefs: what each agent has learnt a kWh to be worth, micro-units per kWh, per connection.
         market: the scenario's rules.
+        strategy: how agents price.
         seed: of all chance.
         resting: connections whose agents do not trade, since people do.
+        fees: what the grid operator takes per kWh of a trade.
+        deviations_wh: per connection the standard deviation of its expected surplus; empty if nobody doubts it.
     """
 
     plan: SlotPlan
@@ -31,8 +37,11 @@ class TradingSlot:
     pairs: Sequence[Pair]
     beliefs: Sequence[int]
     market: MarketSection
+    strategy: Strategy
     seed: int
     resting: frozenset[int] = frozenset()
+    fees: PairFees = field(default=NO_FEES)
+    deviations_wh: Sequence[int] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,3 +62,29 @@ class Mechanism(Protocol):
 
     def play(self, slot: TradingSlot) -> SlotTrades:
         """Trade the slot; every trade has passed the slot's gate."""
+
+
+def trading_slot(
+    simulation: Simulation,
+    plan: SlotPlan,
+    gate: Gate,
+    pairs: Sequence[Pair],
+    beliefs: Sequence[int],
+    *,
+    fees: PairFees = NO_FEES,
+    resting: frozenset[int] = frozenset(),
+) -> TradingSlot:
+    """A simulation's slot by its scenario's rules."""
+    scenario = simulation.scenario
+    return TradingSlot(
+        plan=plan,
+        gate=gate,
+        pairs=pairs,
+        beliefs=beliefs,
+        market=scenario.market,
+        strategy=scenario.strategy,
+        seed=scenario.seed,
+        resting=resting,
+        fees=fees,
+        deviations_wh=deviations_wh(plan, scenario.forecast),
+    )

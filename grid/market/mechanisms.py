@@ -1,9 +1,13 @@
 """The market mechanisms by name."""
 
+from grid.market.auctions import DoubleAuction, PayAsBid, PayAsClear, PayAsOffer, Retailer
 from grid.market.bilateral import Bilateral
 from grid.market.mechanism import Mechanism
 
-MECHANISMS: dict[str, Mechanism] = {mechanism.name: mechanism for mechanism in (Bilateral(),)}
+MECHANISMS: dict[str, Mechanism] = {
+    mechanism.name: mechanism
+    for mechanism in (Bilateral(), DoubleAuction(), PayAsClear(), PayAsBid(), PayAsOffer(), Retailer())
+}
 
 
 def mechanism_named(name: str) -> Mechanism:

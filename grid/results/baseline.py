@@ -4,25 +4,11 @@ It is played, not derived: without trades other surplus finds no room, batteries
 differently, so that neither bills nor voltages can be had from the slots that were traded.
 """
 
-from grid.market.mechanism import Mechanism, SlotTrades, TradingSlot
+from grid.market.auctions import Retailer
 from grid.simulation import Simulation
 from grid.study import Study
 
 
-class NoTrades:
-    """Nobody trades; what anybody believed a kWh to be worth stays."""
-
-    name = "no-trades"
-    over_channels = False
-
-    def play(self, slot: TradingSlot) -> SlotTrades:
-        """No trades, nothing refused."""
-        return SlotTrades((), (), tuple(slot.beliefs))
-
-
-_NOBODY: Mechanism = NoTrades()
-
-
 def without_market(simulation: Simulation) -> Study:
     """A study of the same scenario, seed and feeder in which nobody trades."""
-    return Study(simulation, _NOBODY)
+    return Study(simulation, Retailer())

@@ -4,6 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from grid.charges import GridCharges
+from grid.market.welfare import Welfare
 from grid.metering import Correction, Quality, SlotSettlement, TradeSettlement, amount
 from grid.metering.operator import MeterNotes
 from grid.simulation import SlotOutcome
@@ -24,6 +26,8 @@ class PlayedSlot:
         names: what the connections are called, by index.
         channels: the channel of a trade, by the trade's id; empty where trades need none.
         notes: what metering has to tell besides.
+        charges: the grid operator's; they are in the settlement's bills already.
+        welfare: the trades' gains and the most possible.
     """
 
     outcome: SlotOutcome
@@ -32,6 +36,8 @@ class PlayedSlot:
     names: Sequence[str]
     channels: Mapping[str, str]
     notes: MeterNotes = field(default_factory=MeterNotes)
+    charges: GridCharges = field(default=GridCharges())
+    welfare: Welfare = field(default=Welfare(0, 0))
 
 
 def slot_data(played: PlayedSlot) -> dict[str, Any]:
@@ -40,7 +46,10 @@ def slot_data(played: PlayedSlot) -> dict[str, Any]:
         "slot_start": played.outcome.slot_start,
         **_flows(played.outcome),
         **_trading(played.settlement),
-        "trades": [_trade(item, played) for item in played.settlement.trades],
+        **_charged(played.charges),
+        "welfare": played.welfare.gained,
+        "welfare_possible": played.welfare.possible,
+        "trades": _trades(played),
         "refused": [verdict.as_dict() for verdict in played.refusals],
         "bills": [
             [bill.residual_import_wh, bill.residual_export_wh + bill.unused_wh, bill.charge, bill.credit]
@@ -109,6 +118,25 @@ def _trading(settlement: SlotSettlement) -> dict[str, Any]:
         "refund": sum(item.refund for item in settlement.trades),
         "price_mean": paid // traded if traded else None,
     }
+
+
+def _charged(charges: GridCharges) -> dict[str, Any]:
+    """What the grid operator takes; losses per connection only where they are charged."""
+    return {
+        "fees": sum(fee.seller + fee.buyer for fee in charges.fees),
+        "losses_allocated_wh": list(charges.losses_wh),
+        "losses_charges": list(charges.losses_charge),
+    }
+
+
+def _trades(played: PlayedSlot) -> list[dict[str, Any]]:
+    """The trades, each with its two fees where there are any."""
+    fees = {fee.trade: fee for fee in played.charges.fees}
+    rows = [_trade(item, played) for item in played.settlement.trades]
+    for row in rows:
+        fee = fees.get(row["id"])
+        row["fee_seller"], row["fee_buyer"] = (fee.seller, fee.buyer) if fee else (0, 0)
+    return rows
 
 
 def _trade(item: TradeSettlement, played: PlayedSlot) -> dict[str, Any]:

@@ -53,6 +53,7 @@ class Tally:
         self.slots = self.refused = self.refund = self.with_breaches = 0
         self._used_wh = self._tradable_wh = 0
         self._peak_import_wh = self._peak_export_wh = 0
+        self.fees = self.losses_charged = self.welfare = self.welfare_possible = 0
         self._prices = _Prices()
         self._bills = _Bills(names, tariff)
         self._metering = MeteringTally()
@@ -63,6 +64,10 @@ class Tally:
         self.refused += len(slot["refused"])
         self.refund += slot["refund"]
         self.with_breaches += bool(slot["breaches"])
+        self.fees += slot["fees"]
+        self.losses_charged += sum(slot["losses_charges"])
+        self.welfare += slot["welfare"]
+        self.welfare_possible += slot["welfare_possible"]
         for key in ENERGY:
             self.energy[key] += slot[key]
         for correction in slot["corrections"]:
@@ -91,6 +96,8 @@ class Tally:
             "kpis": self._key_figures(),
             "settlement": self._settlement(),
             "metering": self._metering.summary(),
+            "grid_charges": self._grid_charges(),
+            "welfare": self._welfare(),
             "bills": self._bills.summary(),
         }
 
@@ -120,6 +127,16 @@ class Tally:
             "shortfall_wh": sold - delivered,
             "refund": self.refund,
         }
+
+    def _grid_charges(self) -> dict[str, int]:
+        """What the grid operator received, by its reason; every micro-unit of it is in somebody's bill."""
+        fees, losses = self.fees, self.losses_charged
+        return {"fees": fees, "losses": losses, "operator_income": fees + losses}
+
+    def _welfare(self) -> dict[str, int | float | None]:
+        """Gains from trade, the most possible, and their ratio (`grid.market.welfare`)."""
+        gained, possible = self.welfare, self.welfare_possible
+        return {"gained": gained, "possible": possible, "efficiency": kpis.share(gained, possible)}
 
 
 class _Prices:
@@ -154,7 +171,7 @@ class _Prices:
 class _Bills:
     """What each household owes with the supplier alone for what its meter counted, and with the market.
 
-    Negative amounts are income.
+    Negative amounts are income. Shares of the losses are due either way, fees of trades only with the market.
     """
 
     def __init__(self, names: Sequence[str], tariff: Tariff) -> None:
@@ -168,6 +185,8 @@ class _Bills:
             row["bill_before"] += amount(imported, self._tariff.retail_per_kwh)
             row["bill_before"] -= amount(exported, self._tariff.feed_in_per_kwh)
             row["bill_after"] += bill[2] - bill[3]
+        for row, charge in zip(self.rows, slot["losses_charges"], strict=bool(slot["losses_charges"])):
+            row["bill_before"] += charge
         for trade in slot["trades"]:
             seller, buyer = self._row_of[trade["seller"]], self._row_of[trade["buyer"]]
             seller["sold_wh"] += trade["delivered_wh"]

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any, cast
 
 from grid.checking import Report, check_network, check_profiles
-from grid.market.mechanisms import MECHANISMS
 from grid.network import Feeder
 from grid.profiles import Bounds, Fault, Options
 from grid.profiles.options import Decimal, Stamps
@@ -110,13 +109,7 @@ def scenario_of(tables: Mapping[str, Any], folder: Path, names: Collection[str])
     )
     if faults:
         raise ScenarioFaultError(faults)
-    scenario = parse_scenario(dict(tables), folder=folder)
-    if scenario.market.mechanism not in MECHANISMS:
-        known = ", ".join(sorted(MECHANISMS))
-        raise ScenarioFaultError(
-            (f"[market] mechanism: {scenario.market.mechanism!r} is unknown; choose one of {known}",)
-        )
-    return scenario
+    return parse_scenario(dict(tables), folder=folder)
 
 
 def report_json(report: Report) -> str:

@@ -9,9 +9,9 @@ import msgspec
 import pytest
 
 from grid.forecast import Forecast
-from grid.market.bilateral import first_beliefs, play_slot
+from grid.market.bilateral import Bilateral, first_beliefs
 from grid.market.matching import match_partners
-from grid.market.strategies import strategy_named
+from grid.market.mechanism import trading_slot
 from grid.network import Feeder
 from grid.network_files import feeder_to_json
 from grid.nominations import Nomination
@@ -76,6 +76,7 @@ def open_street(street: Feeder, folder: Path, more: str = "") -> Simulation:
         "grid": {"network": "street.json", "profiles": ["none.csv"], "load_scale": 0.0, "pv_scale": 0.1},
         "period": tomllib.loads("start = 2016-01-13T06:00:00Z\nend = 2016-01-13T18:00:00Z"),
         "tariff": {"retail_per_kwh": 320_000, "feed_in_per_kwh": 82_000, "imbalance_per_kwh": 380_000},
+        "market": {"strategy": "zero-intelligence"},
         "forecast": {
             "wind_error": 0.2,
             "ev_error": 0.1,
@@ -92,9 +93,7 @@ def play(sim: Simulation, state: SimulationState, *, trading: bool = True) -> It
     while not sim.finished(state):
         plan = sim.plan(state)
         gate = sim.gate(plan)
-        played = play_slot(
-            plan, gate, pairs, strategy_named("zero-intelligence"), beliefs, seed=1, rounds=3, min_trade_wh=20
-        )
+        played = Bilateral().play(trading_slot(sim, plan, gate, pairs, beliefs))
         beliefs = played.beliefs
         yield (outcome := sim.close(plan, gate.accepted))
         state = outcome.state

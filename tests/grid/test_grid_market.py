@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from grid.market.bilateral import (
     Accept,
+    Bilateral,
     Counter,
     Proposal,
     Reject,
@@ -15,12 +16,12 @@ from grid.market.bilateral import (
     draw,
     first_beliefs,
     negotiate,
-    play_slot,
     respond,
     situation_of,
 )
 from grid.market.matching import match_partners
-from grid.market.strategies import STRATEGIES, rational_reserve, strategy_named
+from grid.market.mechanism import trading_slot
+from grid.market.strategies import STRATEGIES, rational_reserve
 from grid.network import Feeder
 from grid.sections import Tariff
 from grid.simulation import Simulation, SimulationState
@@ -39,7 +40,7 @@ names = st.sampled_from(sorted(STRATEGIES))
 def test_no_strategy_asks_or_bids_worse_than_its_reserve(
     name: str, sides: tuple[bool, bool], belief: int, turn: int, chance: float
 ) -> None:
-    strategy = strategy_named(name)
+    strategy = STRATEGIES[name]
     sells, flexible = sides
     mine = situation_of(TARIFF, sells=sells, flexible=flexible, belief_per_kwh=belief, turn=turn, rounds=3)
     target, reserve = strategy.target(mine, chance), rational_reserve(mine)
@@ -51,7 +52,7 @@ def test_no_strategy_asks_or_bids_worse_than_its_reserve(
 
 
 def test_adaptive_agents_concede_and_learn() -> None:
-    strategy = strategy_named("adaptive")
+    strategy = STRATEGIES["adaptive"]
     asks = [
         strategy.target(
             situation_of(TARIFF, sells=True, flexible=False, belief_per_kwh=200_000, turn=turn, rounds=4), 0.5
@@ -65,7 +66,7 @@ def test_adaptive_agents_concede_and_learn() -> None:
 
 
 def test_answers_follow_the_rule() -> None:
-    strategy = strategy_named("adaptive")
+    strategy = STRATEGIES["adaptive"]
 
     def buyer(turn: int) -> object:
         mine = situation_of(TARIFF, sells=False, flexible=False, belief_per_kwh=200_000, turn=turn, rounds=3)
@@ -84,11 +85,6 @@ def test_answers_follow_the_rule() -> None:
     assert isinstance(buyer(2), Reject)
     wanted = 0
     assert isinstance(buyer(0), Reject)
-
-
-def test_unknown_strategy_is_named() -> None:
-    with pytest.raises(KeyError, match="choose one of adaptive, zero-intelligence"):
-        strategy_named("genius")
 
 
 def test_chance_is_the_same_everywhere() -> None:
@@ -113,11 +109,9 @@ def test_a_slot_is_rational_for_everyone_and_repeatable(june_day: Simulation) ->
     plan = june_day.plan(SimulationState(june_day.slots[50], june_day.start_state().soc_wh))
     pairs = match_partners(june_day.feeder, 4)
     for name in STRATEGIES:
-        arguments = (pairs, strategy_named(name), first_beliefs(plan.tariff, 153))
-        one, two = (
-            play_slot(plan, june_day.gate(plan), *arguments, seed=3, rounds=3, min_trade_wh=20)
-            for _ in range(2)
-        )
+        beliefs = first_beliefs(plan.tariff, 153)
+        slots = (trading_slot(june_day, plan, june_day.gate(plan), pairs, beliefs) for _ in range(2))
+        one, two = (Bilateral().play(dataclasses.replace(slot, strategy=STRATEGIES[name])) for slot in slots)
         assert one == two
         assert len(one.trades) > 10
         sold, bought = [0] * 153, [0] * 153
@@ -137,7 +131,7 @@ def test_negotiations_end_within_their_rounds(june_day: Simulation) -> None:
     book = SlotBook(stubborn, 20)
     seller, buyer = next(book.encounters(match_partners(june_day.feeder, 4)))
     deals = [
-        negotiate(book, strategy_named("adaptive"), (seller, buyer), (320_000, 82_000), seed=seed, rounds=1)
+        negotiate(book, STRATEGIES["adaptive"], (seller, buyer), (320_000, 82_000), seed=seed, rounds=1)
         for seed in range(20)
     ]
     assert all(deal is None or 82_000 <= deal.price_per_kwh <= 320_000 for deal in deals)

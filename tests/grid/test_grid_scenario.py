@@ -61,7 +61,7 @@ def raw(fixtures_folder: Path) -> dict[str, Any]:
         (
             "market.strategy",
             "genius",
-            "strategy: 'genius' is unknown; choose one of adaptive, zero-intelligence",
+            "strategy: 'genius' is unknown; choose one of adaptive, risk-averse, zero-intelligence",
         ),
         ("market.partners", 0, r"\[market\] partners = 0: Expected `int` >= 1"),
         ("funding.mode", "cash", r"\[funding\] mode = 'cash': Invalid enum value 'cash'"),

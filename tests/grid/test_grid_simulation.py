@@ -6,9 +6,9 @@ import json
 import numpy as np
 import pytest
 
-from grid.market.bilateral import first_beliefs, play_slot
+from grid.market.bilateral import Bilateral, first_beliefs
 from grid.market.matching import match_partners
-from grid.market.strategies import strategy_named
+from grid.market.mechanism import trading_slot
 from grid.metering import settle
 from grid.nominations import Nomination
 from grid.pandapower_reference import reference
@@ -19,16 +19,8 @@ def trade_slot(sim: Simulation, plan: SlotPlan, seed: int = 1) -> tuple[SlotOutc
     """One slot with all agents: outcome, number of trades, number of refusals."""
     gate = sim.gate(plan)
     pairs = match_partners(sim.feeder, sim.scenario.market.partners)
-    played = play_slot(
-        plan,
-        gate,
-        pairs,
-        strategy_named(sim.scenario.market.strategy),
-        first_beliefs(plan.tariff, len(sim.homes)),
-        seed=seed,
-        rounds=sim.scenario.market.rounds,
-        min_trade_wh=sim.scenario.market.min_trade_wh,
-    )
+    slot = trading_slot(sim, plan, gate, pairs, first_beliefs(plan.tariff, len(sim.homes)))
+    played = Bilateral().play(dataclasses.replace(slot, seed=seed))
     outcome = sim.close(plan, gate.accepted)
     settle(played.trades, outcome.readings, retail_per_kwh=320_000, feed_in_per_kwh=82_000)
     return outcome, len(played.trades), len(played.refusals)

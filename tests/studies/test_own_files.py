@@ -196,7 +196,7 @@ def test_an_uploaded_scenario_is_played(
         (
             "[tariff]",
             '[market]\nmechanism = "bazaar"\n[tariff]',
-            "[market] mechanism: 'bazaar' is unknown; choose one",
+            "[market] mechanism = 'bazaar': Invalid enum value 'bazaar'; choose one of bilateral",
         ),
         ("[tariff]", "[tariff", "is no TOML ("),
         ("seed = 1", "seed = -1", "above the first table: seed = -1"),

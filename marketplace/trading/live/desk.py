@@ -17,7 +17,6 @@ from channels_engine.ports import Signer, TradeDraft
 from channels_engine.runtime import Runtime
 from channels_engine.store.models import Contract
 from grid.market import bilateral
-from grid.market.strategies import STRATEGIES
 from grid.verdicts import Verdict
 from marketplace.credit.ledger import the_ledger
 from marketplace.trading.live.gate import ask_grid, keep_decision
@@ -176,7 +175,7 @@ class HouseholdStrategy:
         )
         offered = bilateral.Proposal(offer.quantity_wh, offer.price_per_kwh)
         chance = bilateral.draw(market.simulation.scenario.seed, offer.slot_start, index)
-        return bilateral.respond(STRATEGIES[rules.strategy], mine, offered, wanted, chance)
+        return bilateral.respond(market.simulation.scenario.strategy, mine, offered, wanted, chance)
 
     def _counter(self, offer: Offer, proposal: bilateral.Proposal) -> Offer:
         return Offer(

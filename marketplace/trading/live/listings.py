@@ -8,7 +8,6 @@ from django.db import transaction
 
 from grid.assets import SLOT_SECONDS
 from grid.market import bilateral
-from grid.market.strategies import STRATEGIES
 from grid.simulation import SlotPlan
 from marketplace.trading.live.control import hand
 from marketplace.trading.live.view import MarketView, market_view
@@ -70,4 +69,4 @@ def _asked(market: MarketView, plan: SlotPlan, index: int, *, sells: bool) -> in
         rounds=max(3, rules.rounds),
     )
     chance = bilateral.draw(market.simulation.scenario.seed, plan.slot_start, index)
-    return STRATEGIES[rules.strategy].target(mine, chance)
+    return market.simulation.scenario.strategy.target(mine, chance)

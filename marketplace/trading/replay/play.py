@@ -5,7 +5,7 @@ interrupted anywhere is simply played again: what is durable already is found, n
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Any
 
@@ -23,11 +23,14 @@ from channels_engine.relay import Hosting
 from channels_engine.stopwatch import phase
 from channels_engine.store.models import TradeRecord
 from channels_engine.submissions import Outcome, Refused
+from grid.charges import GridCharges, GridOperator
+from grid.fees import PairFees
 from grid.gate import Gate
 from grid.market.matching import Pair
-from grid.market.mechanism import SlotTrades, TradingSlot
+from grid.market.mechanism import SlotTrades, trading_slot
 from grid.market.mechanisms import MECHANISMS
 from grid.market.misconduct import play, sort_out
+from grid.market.welfare import Welfare, slot_welfare
 from grid.metering import SlotSettlement, TradeTerms
 from grid.metering.operator import Metered, MeteringState
 from grid.nominations import Nomination
@@ -79,6 +82,8 @@ class PlayedSlot:
     metered: Metered
     final: tuple[TradeRecord, ...]
     after: Checkpoint
+    charges: GridCharges
+    welfare: Welfare
 
     @property
     def settlement(self) -> SlotSettlement:
@@ -115,6 +120,7 @@ class Market:
         since: int = 0,
     ) -> None:
         self.simulation, self.cast = simulation, cast
+        self._operator = GridOperator(simulation)
         self._floor, self._channels, self._domain = floor, channels, domain
         self._valid_until, self._pump, self._since = valid_until, pump, since
         self._households = {household.owner: household.index for household in cast.households}
@@ -137,8 +143,9 @@ class Market:
         binding = [self._nomination(trade) for trade in before if self._is_guest(trade)]
         with phase("grid"):
             gate = self.simulation.gate(plan, binding)
+            fees = self._operator.fees(plan)
         with phase("market"):
-            deals, defied = self._negotiate(plan, gate, checkpoint, frozenset(residents.values()))
+            deals, defied = self._negotiate(plan, gate, checkpoint, frozenset(residents.values()), fees)
         self._sign(deals.trades)
         with phase("storage"):
             agreed = self.agreed(plan.slot_start)
@@ -146,11 +153,21 @@ class Market:
             nominations = [self._nomination(trade) for trade in agreed]
             outcome = self.simulation.close(plan, *sort_out(nominations, defied))
         with phase("settlement"):
-            facts = facts_of(plan, outcome, self._terms(agreed))
-            metered = self.metering.close(checkpoint.metering, facts)
+            terms = self._terms(agreed)
+            metered = self.metering.close(checkpoint.metering, facts_of(plan, outcome, terms))
             final = self._settle(plan, agreed, metered.delivered)
-        after = Checkpoint(outcome.state, deals.beliefs, metered.state)
-        return PlayedSlot(plan, agreed, deals.refusals, outcome, metered, final, after)
+            settlement, charges = self._operator.charge(outcome, metered.settlement, fees)
+        return PlayedSlot(
+            plan=plan,
+            agreed=agreed,
+            refusals=deals.refusals,
+            outcome=outcome,
+            metered=replace(metered, settlement=settlement),
+            final=final,
+            after=Checkpoint(outcome.state, deals.beliefs, metered.state),
+            charges=charges,
+            welfare=slot_welfare(plan, terms, self.simulation.scenario.market.min_trade_wh),
+        )
 
     def agreed(self, slot_start: int) -> tuple[TradeRecord, ...]:
         """Co-signed trades of this run in a slot, in a fixed order."""
@@ -166,18 +183,16 @@ class Market:
         return trade.seller not in self._households or trade.buyer not in self._households
 
     def _negotiate(
-        self, plan: SlotPlan, gate: Gate, checkpoint: Checkpoint, occupied: frozenset[int]
+        self,
+        plan: SlotPlan,
+        gate: Gate,
+        checkpoint: Checkpoint,
+        occupied: frozenset[int],
+        fees: PairFees,
     ) -> tuple[SlotTrades, tuple[Nomination, ...]]:
         """What the agents agree on, and which of it the gate never accepted."""
-        scenario = self.simulation.scenario
-        slot = TradingSlot(
-            plan,
-            gate,
-            self._pairs,
-            checkpoint.beliefs,
-            scenario.market,
-            scenario.seed,
-            resting=occupied,
+        slot = trading_slot(
+            self.simulation, plan, gate, self._pairs, checkpoint.beliefs, fees=fees, resting=occupied
         )
         return play(MECHANISMS["bilateral"], slot, self.simulation.timeline)
 

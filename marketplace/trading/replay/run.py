@@ -218,6 +218,8 @@ class Replay:
                 names=self._titles,
                 channels={trade.trade: trade.channel for trade in played.agreed},
                 notes=played.metered.notes,
+                charges=played.charges,
+                welfare=played.welfare,
             )
         )
         with transaction.atomic():
