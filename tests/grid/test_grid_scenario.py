@@ -1,15 +1,30 @@
 """Scenario files: those that come with the project, and faults with their remedies."""
 
+import datetime as dt
 import tomllib
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from grid.metering import amount
 from grid.scenario import ScenarioFaultError, load_scenario, parse_scenario
 from grid.simulation import open_simulation
+from grid.study import Study
 
-SCENARIOS = ("default", "june-day", "january-day", "june-week", "january-week", "quick", "january-electric")
+LIBRARY = {
+    "pv-30": (92, []),
+    "pv-60": (92, []),
+    "pv-90": (92, []),
+    "ev-evening": (72, []),
+    "transformer-outage": (72, ["transformer-outage"]),
+    "cyber-fault": (48, ["malicious-agents"]),
+    "flash-crowd": (76, ["flash-crowd"]),
+}
+"""A slot of interest, and the events in it."""
+SCENARIOS = (
+    "default", "june-day", "january-day", "june-week", "january-week", "quick", "january-electric", *LIBRARY,
+)  # fmt: skip
 
 
 @pytest.mark.parametrize("name", SCENARIOS)
@@ -19,6 +34,46 @@ def test_scenarios_that_come_along_run(fixtures_folder: Path, name: str) -> None
     assert simulation.scenario.name == name
     assert len(plan.positions) == 153
     assert simulation.close(plan, ()).losses_wh > 0
+
+
+@pytest.mark.parametrize("name", LIBRARY)
+def test_the_library_shows_what_it_says(fixtures_folder: Path, name: str) -> None:
+    slot, events = LIBRARY[name]
+    path = fixtures_folder / "scenarios" / f"{name}.toml"
+    raw = tomllib.loads(path.read_text())
+    start = raw["period"]["start"] + dt.timedelta(minutes=15 * slot)
+    raw["period"] = {"start": start, "end": start + dt.timedelta(minutes=30)}
+    for table in raw.get("events", []):
+        table["start"], table["end"] = max(start, table["start"]), min(raw["period"]["end"], table["end"])
+    raw["events"] = [table for table in raw.get("events", []) if table["start"] < table["end"]]
+    simulation = open_simulation(parse_scenario(raw, folder=path.parent))
+    with_pv = sum(cn.generator is not None for cn in simulation.feeder.connections) / 153
+    assert with_pv == pytest.approx(float(name[3:]) / 100 if name.startswith("pv-") else 43 / 153, abs=0.005)
+    played = list(Study(simulation).slots())
+    assert [slot["events"] for slot in played] == [events, events]
+    assert f"| `{name}` |" in (fixtures_folder.parent / "docs" / "scenarios.md").read_text()
+
+
+def test_in_a_cyber_fault_no_honest_home_pays_for_the_cheats(fixtures_folder: Path) -> None:
+    """A buyer whose trade failed pays no more for its energy than the supplier asks; own forecast errors aside."""
+    study = Study(open_simulation(load_scenario(fixtures_folder / "scenarios" / "cyber-fault.toml")))
+    cheats = {study.names[i] for i in study.simulation.timeline.malicious}
+    failed = 0
+
+    def check(slot: dict[str, Any]) -> None:
+        nonlocal failed
+        for trade in slot["trades"]:
+            missing = trade["quantity_wh"] - trade["delivered_wh"]
+            if trade["buyer"] not in cheats and trade["seller"] in cheats and missing:
+                failed += 1
+                paid = trade["amount"] - trade["refund"] + amount(missing, 320_000)
+                assert paid <= amount(trade["quantity_wh"], 320_000) + 1
+
+    groups = study.run(check)["groups"]
+    assert failed > 100
+    assert groups["honest"]["households"] == 102
+    assert groups["honest"]["saved"] > 0
+    assert groups["honest"]["refunds_received"] > groups["honest"]["refunds_paid"]
 
 
 def test_the_documented_equipment_can_be_planted(fixtures_folder: Path) -> None:
