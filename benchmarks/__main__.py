@@ -14,6 +14,7 @@ AREAS = {
     "gate": "benchmarks.gate",
     "replay": "benchmarks.replay",
     "growth": "benchmarks.growth",
+    "sweep": "benchmarks.sweep",
     "devnode": "benchmarks.devnode",
 }
 

@@ -74,12 +74,12 @@ def read_sweep(path: Path) -> Sweep:
     Raises:
         ScenarioFaultError: every fault, with place and remedy; those of runs with what sets the run apart.
     """
-    table, faults = read_table("", _toml(path), SweepSection)
+    table, faults = read_table("", read_toml(path), SweepSection)
     if faults:
         raise ScenarioFaultError(tuple(f"{path.name}: {fault}" for fault in faults))
     section: SweepSection = table
     base = path.parent / section.base
-    return expand(section, _toml(base), base.parent)
+    return expand(section, read_toml(base), base.parent)
 
 
 def expand(section: SweepSection, base: Mapping[str, Any], folder: Path) -> Sweep:
@@ -185,7 +185,8 @@ def _identity(raw: Mapping[str, Any]) -> str:
     return hashlib.blake2b(text, digest_size=ID_BYTES).hexdigest()
 
 
-def _toml(path: Path) -> dict[str, Any]:
+def read_toml(path: Path) -> dict[str, Any]:
+    """The tables of a file. Raises ScenarioFaultError where it can't be read."""
     try:
         return tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
