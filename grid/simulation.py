@@ -43,10 +43,10 @@ from grid.unbalanced import SOLVERS, UnbalancedFlows
 class SlotWithoutSolutionError(RuntimeError):
     """A slot whose load and generation alone have no power flow, before any trade; `slot_start` says which."""
 
-    def __init__(self, slot_start: int, why: PowerFlowError) -> None:
+    def __init__(self, slot_start: int) -> None:
         when = datetime.fromtimestamp(slot_start, UTC).isoformat()
         super().__init__(
-            f"slot {slot_start} ({when}): the feeder has no stable state with what its homes draw and feed in ({why});"
+            f"slot {slot_start} ({when}): the feeder has no stable state with what its homes draw and feed in;"
             " lower load_scale or pv_scale, or give it a stronger network"
         )
         self.slot_start = slot_start
@@ -234,7 +234,7 @@ class Simulation:
             closing = ClosingSlot(network.power_flow, self.scenario.limits, case, accepted)
             closed, *room = closing.close()
         except PowerFlowError as error:
-            raise SlotWithoutSolutionError(plan.slot_start, error) from error
+            raise SlotWithoutSolutionError(plan.slot_start) from error
         exchanges = tuple(_with_idle_plant(*three) for three in zip(closed, came, needs, strict=True))
         unserved = tuple(w.household_wh - got.household_wh for w, got in zip(came, needs, strict=True))
         outcome = _outcome(
