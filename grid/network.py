@@ -6,7 +6,7 @@ nothing downstream needs to know pandapower. `grid.network_files` reads and writ
 
 import heapq
 import math
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -171,43 +171,6 @@ class Feeder:
     connections: tuple[Connection, ...]
     attribution: str = ""
     shunts: tuple[Shunt, ...] = ()
-
-
-def check_feeder(feeder: Feeder, *, dead_parts: bool = False) -> None:
-    """Raise every fault that would make a power flow meaningless: bad indices, impossible ratings, dead buses.
-
-    `dead_parts` allows buses that are cut off from the source, as in an outage.
-    """
-    faults = tuple(_faults(feeder, dead_parts=dead_parts))
-    if faults:
-        raise NetworkFaultError(faults)
-
-
-def _faults(feeder: Feeder, *, dead_parts: bool) -> Iterator[str]:
-    size = len(feeder.buses)
-    ends = [(ln.name, ln.from_bus, ln.to_bus) for ln in feeder.lines]
-    ends += [(tr.name, tr.hv_bus, tr.lv_bus) for tr in feeder.transformers]
-    ends += [(cn.name, cn.bus, cn.bus) for cn in feeder.connections]
-    ends += [(shunt.name, shunt.bus, shunt.bus) for shunt in feeder.shunts]
-    ends += [("source", feeder.source_bus, feeder.source_bus)]
-    missing = [name for name, *buses in ends if not all(0 <= bus < size for bus in buses)]
-    yield from (f"{name}: is at a bus that does not exist; give it a bus below {size}" for name in missing)
-    for line in feeder.lines:
-        if not (line.max_i_ka > 0 and line.r_ohm + line.x_ohm > 0):
-            yield f"{line.name}: needs a rated current and an impedance above zero"
-    for trafo in feeder.transformers:
-        if not (trafo.sn_mva > 0 and trafo.vk_percent > 0):
-            yield f"{trafo.name}: needs sn_mva and vk_percent above zero"
-    if not missing and not dead_parts and all(trafo.sn_mva > 0 for trafo in feeder.transformers):
-        reached = electrical_distances(feeder, feeder.source_bus)
-        dead = [bus.name for bus, ohm in zip(feeder.buses, reached, strict=True) if math.isinf(ohm)]
-        yield from (f"{name}: is cut off from the source; close a switch or remove the bus" for name in dead)
-        if has_phase_shifting_loops(feeder):
-            odd = [tr.name for tr in feeder.transformers if tr.shift_degree % DEGREES_PER_HOUR]
-            yield from (
-                f"{name}: shifts the phase within a loop; give a shift_degree that is a multiple of 30"
-                for name in odd
-            )
 
 
 def has_phase_shifting_loops(feeder: Feeder) -> bool:

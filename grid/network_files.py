@@ -7,7 +7,8 @@ from typing import Any
 
 import msgspec
 
-from grid.network import Bus, Connection, Feeder, Line, NetworkFaultError, Shunt, Transformer, check_feeder
+from grid.network import Bus, Connection, Feeder, Line, NetworkFaultError, Shunt, Transformer
+from grid.network_check import check_feeder
 
 FORMAT = "wattnote-feeder-1"
 COLLECTIONS = ("simbench", "pandapower")

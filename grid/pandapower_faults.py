@@ -90,6 +90,8 @@ def _table_faults(net: Any, table: str) -> Iterator[str]:
                 yield f"{where}: {column} is no number; give one"
             elif column in POSITIVE and value <= 0:
                 yield f"{where}: {column} is {value:g}; it must be above zero"
+        if number_or(row.get("parallel"), 1) < 1:
+            yield f"{where}: parallel is {row.parallel}; give 1 or more, or set in_service to False"
         yield from (
             f"{where}: {column} {row[column]} does not exist; give a bus of table bus"
             for column in ends if column not in lacking and row[column] not in net.bus.index

@@ -3,11 +3,12 @@
 Every load becomes a connection; what makes a net unusable is in `grid.pandapower_faults`.
 """
 
-import json
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any
+
+import msgspec
 
 from grid.network import (
     Battery,
@@ -21,8 +22,8 @@ from grid.network import (
     Phases,
     Shunt,
     Transformer,
-    check_feeder,
 )
+from grid.network_check import check_feeder
 from grid.pandapower_faults import in_service, net_faults, number_or, text
 
 PHASES: tuple[Phases, ...] = ("a", "b", "c")
@@ -88,11 +89,21 @@ def _buses(net: Any, number: dict[int, int]) -> tuple[Bus, ...]:
     buses: dict[int, Bus] = {}
     for index, row in net.bus.iterrows():
         if index in number and number[index] not in buses:
-            point = json.loads(text(row.get("geo")) or "{}").get("coordinates", (None, None))
-            buses[number[index]] = Bus(
-                text(row.get("name")) or f"Bus {index}", float(row.vn_kv), point[0], point[1]
-            )
+            name = text(row.get("name")) or f"Bus {index}"
+            buses[number[index]] = Bus(name, float(row.vn_kv), *_point(text(row.get("geo"))))
     return tuple(buses[i] for i in range(len(buses)))
+
+
+class _Point(msgspec.Struct):
+    coordinates: tuple[float, float]
+
+
+def _point(geo: str) -> tuple[float | None, float | None]:
+    """Longitude and latitude of a GeoJSON point; without one the map lays the network out itself."""
+    try:
+        return msgspec.json.decode(geo or "{}", type=_Point).coordinates
+    except msgspec.DecodeError:
+        return None, None
 
 
 def _open_ends(net: Any, kind: str) -> set[tuple[int, int]]:

@@ -15,7 +15,8 @@ import numpy.typing as npt
 import power_grid_model as pgm
 from power_grid_model._core.errors import PowerGridBatchError
 
-from grid.network import Feeder, check_feeder
+from grid.network import Feeder
+from grid.network_check import check_feeder
 from grid.pgm_input import FREQUENCY_HZ, LOAD_IDS, Tables, balanced_input
 
 FloatArray = npt.NDArray[np.float64]

@@ -23,8 +23,8 @@ from grid.network import (
     NetworkFaultError,
     Shunt,
     Transformer,
-    check_feeder,
 )
+from grid.network_check import check_feeder
 
 FREQUENCY_HZ = 50.0
 NO_RATING = 99_999.0  # MVA or kA; MATPOWER's rateA of 0 means unlimited

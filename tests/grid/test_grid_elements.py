@@ -7,7 +7,8 @@ import numpy as np
 import pandapower
 import pytest
 
-from grid.network import Feeder, NetworkFaultError, check_feeder
+from grid.network import Feeder, Load, NetworkFaultError
+from grid.network_check import check_feeder
 from grid.pandapower_faults import in_service
 from grid.pandapower_reference import reference
 from grid.pandapower_tables import bus_numbers, feeder_from_pandapower
@@ -161,6 +162,7 @@ def test_odd_degrees_without_a_loop_move_nothing(net: Any) -> None:
         ("trafo", "tap2_pos", 1.0, "has a second tap changer"),
         ("ext_grid", "in_service", False, "ext_grid: none in service"),
         ("ext_grid", "bus", 99, "ext_grid 0 (no name): bus 99 does not exist"),
+        ("line", "parallel", 0, "line 0 (no name): parallel is 0; give 1 or more"),
         ("line", "length_km", 0.0, "length_km is 0; it must be above zero"),
         ("load", "p_mw", float("inf"), "load 0 (no name): p_mw is no number"),
         ("bus", "in_service", False, "ext_grid 0: its bus is out of service; put bus 0 in service"),
@@ -184,3 +186,32 @@ def test_an_impedance_that_is_no_line_is_named(net: Any) -> None:
 def test_a_rating_of_zero_is_a_fault_and_no_crash(street: Feeder) -> None:
     with pytest.raises(NetworkFaultError, match="station: needs sn_mva and vk_percent above zero"):
         check_feeder(replace(street, transformers=(replace(street.transformers[0], sn_mva=0.0),)))
+
+
+@pytest.mark.parametrize(
+    ("part", "changes", "complaint"),
+    [
+        ("lines", {"from_bus": 0}, "long cable: joins mv (20 kV) and end (0.4 kV); correct a bus's voltage"),
+        ("lines", {"to_bus": 1}, "long cable: starts and ends at busbar"),
+        ("lines", {"c_nf": 1e300}, "long cable: c_nf is 1e+300; give the number in that unit"),
+        ("lines", {"r_ohm": float("nan")}, "long cable: r_ohm is nan"),
+        ("transformers", {"vn_hv_kv": 0.4, "vn_lv_kv": 20.0}, "station: vn_hv_kv is 0.4 at mv of 20 kV"),
+        ("transformers", {"vkr_percent": 5.0}, "station: vkr_percent must lie within vk_percent"),
+        ("transformers", {"tap_steps": -30.0}, "station: its taps take away half of the turns"),
+        ("transformers", {"lv_bus": 0, "vn_lv_kv": 20.0}, "station: has both sides at mv"),
+        ("buses", {"vn_kv": 0.0}, "mv: has a nominal voltage of 0 kV; give one above zero"),
+        ("connections", {"load": Load("plant", float("inf"), 0.0, None)}, "plant: p_mw is inf"),
+    ],
+)  # fmt: skip
+def test_what_no_power_flow_can_use_is_named(
+    street: Feeder, part: str, changes: dict[str, Any], complaint: str
+) -> None:
+    first, *others = getattr(street, part)
+    with pytest.raises(NetworkFaultError) as caught:
+        check_feeder(replace(street, **{part: (replace(first, **changes), *others)}))
+    assert any(complaint in fault for fault in caught.value.faults)
+
+
+def test_a_source_in_volts_is_named(street: Feeder) -> None:
+    with pytest.raises(NetworkFaultError, match="source: a voltage of 400 pu is none of a grid"):
+        check_feeder(replace(street, source_vm_pu=400.0))

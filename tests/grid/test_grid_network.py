@@ -12,11 +12,11 @@ import pytest
 from grid.network import (
     Feeder,
     NetworkFaultError,
-    check_feeder,
     electrical_distances,
     feeder_map,
     tree_layout,
 )
+from grid.network_check import check_feeder
 from grid.network_files import feeder_to_json, load_feeder
 from grid.pandapower_tables import feeder_from_pandapower
 
