@@ -44,13 +44,9 @@ def check_feeder(feeder: Feeder, *, dead_parts: bool = False) -> None:
 def _faults(feeder: Feeder, *, dead_parts: bool) -> Iterator[str]:
     missing = tuple(_missing_buses(feeder))
     broken = tuple(_broken_numbers(feeder))
-    yield from missing
-    yield from broken
-    if missing or broken:
-        return
-    unfit = tuple(_unfit_branches(feeder))
-    yield from unfit
-    if not dead_parts and all(trafo.sn_mva > 0 for trafo in feeder.transformers):
+    yield from (*missing, *broken, *_unfit_branches(feeder))
+    rated = all(trafo.sn_mva > 0 for trafo in feeder.transformers)
+    if not (missing or broken or dead_parts) and rated:
         yield from _topology_faults(feeder)
 
 
@@ -92,10 +88,13 @@ def _out_of_range(elements: Iterable[Any], fields: tuple[str, ...]) -> Iterator[
 
 
 def _unfit_branches(feeder: Feeder) -> Iterator[str]:
+    there = range(len(feeder.buses))
     for line in feeder.lines:
-        yield from _line_faults(feeder, line)
+        if line.from_bus in there and line.to_bus in there:
+            yield from _line_faults(feeder, line)
     for trafo in feeder.transformers:
-        yield from _transformer_faults(feeder, trafo)
+        if trafo.hv_bus in there and trafo.lv_bus in there:
+            yield from _transformer_faults(feeder, trafo)
 
 
 def _line_faults(feeder: Feeder, line: Line) -> Iterator[str]:
@@ -114,7 +113,7 @@ def _line_faults(feeder: Feeder, line: Line) -> Iterator[str]:
 def _transformer_faults(feeder: Feeder, trafo: Transformer) -> Iterator[str]:
     if not (trafo.sn_mva > SMALLEST and trafo.vk_percent > SMALLEST and trafo.derating > SMALLEST):
         yield f"{trafo.name}: needs sn_mva and vk_percent above zero"
-    if not 0 <= trafo.vkr_percent <= trafo.vk_percent or trafo.pfe_kw < 0 or trafo.i0_percent < 0:
+    elif not 0 <= trafo.vkr_percent <= trafo.vk_percent or trafo.pfe_kw < 0 or trafo.i0_percent < 0:
         yield f"{trafo.name}: vkr_percent must lie within vk_percent, pfe_kw and i0_percent not below zero"
     if 1 + trafo.tap_steps * trafo.tap_step_percent / 100 < 1 / SAME_LEVEL:
         yield f"{trafo.name}: its taps take away half of the turns and more; correct tap_steps and tap_step_percent"
