@@ -4,6 +4,7 @@ Messages of Dask are pickles: who reaches a scheduler runs code on it. The local
 made for it alone; for another, docs/sweeps.md says how to set TLS up.
 """
 
+import logging
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from tempfile import TemporaryDirectory
@@ -60,6 +61,7 @@ def _client(*args: Any, **options: Any) -> Any:
 
 @contextmanager
 def _local_cluster(workers: int) -> Iterator[LocalCluster]:
+    logging.getLogger("distributed").setLevel(logging.WARNING)  # its comings and goings are no news
     with (
         TemporaryDirectory(prefix="wattnote-dask-") as scratch,
         config.set({**_SETTINGS, "temporary-directory": scratch}),

@@ -12,7 +12,6 @@ import msgspec
 from grid.sweeps.plan import Run, Sweep
 
 Row = dict[str, Any]
-_SECTIONS = ("energy", "kpis", "prices", "settlement", "metering")
 _COUNTS = ("slots", "households", "trades", "refused", "slots_with_breaches")
 _BILLS = ("bill_before", "bill_after", "saved")
 
@@ -87,17 +86,17 @@ def row_of(result: Mapping[str, Any]) -> Row:
     if summary is None:
         return row
     row |= {key: summary[key] for key in _COUNTS}
-    for section in _SECTIONS:
-        figures = summary.get(section, {})
-        row |= {
-            f"{section}.{key}": figure
-            for key, figure in figures.items()
-            if not isinstance(figure, dict | list)
-        }
+    for section, figures in summary.items():
+        if isinstance(figures, dict):
+            row |= {f"{section}.{key}": value for key, value in figures.items() if not _is_more(value)}
     row |= {f"bills.{key}": sum(bill[key] for bill in summary["bills"]) for key in _BILLS}
     for group, figures in summary["groups"].items():
         row |= {f"groups.{group}.{key}": figure for key, figure in figures.items()}
     return row
+
+
+def _is_more(value: object) -> bool:
+    return isinstance(value, dict | list)
 
 
 def _csv(columns: Sequence[str], rows: Sequence[Row]) -> bytes:
