@@ -3,8 +3,9 @@
 import argparse
 import datetime as dt
 import sys
+from itertools import count
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Self, get_args
 
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
@@ -14,13 +15,18 @@ from tqdm import tqdm
 
 from channels_engine.stopwatch import Stopwatch
 from contracts.connection import LedgerError
+from grid.assets import SLOT_SECONDS
+from grid.comparison import with_mechanism
+from grid.market.mechanisms import mechanism_named
 from grid.network import NetworkFaultError
 from grid.profiles import ProfileFaultError
 from grid.results.export import FORMATS
 from grid.scenario import Scenario, ScenarioFaultError
+from grid.sections import MechanismName
 from marketplace.accounts.errors import AwayError
 from marketplace.embedded import StartError, ledger, sole_owner
 from marketplace.trading.engine import REPLAY_ACCOUNT, open_engine
+from marketplace.trading.replay.books import BookReplay
 from marketplace.trading.replay.files import report_data, write_json, write_report, write_tables
 from marketplace.trading.replay.patience import patiently
 from marketplace.trading.replay.play import ReplayError
@@ -47,22 +53,29 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
         parser.add_argument("scenario", help="name in fixtures/scenarios, or path of a TOML file")
-        parser.add_argument("--from", dest="start", type=_moment, help="first slot, ISO 8601 with offset")
+        parser.add_argument("--from", dest="start", type=moment, help="first slot, ISO 8601 with offset")
         parser.add_argument(
-            "--to", dest="end", type=_moment, help="end of the last slot, ISO 8601 with offset"
+            "--to", dest="end", type=moment, help="end of the last slot, ISO 8601 with offset"
         )
         parser.add_argument("--funding", choices=("notes", "deposits"), help="instead of the scenario's own")
+        parser.add_argument(
+            "--mechanism", choices=get_args(MechanismName), help="instead of the scenario's own"
+        )
         parser.add_argument("--json", type=Path, metavar="FILE", help="write summary and slots as JSON")
         parser.add_argument("--report", type=Path, metavar="FILE.html", help="write the report")
         parser.add_argument("--export", type=Path, metavar="DIR", help="write every table of the run there")
         parser.add_argument("--format", choices=tuple(FORMATS), default="csv", help="of the tables")
 
     def handle(self, *_args: Any, **options: Any) -> None:
-        path = _path_of(options["scenario"])
+        path = path_of(options["scenario"])
         try:
             scenario = read_scenario(
                 path, start=options["start"], end=options["end"], funding=options["funding"]
             )
+            scenario = with_mechanism(scenario, options["mechanism"] or scenario.market.mechanism)
+            if not mechanism_named(scenario.market.mechanism).over_channels:
+                self._in_books(scenario, options)
+                return
             if MigrationExecutor(connection).migration_plan([*_leaves()]):
                 raise CommandError(
                     "The database is not set up for this version: call manage.py migrate first."
@@ -76,6 +89,19 @@ class Command(BaseCommand):
             raise CommandError(
                 f"The database is away: {str(fault).strip()}. Nothing is lost; call the same replay again to go on."
             ) from fault
+
+    def _in_books(self, scenario: Scenario, options: dict[str, Any]) -> None:
+        self.stderr.write(
+            f"Mechanism {scenario.market.mechanism} matches anybody with anybody: settled in books, not over channels."
+        )
+        with _Bars() as bars, Stopwatch() as watch:
+            total = (scenario.end - scenario.start) // SLOT_SECONDS
+            played = count(1)
+            replay = BookReplay(scenario, lambda _: bars.show("Playing slots", next(played), total))
+        replay.write(
+            to=options["json"], report=options["report"], tables=options["export"], kind=options["format"]
+        )
+        self.stdout.write(_in_words(replay.summary, watch.seconds))
 
     def _replay(self, scenario: Scenario, path: Path, options: dict[str, Any]) -> None:
         with _Bars() as bars:
@@ -117,21 +143,23 @@ def _leaves() -> list[tuple[str, str]]:
     return list(MigrationExecutor(connection).loader.graph.leaf_nodes())
 
 
-def _path_of(name: str) -> Path:
+def path_of(name: str) -> Path:
+    """A scenario's file by its name, or as it is given."""
     given = Path(name)
     return given if given.suffix == ".toml" else Path(settings.BASE_DIR) / SCENARIOS / f"{name}.toml"
 
 
-def _moment(text: str) -> int:
+def moment(text: str) -> int:
+    """Epoch seconds of an argument. Raises argparse.ArgumentTypeError for one without offset."""
     try:
-        moment = dt.datetime.fromisoformat(text)
+        when = dt.datetime.fromisoformat(text)
     except ValueError:
         raise argparse.ArgumentTypeError(
             f"{text!r} is no ISO 8601 time, such as 2016-06-15T00:00:00+02:00"
         ) from None
-    if moment.tzinfo is None:
+    if when.tzinfo is None:
         raise argparse.ArgumentTypeError(f"{text!r} has no offset; write it like 2016-06-15T00:00:00+02:00")
-    return int(moment.timestamp())
+    return int(when.timestamp())
 
 
 class _Bars:
@@ -163,9 +191,21 @@ class _Bars:
         self._bar.update(done - self._bar.n)
 
 
+def _on_ledger(summary: dict[str, Any]) -> tuple[tuple[str, str], ...]:
+    held = summary["money"]
+    return (
+        ("Ledger", f"{summary['ledger']['transactions']} transactions"),
+        ("Money put in", money(held["put_in"])),
+        *((f"  {name}", money(amount)) for name, amount in held["accounts"].items()),
+        (
+            "Money conserved",
+            "yes, to the micro-unit" if held["conserved"] else f"NO: {money(held['difference'])} missing",
+        ),
+    )
+
+
 def _in_words(summary: dict[str, Any], seconds: dict[str, float]) -> str:
     energy, prices, figures = summary["energy"], summary["prices"], summary["kpis"]
-    held = summary["money"]
     rows = (
         (
             "Scenario",
@@ -173,7 +213,7 @@ def _in_words(summary: dict[str, Any], seconds: dict[str, float]) -> str:
         ),
         (
             "Traded",
-            f"{kwh(energy['traded_wh'])} kWh in {summary['trades']} co-signed trades; {summary['refused']} refused by the grid",
+            f"{kwh(energy['traded_wh'])} kWh in {summary['trades']} {'co-signed ' if 'money' in summary else ''}trades; {summary['refused']} refused by the grid",
         ),
         (
             "Delivered",
@@ -186,13 +226,7 @@ def _in_words(summary: dict[str, Any], seconds: dict[str, float]) -> str:
         ("Self-sufficiency", percent(figures["self_sufficiency"])),
         ("Self-consumption", percent(figures["self_consumption"])),
         ("Losses, curtailed", f"{kwh(energy['losses_wh'])} kWh, {kwh(energy['curtailed_wh'])} kWh"),
-        ("Ledger", f"{summary['ledger']['transactions']} transactions"),
-        ("Money put in", money(held["put_in"])),
-        *((f"  {name}", money(amount)) for name, amount in held["accounts"].items()),
-        (
-            "Money conserved",
-            "yes, to the micro-unit" if held["conserved"] else f"NO: {money(held['difference'])} missing",
-        ),
+        *(_on_ledger(summary) if "money" in summary else ()),
         ("CPU time", _where_time_went(seconds)),
     )
     width = max(len(name) for name, _ in rows) + 2

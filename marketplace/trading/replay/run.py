@@ -359,10 +359,12 @@ class Replay:
 def read_scenario(path: Path, **options: Any) -> Scenario:
     """A scenario file with `options` as in `with_options`, checked together with the files that it names.
 
+    For files that a command was given: they may name their user's own strategy (docs/market.md).
+
     Raises:
         ScenarioFaultError, NetworkFaultError, ProfileFaultError: What is wrong, and how to mend it.
     """
-    scenario = with_options(load_scenario(path), **options)
+    scenario = with_options(load_scenario(path, own_code=True), **options)
     open_simulation(scenario)
     return scenario
 
