@@ -21,6 +21,7 @@ KVA_PER_MVA = 1000.0
 MOST_ENTRIES = 1_500_000
 SOLVED_PU = 1e-11
 MOST_ROUNDS = 60
+LEAST_PU = 0.1  # below it a bus counts as without supply
 AGREED_PU, AGREED_PERCENT = 1e-7, 1e-4
 _TRIED_KW = (0.0, 0.7, -0.4)
 
@@ -62,11 +63,12 @@ class LinearFeeder:
     def solve(self, s_kva: ComplexArray) -> ComplexArray | None:
         """(buses,) voltages for (connections,) loads, to 1e-11 pu by fixed-point iteration; None if it does not settle."""
         v = self.idle
-        for _ in range(MOST_ROUNDS):
-            after: ComplexArray = self.idle - times(self.impedance, np.conj(s_kva / v[self.at]))
-            if np.abs(after - v).max() < SOLVED_PU:
-                return after
-            v = after
+        with np.errstate(all="ignore"):  # what runs away is found by not settling
+            for _ in range(MOST_ROUNDS):
+                after: ComplexArray = self.idle - times(self.impedance, np.conj(s_kva / v[self.at]))
+                if np.abs(after - v).max() < SOLVED_PU:
+                    return after
+                v = after
         return None
 
     def loadings(self, v: ComplexArray) -> tuple[FloatArray, FloatArray]:
@@ -95,7 +97,8 @@ def linear_feeder(power_flow: PowerFlow) -> LinearFeeder | None:
         linear = equations(feeder)
     except (np.linalg.LinAlgError, ZeroDivisionError):
         return None
-    return linear if agrees(linear, power_flow) else None
+    supplied = bool(np.abs(linear.idle).min() > LEAST_PU)
+    return linear if supplied and agrees(linear, power_flow) else None
 
 
 def agrees(linear: LinearFeeder, power_flow: PowerFlow) -> bool:

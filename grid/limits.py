@@ -73,13 +73,37 @@ class Envelope:
 
     def worst(self, flows: Flows, row: int = 0) -> Breach | None:
         """The breach furthest outside in a row of the batch: 1 % of voltage weighs as 10 % of loading."""
-        high, low, line, trafo = (excess[row] for excess in self._excesses(flows))
-        over = [high.max() * 1000, low.max() * 1000, line.max(initial=-1), trafo.max(initial=-1)]
+        place = self.worst_place(flows, row)
+        if place is None:
+            return None
+        kind, at = place
+        return _breach(self.feeder, self.limits, kind, at, _values(flows, row)[kind])
+
+    def worst_place(self, flows: Flows, row: int = 0) -> tuple[int, int] | None:
+        """The same as (kind, position), for `excess`."""
+        excesses = [excess[row] for excess in self._excesses(flows)]
+        over = [
+            excess.max(initial=-1) * weight
+            for excess, weight in zip(excesses, (1000, 1000, 1, 1), strict=True)
+        ]
         if max(over) <= 0:
             return None
         kind = int(np.argmax(over))
-        at = int(np.argmax((high, low, line, trafo)[kind]))
-        return _breach(self.feeder, self.limits, kind, at, _values(flows, row)[kind])
+        return kind, int(np.argmax(excesses[kind]))
+
+    def full_places(self, flows: Flows, row: int = 0) -> list[tuple[int, int]]:
+        """Every place outside in a row of the batch, as (kind, position)."""
+        return [
+            (kind, int(at))
+            for kind, excess in enumerate(self._excesses(flows))
+            for at in np.flatnonzero(excess[row] > 0)
+        ]
+
+    def excess(self, flows: Flows, place: tuple[int, int]) -> FloatArray:
+        """(slots,) how far outside a place lies, pu or percent; negative is inside."""
+        kind, at = place
+        outside: FloatArray = self._excesses(flows)[kind][:, at]
+        return outside
 
 
 def _breach(feeder: Feeder, limits: Limits, kind: int, at: int, values: FloatArray) -> Breach:

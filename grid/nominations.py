@@ -1,6 +1,6 @@
 """What a trade is to the operator: so many Wh from one connection to another in one slot, and what then flows."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from grid.assets import Exchange, Home, Needs, exchange
@@ -20,6 +20,26 @@ class Nomination:
     buyer: int
     slot_start: int
     quantity_wh: int
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """What a flexible asset does in a slot without an accepted nomination: Wh fed in, or drawn, beyond its own needs."""
+
+    connection: int
+    export_wh: int = 0
+    import_wh: int = 0
+
+
+def attempts_of(unaccepted: Iterable[Nomination | Attempt]) -> tuple[Attempt, ...]:
+    """What a trade that ignores its refusal makes its two sides do."""
+    found: list[Attempt] = []
+    for one in unaccepted:
+        if isinstance(one, Attempt):
+            found.append(one)
+        else:
+            found += [Attempt(one.seller, one.quantity_wh), Attempt(one.buyer, 0, one.quantity_wh)]
+    return tuple(found)
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,11 +12,13 @@ from grid.limits import Limits
 from grid.market.own_strategies import StrategyError, find_strategy
 from grid.market.strategies import Strategy
 from grid.network_files import is_file_reference
+from grid.rules import GateRules
 from grid.scenario_tables import read_table
 from grid.sections import (
     FeesSection,
     ForecastSection,
     FundingSection,
+    GateSection,
     GridSection,
     Head,
     LimitsSection,
@@ -55,6 +57,7 @@ class Scenario:
     forecast: ForecastSection = field(default_factory=ForecastSection)
     metering: MeteringSection = field(default_factory=MeteringSection)
     limits_section: LimitsSection = field(default_factory=LimitsSection)
+    gate: GateSection = field(default_factory=GateSection)
     replay: ReplaySection = field(default_factory=ReplaySection)
     assets: tuple[AnyAssetTable, ...] = ()
     events: tuple[Event, ...] = ()
@@ -80,6 +83,11 @@ class Scenario:
         given = self.limits_section
         return Limits(given.vm_min_pu, given.vm_max_pu, given.line_percent, given.transformer_percent)
 
+    @property
+    def gate_rules(self) -> GateRules:
+        """What the operator may do, with its prices."""
+        return self.gate.rules(self.tariff)
+
 
 _SECTIONS: dict[str, Any] = {
     "grid": GridSection,
@@ -91,6 +99,7 @@ _SECTIONS: dict[str, Any] = {
     "forecast": ForecastSection,
     "metering": MeteringSection,
     "limits": LimitsSection,
+    "gate": GateSection,
     "replay": ReplaySection,
     "assets": tuple[AnyAssetTable, ...],
     "events": tuple[Event, ...],

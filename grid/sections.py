@@ -6,6 +6,8 @@ from typing import Annotated, Literal
 
 import msgspec
 
+from grid.rules import GateRules, Rationing
+
 Price = Annotated[int, msgspec.Meta(ge=0, le=10_000_000)]
 Money = Annotated[int, msgspec.Meta(ge=0, le=2**62)]
 Permille = Annotated[int, msgspec.Meta(ge=0, le=1000)]
@@ -143,6 +145,29 @@ class LimitsSection(Section, frozen=True):
     vm_max_pu: Annotated[float, msgspec.Meta(gt=1, le=1.5)] = 1.1
     line_percent: Percent = 100.0
     transformer_percent: Percent = 100.0
+
+
+class GateSection(Section, frozen=True):
+    """What the operator does when the grid is full; prices in micro-units per kWh.
+
+    Left out, `curtailment_per_kwh` is the feed-in price, `battery_per_kwh` the retail price, and `remedy_limit_per_kwh`
+    half of what lies between them.
+    """
+
+    rationing: Rationing = "first-come"
+    remedies: bool = False
+    curtail_firm: bool = False
+    curtailment_per_kwh: Price | None = None
+    battery_per_kwh: Price | None = None
+    remedy_limit_per_kwh: Price | None = None
+
+    def rules(self, tariff: Tariff) -> GateRules:
+        """With the tariff's prices where none are given."""
+        given = (self.curtailment_per_kwh, self.battery_per_kwh, self.remedy_limit_per_kwh)
+        gain = tariff.retail_per_kwh - tariff.feed_in_per_kwh
+        usual = (tariff.feed_in_per_kwh, tariff.retail_per_kwh, gain // 2)
+        prices = (usual[i] if price is None else price for i, price in enumerate(given))
+        return GateRules(self.rationing, self.remedies, self.curtail_firm, *prices)
 
 
 class ReplaySection(Section, frozen=True):

@@ -21,7 +21,7 @@ from msgspec.structs import replace
 
 from grid.assets import SLOT_SECONDS, Exchange, Home, Needs, Position, home_of, position
 from grid.assets.planting import planted
-from grid.closing import WHOLE, ClosingSlot
+from grid.closing import WHOLE, Closed, ClosingSlot
 from grid.events.outages import Networks, NetworkState, element_faults, without_supply
 from grid.events.timeline import Timeline, idle
 from grid.forecast import Forecast
@@ -30,10 +30,11 @@ from grid.inputs import read_inputs
 from grid.limits import Breach, breaches
 from grid.metering import BalanceError, Reading, to_wh
 from grid.network import Feeder
-from grid.nominations import Nomination, SlotCase
+from grid.nominations import Attempt, Nomination, SlotCase, attempts_of
 from grid.outlook import Afterwards, Outlook, open_outlook
 from grid.powerflow import FloatArray, Flows, PowerFlowError
 from grid.profiles import Options
+from grid.remedies import Remedy
 from grid.scenario import Scenario, ScenarioFaultError
 from grid.sections import Tariff
 from grid.series import scaled, series_of
@@ -106,6 +107,9 @@ class SlotOutcome:
         unmet_ev_wh: what vehicles that left at the slot's end still needed.
         unmet_heat_wh: heat that houses lacked to the lower edge of their band, Wh thermal.
         vm_high_pu, unbalance_percent: per bus, where the scenario is solved by phase; `vm_pu` is the lowest phase then.
+        firm_permille: share of firm export that the limits left room for; below 1000 only with `curtail_firm`.
+        attempted_permille: share of what was attempted without an accepted nomination and found room.
+        remedies: what others did so that trades fit, and firm export cut back, with compensations.
     """
 
     slot_start: int
@@ -129,6 +133,9 @@ class SlotOutcome:
     unmet_heat_wh: int = 0
     vm_high_pu: tuple[float, ...] = ()
     unbalance_percent: tuple[float, ...] = ()
+    firm_permille: int = WHOLE
+    attempted_permille: int = WHOLE
+    remedies: tuple[Remedy, ...] = ()
 
     @property
     def hidden_wh(self) -> int:
@@ -212,33 +219,45 @@ class Simulation:
         """The slot's gate; `accepted` are nominations that were already binding before a restart."""
         network = self._networks.under(self.timeline.known_network(plan.slot_start))
         case = SlotCase(plan.slot_start, network.homes, plan.expected, self.reactive_kvar(plan.slot_start))
-        return Gate(network.power_flow, self.scenario.limits, case, accepted)
+        rules = self.scenario.gate_rules
+        return Gate(network.power_flow, self.scenario.limits, case, accepted, rules=rules)
 
     def close(
-        self, plan: SlotPlan, accepted: Sequence[Nomination], unaccepted: Sequence[Nomination] = ()
+        self,
+        plan: SlotPlan,
+        accepted: Sequence[Nomination],
+        unaccepted: Sequence[Nomination | Attempt] = (),
+        remedies: Sequence[Remedy] = (),
     ) -> SlotOutcome:
-        """What really flows, with the accepted nominations; the operator curtails what does not fit.
+        """What really flows, with the accepted nominations and the remedies bound for them.
 
-        `unaccepted` are trades that were made although the gate refused them: they give no right to export.
+        `unaccepted` are trades that were made although the gate refused them, and what assets do without any trade: they
+        move energy only where room is left (`grid.closing`).
         """
         row = self._row(plan.slot_start)
         network = self._networks.under(self.timeline.real_network(plan.slot_start))
         actual = self._outlook.actual(row, plan.state)
         came = self.timeline.disturbed(actual, plan.slot_start)
-        sellers = {nomination.seller for nomination in (*accepted, *unaccepted)}
+        trades = [*accepted, *(one for one in unaccepted if isinstance(one, Nomination))]
+        sellers = {nomination.seller for nomination in trades}
         stopped = self.timeline.stopped(plan.slot_start, sellers)
         needs = idle(came, network, stopped)
         homes = tuple(without_supply(h) if i in stopped else h for i, h in enumerate(network.homes))
         case = SlotCase(plan.slot_start, homes, needs, self.reactive_kvar(plan.slot_start))
         try:
-            closing = ClosingSlot(network.power_flow, self.scenario.limits, case, accepted)
-            closed, *room = closing.close()
+            closing = ClosingSlot(
+                network.power_flow, self.scenario.limits, case, accepted,
+                rules=self.scenario.gate_rules, remedies=remedies, attempts=attempts_of(unaccepted),
+            )  # fmt: skip
+            closed = closing.close()
         except PowerFlowError as error:
             raise SlotWithoutSolutionError(plan.slot_start) from error
-        exchanges = tuple(_with_idle_plant(*three) for three in zip(closed, came, needs, strict=True))
+        exchanges = tuple(
+            _with_idle_plant(*three) for three in zip(closed.exchanges, came, needs, strict=True)
+        )
         unserved = tuple(w.household_wh - got.household_wh for w, got in zip(came, needs, strict=True))
         outcome = _outcome(
-            self, plan, exchanges, closing.flows(exchanges), room,
+            self, plan, exchanges, closing.flows(exchanges), closed,
             network=network, unserved_wh=unserved, after=self._outlook.after(row, plan.state, exchanges),
         )  # fmt: skip
         outcome.check()
@@ -264,7 +283,7 @@ def _outcome(
     plan: SlotPlan,
     exchanges: tuple[Exchange, ...],
     flows: Flows,
-    room: Sequence[int],
+    closed: Closed,
     *,
     network: NetworkState,
     unserved_wh: tuple[int, ...],
@@ -283,8 +302,8 @@ def _outcome(
         losses_wh=losses,
         feeder_import_wh=max(0, at_source),
         feeder_export_wh=max(0, -at_source),
-        nominated_permille=room[0],
-        surplus_permille=room[1],
+        nominated_permille=closed.nominated_permille,
+        surplus_permille=closed.surplus_permille,
         breaches=_breaches(sim, network, flows),
         readings=sim.timeline.read(readings, plan.slot_start),
         unserved_wh=unserved_wh,
@@ -295,6 +314,9 @@ def _outcome(
         ),
         unmet_ev_wh=after.unmet_ev_wh,
         unmet_heat_wh=after.unmet_heat_wh,
+        firm_permille=closed.firm_permille,
+        attempted_permille=closed.attempted_permille,
+        remedies=closed.remedies,
         **_by_phase(flows),
     )
 

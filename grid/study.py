@@ -47,7 +47,7 @@ class Study:
             gate, fees = self.simulation.gate(plan), self._operator.fees(plan)
             slot = trading_slot(self.simulation, plan, gate, self._pairs, beliefs, fees=fees)
             traded, defied = play(self._mechanism, slot, self.simulation.timeline)
-            outcome = self.simulation.close(plan, gate.accepted, defied)
+            outcome = self.simulation.close(plan, gate.accepted, defied, gate.remedies)
             metered = self._metering.close(meters, facts_of(plan, outcome, traded.trades))
             settlement, charges = self._operator.charge(outcome, metered.settlement, fees)
             yield slot_data(

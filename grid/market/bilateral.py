@@ -17,6 +17,7 @@ from grid.fees import NO_FEES, PairFees
 from grid.gate import Gate
 from grid.market.matching import Pair
 from grid.market.mechanism import SlotTrades, TradingSlot
+from grid.market.together import bound_together
 from grid.market.strategies import Situation, Strategy
 from grid.metering import TradeTerms
 from grid.nominations import Nomination
@@ -200,6 +201,7 @@ class _Floor:
         self._book = SlotBook(slot.plan, slot.market.min_trade_wh, offered_wh(slot))
         for nomination in slot.gate.accepted:
             self._book.record(nomination.seller, nomination.buyer, nomination.quantity_wh)
+        self._waits = slot.gate.rules.rationing != "first-come"
         self._trades: list[TradeTerms] = []
         self._refusals: list[Verdict] = []
 
@@ -215,6 +217,8 @@ class _Floor:
             self._learn(buyer, deal.price_per_kwh + fees[1] if deal else None, flexible=flexible)
             if deal:
                 self._bind(deal, (seller, buyer))
+        if self._waits:
+            self._bind_waiting()
         return SlotTrades(tuple(self._trades), tuple(self._refusals), tuple(now))
 
     def _learn(
@@ -227,15 +231,28 @@ class _Floor:
         self._beliefs[side] = self._slot.strategy.learn(mine, net_per_kwh)
 
     def _bind(self, deal: Proposal, sides: tuple[int, int]) -> None:
-        """Ask the gate; where it refuses, take the largest quantity that passes."""
+        """Ask the gate; where it refuses, take the largest quantity that passes.
+
+        Where the scenario rations otherwise than first come, first served, the deals wait until all are made.
+        """
         slot_start, (seller, buyer) = self._slot.plan.slot_start, sides
         nomination = Nomination(f"{slot_start}-{seller}-{buyer}", seller, buyer, slot_start, deal.quantity_wh)
-        granted = granted_wh(self._slot.gate, nomination, self._book.min_trade_wh, self._refusals)
+        granted = (
+            nomination.quantity_wh
+            if self._waits
+            else granted_wh(self._slot.gate, nomination, self._book.min_trade_wh, self._refusals)
+        )
         if granted:
             self._book.record(seller, buyer, granted)
             imbalance = self._slot.plan.tariff.imbalance_per_kwh
             terms = TradeTerms(nomination.id, seller, buyer, granted, deal.price_per_kwh, imbalance)
             self._trades.append(terms)
+
+    def _bind_waiting(self) -> None:
+        slot = self._slot
+        self._trades = bound_together(
+            slot.gate, slot.plan.slot_start, self._trades, self._book.min_trade_wh, self._refusals
+        )
 
 
 def granted_wh(gate: Gate, nomination: Nomination, least_wh: int, refusals: list[Verdict]) -> int:

@@ -40,6 +40,17 @@ class DefiedGate:
         """As `check`; the real gate keeps room for what it accepts itself, and for nothing else."""
         return self._heard(self._gate.accept(nomination))
 
+    def accept_all(
+        self, nominations: Sequence[Nomination], prices_per_kwh: Sequence[int]
+    ) -> tuple[Verdict, ...]:
+        """As `accept`; a part that rationing grants to two that ignore it is given back: they trade the whole."""
+        answers = []
+        for verdict in self._gate.accept_all(nominations, prices_per_kwh):
+            answers.append(self._heard(verdict))
+            if answers[-1] is not verdict and verdict.granted_wh:
+                self._gate.withdraw(verdict.nomination.id)
+        return tuple(answers)
+
     def _heard(self, verdict: Verdict) -> Verdict:
         answer = self._shrugged(verdict)
         if answer is not verdict:
@@ -50,7 +61,8 @@ class DefiedGate:
         sides = {verdict.nomination.seller, verdict.nomination.buyer}
         if verdict.accepted or not sides <= self._defiant:
             return verdict
-        return replace(verdict, accepted=True, max_passing_wh=verdict.nomination.quantity_wh)
+        wh = verdict.nomination.quantity_wh
+        return replace(verdict, accepted=True, max_passing_wh=wh, granted_wh=wh, remedies=(), cost=0)
 
 
 def play(

@@ -8,6 +8,7 @@ from grid.charges import GridCharges
 from grid.market.welfare import Welfare
 from grid.metering import Correction, Quality, SlotSettlement, TradeSettlement, amount
 from grid.metering.operator import MeterNotes
+from grid.remedies import Remedy, booked
 from grid.simulation import SlotOutcome
 from grid.verdicts import Verdict
 
@@ -53,11 +54,23 @@ def slot_data(played: PlayedSlot) -> dict[str, Any]:
         "refused": [verdict.as_dict() for verdict in played.refusals],
         "bills": [
             [bill.residual_import_wh, bill.residual_export_wh + bill.unused_wh, bill.charge, bill.credit]
-            for bill in played.settlement.bills
+            for bill in booked(played.settlement, played.outcome.remedies).bills
         ],
+        "remedies": [_remedy(remedy, played.names) for remedy in played.outcome.remedies],
+        "firm_permille": played.outcome.firm_permille,
         **_metering(played),
         "meters": [[reading.import_wh, reading.export_wh] for reading in played.outcome.readings],
         "homes": _homes(played.outcome),
+    }
+
+
+def _remedy(remedy: Remedy, names: Sequence[str]) -> dict[str, Any]:
+    return {
+        "connection": remedy.name,
+        "kind": remedy.kind,
+        "wh": remedy.wh,
+        "compensation": remedy.compensation,
+        "payers": [names[payer] for payer in remedy.payers or ()],
     }
 
 

@@ -286,6 +286,8 @@ class GateDecisionSerializer(serializers.ModelSerializer[GateDecision]):
             "limit",
             "element",
             "passes_wh",
+            "cost",
+            "words",
             "decided_at",
         )
 

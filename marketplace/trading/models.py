@@ -112,6 +112,10 @@ class GateDecision(models.Model):
     limit = models.CharField(max_length=30, blank=True)
     element = models.CharField(max_length=80, blank=True)
     passes_wh = models.BigIntegerField()
+    cost = models.BigIntegerField(
+        default=0, help_text=_("Of remedies, micro-units: seller and buyer pay half each.")
+    )
+    words = models.TextField(blank=True, help_text=_("The answer as it was given."))
     trade = models.CharField(max_length=66, blank=True)
     decided_at = models.BigIntegerField()
 

@@ -110,6 +110,8 @@ def record_gate_decision(
     limit: str = "",
     element: str = "",
     trade: str = "",
+    cost: int = 0,
+    words: str = "",
     now: int | None = None,
 ) -> GateDecision:
     """Keep what the gate said; it allowed the nomination where all of it passes."""
@@ -123,6 +125,8 @@ def record_gate_decision(
         element=element,
         passes_wh=passes_wh,
         trade=trade,
+        cost=cost,
+        words=words,
         decided_at=now or int(timezone.now().timestamp()),
     )
 

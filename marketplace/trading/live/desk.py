@@ -155,11 +155,11 @@ class HouseholdStrategy:
         return Accept() if same else CounterWith(self._counter(offer, wish))
 
     def _ask_grid(self, market: MarketView, offer: Offer, peer: str) -> Verdict:
-        """The grid's word on an offer of this household; a refusal is kept."""
+        """The grid's word on an offer of this household; a refusal is kept, and what a trade would cost others."""
         seller, buyer = (self.household.owner, peer)[:: 1 if offer.offeror_sells else -1]
         draft = TradeDraft(offer.channel, offer, seller, buyer)
         verdict = ask_grid(market, draft)
-        if not verdict.accepted:
+        if not verdict.accepted or verdict.remedies:
             keep_decision(draft, verdict)
         return verdict
 

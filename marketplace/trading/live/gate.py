@@ -49,6 +49,8 @@ def keep_decision(draft: TradeDraft, verdict: Verdict) -> None:
         limit=breach.kind if breach else "",
         element=breach.place if breach else "",
         trade=to_hex(draft.offer.id),
+        cost=sum(remedy.compensation for remedy in verdict.binding),
+        words=verdict.words,
     )
 
 

@@ -35,6 +35,7 @@ from grid.metering import SlotSettlement, TradeTerms
 from grid.metering.operator import Metered, MeteringState
 from grid.nominations import Nomination
 from grid.readout import facts_of, metering_of
+from grid.remedies import remedies_for
 from grid.simulation import Simulation, SimulationState, SlotOutcome, SlotPlan
 from grid.verdicts import Verdict
 from marketplace.trading.replay.cast import Cast, owner_prefix
@@ -151,7 +152,9 @@ class Market:
             agreed = self.agreed(plan.slot_start)
         with phase("grid"):
             nominations = [self._nomination(trade) for trade in agreed]
-            outcome = self.simulation.close(plan, *sort_out(nominations, defied))
+            accepted, unaccepted = sort_out(nominations, defied)
+            remedies = remedies_for(accepted, gate.remedies)
+            outcome = self.simulation.close(plan, accepted, unaccepted, remedies)
         with phase("settlement"):
             terms = self._terms(agreed)
             metered = self.metering.close(checkpoint.metering, facts_of(plan, outcome, terms))
