@@ -11,6 +11,7 @@ In this order, each with one share for the whole feeder and each judged by power
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -49,6 +50,12 @@ class Closed:
     firm_permille: int
     attempted_permille: int
     remedies: tuple[Remedy, ...]
+
+    @property
+    def shares(self) -> dict[str, Any]:
+        """All shares by their names."""
+        names = ("nominated_permille", "surplus_permille", "firm_permille", "attempted_permille")
+        return {name: getattr(self, name) for name in names}
 
 
 class ClosingSlot:

@@ -302,8 +302,6 @@ def _outcome(
         losses_wh=losses,
         feeder_import_wh=max(0, at_source),
         feeder_export_wh=max(0, -at_source),
-        nominated_permille=closed.nominated_permille,
-        surplus_permille=closed.surplus_permille,
         breaches=_breaches(sim, network, flows),
         readings=sim.timeline.read(readings, plan.slot_start),
         unserved_wh=unserved_wh,
@@ -314,9 +312,8 @@ def _outcome(
         ),
         unmet_ev_wh=after.unmet_ev_wh,
         unmet_heat_wh=after.unmet_heat_wh,
-        firm_permille=closed.firm_permille,
-        attempted_permille=closed.attempted_permille,
         remedies=closed.remedies,
+        **closed.shares,
         **_by_phase(flows),
     )
 
