@@ -17,8 +17,8 @@ from grid.fees import NO_FEES, PairFees
 from grid.gate import Gate
 from grid.market.matching import Pair
 from grid.market.mechanism import SlotTrades, TradingSlot
-from grid.market.together import bound_together
 from grid.market.strategies import Situation, Strategy
+from grid.market.together import bound_together
 from grid.metering import TradeTerms
 from grid.nominations import Nomination
 from grid.sections import Tariff

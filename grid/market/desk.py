@@ -7,6 +7,7 @@ from grid.market.bilateral import SlotBook, draw, granted_wh, offered_wh, situat
 from grid.market.mechanism import SlotTrades, TradingSlot
 from grid.market.orders import Match, Order
 from grid.market.strategies import Situation
+from grid.market.together import granted_together
 from grid.metering import TradeTerms
 from grid.nominations import Nomination
 from grid.verdicts import Verdict
@@ -55,29 +56,49 @@ class AuctionDesk:
 
     def admit(self, match: Match) -> int:
         """Wh of a match that the grid lets through; they are binding from now on."""
-        seller, buyer = match.ask.trader, match.bid.trader
-        slot_start, tariff = self._slot.plan.slot_start, self._slot.plan.tariff
-        identity = f"{slot_start}-{seller}-{buyer}-{len(self._trades) + len(self._refusals)}"
-        nomination = Nomination(identity, seller, buyer, slot_start, match.quantity_wh)
-        granted = granted_wh(
-            self._slot.gate,
-            nomination,
-            min(match.quantity_wh, self._slot.market.min_trade_wh),
-            self._refusals,
+        nomination = self._nomination(match, len(self._trades) + len(self._refusals))
+        least = min(match.quantity_wh, self._slot.market.min_trade_wh)
+        granted = granted_wh(self._slot.gate, nomination, least, self._refusals)
+        self._keep(match, nomination, granted)
+        return granted
+
+    def admit_all(self, matches: Sequence[Match]) -> list[int]:
+        """The same for all matches of an auction, which the gate rations by the scenario's rule."""
+        if self._slot.gate.rules.rationing == "first-come":
+            return [self.admit(match) for match in matches]
+        first = len(self._trades) + len(self._refusals)
+        asked = [self._nomination(match, first + number) for number, match in enumerate(matches)]
+        prices = [match.price_per_kwh for match in matches]
+        granted = granted_together(
+            self._slot.gate, asked, prices, self._slot.market.min_trade_wh, self._refusals
         )
+        for match, nomination, wh in zip(matches, asked, granted, strict=True):
+            self._keep(match, nomination, wh)
+        return granted
+
+    def _nomination(self, match: Match, number: int) -> Nomination:
+        seller, buyer, slot_start = match.ask.trader, match.bid.trader, self._slot.plan.slot_start
+        return Nomination(
+            f"{slot_start}-{seller}-{buyer}-{number}", seller, buyer, slot_start, match.quantity_wh
+        )
+
+    def _keep(self, match: Match, nomination: Nomination, granted: int) -> None:
         for order in (match.ask, match.bid):
             want = self._want_of[order.place]
             self._left[want] -= granted
             self._matched[want].append(match)
         if granted:
+            imbalance = self._slot.plan.tariff.imbalance_per_kwh
             self._trades.append(
-                TradeTerms(identity, seller, buyer, granted, match.price_per_kwh, tariff.imbalance_per_kwh)
+                TradeTerms(
+                    nomination.id,
+                    nomination.seller,
+                    nomination.buyer,
+                    granted,
+                    match.price_per_kwh,
+                    imbalance,
+                )
             )
-        return granted
-
-    def admit_all(self, matches: Sequence[Match]) -> list[int]:
-        """The same for all matches of an auction."""
-        return [self.admit(match) for match in matches]
 
     def result(self) -> SlotTrades:
         """What binds, and what everybody has learnt: its mean price per kWh, or that it traded nothing."""

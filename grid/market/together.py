@@ -9,20 +9,33 @@ from grid.nominations import Nomination
 from grid.verdicts import Verdict
 
 
-def bound_together(
-    gate: Gate, slot_start: int, deals: Sequence[TradeTerms], least_wh: int, refusals: list[Verdict]
-) -> list[TradeTerms]:
-    """The deals with what the gate grants of each; what falls below `least_wh` is given back.
+def granted_together(
+    gate: Gate,
+    nominations: Sequence[Nomination],
+    prices_per_kwh: Sequence[int],
+    least_wh: int,
+    refusals: list[Verdict],
+) -> list[int]:
+    """Wh that are bound of each; what falls below `least_wh` is given back.
 
     Refusals, whole or in part, are added to `refusals`.
     """
-    asked = [Nomination(deal.id, deal.seller, deal.buyer, slot_start, deal.quantity_wh) for deal in deals]
-    bound = []
-    for deal, verdict in zip(deals, gate.accept_all(asked, [d.price_per_kwh for d in deals]), strict=True):
+    granted = []
+    for nomination, verdict in zip(nominations, gate.accept_all(nominations, prices_per_kwh), strict=True):
         if not verdict.accepted:
             refusals.append(verdict)
-        if verdict.granted_wh >= min(least_wh, deal.quantity_wh):
-            bound.append(replace(deal, quantity_wh=verdict.granted_wh))
-        elif verdict.granted_wh:
-            gate.withdraw(deal.id)
-    return bound
+        worth_while = verdict.granted_wh >= min(least_wh, nomination.quantity_wh)
+        granted.append(verdict.granted_wh if worth_while else 0)
+        if verdict.granted_wh and not worth_while:
+            gate.withdraw(nomination.id)
+    return granted
+
+
+def bound_together(
+    gate: Gate, slot_start: int, deals: Sequence[TradeTerms], least_wh: int, refusals: list[Verdict]
+) -> list[TradeTerms]:
+    """The deals with what the gate grants of each."""
+    asked = [Nomination(deal.id, deal.seller, deal.buyer, slot_start, deal.quantity_wh) for deal in deals]
+    prices = [deal.price_per_kwh for deal in deals]
+    granted = granted_together(gate, asked, prices, least_wh, refusals)
+    return [replace(deal, quantity_wh=wh) for deal, wh in zip(deals, granted, strict=True) if wh]

@@ -14,9 +14,10 @@ from grid.assets import Home, Needs, home_of
 from grid.closing import Closed, ClosingSlot
 from grid.gate import Gate
 from grid.limits import Limits, breaches
-from grid.market.bilateral import Bilateral, first_beliefs
+from grid.market.bilateral import first_beliefs
 from grid.market.matching import match_partners
-from grid.market.mechanism import TradingSlot
+from grid.market.mechanism import trading_slot
+from grid.market.mechanisms import mechanism_named
 from grid.metering import Reading, TradeTerms, settle
 from grid.network import Feeder
 from grid.network_files import load_feeder
@@ -27,7 +28,6 @@ from grid.rules import GateRules, Rationing
 from grid.scenario import Scenario
 from grid.sections import GateSection, Tariff
 from grid.simulation import Simulation
-from grid.study import Study
 
 SLOT = 1_465_455_600
 PLANT, NEIGHBOUR, PLAIN, FAR = range(4)
@@ -305,21 +305,20 @@ def test_prices_of_the_rules_come_from_the_tariff_where_none_are_given() -> None
 
 
 @pytest.mark.parametrize("rule", ["pro-rata", "price"])
-def test_agents_trade_under_every_rule_and_remedies_are_booked(
-    congested: Simulation, rule: Rationing
-) -> None:
+@pytest.mark.parametrize("mechanism", ["bilateral", "pay-as-clear"])
+def test_agents_trade_under_every_rule(congested: Simulation, rule: Rationing, mechanism: str) -> None:
     gate_rules = GateSection(rationing=rule, remedies=rule == "price", remedy_limit_per_kwh=10_000_000)
     scenario = replace(congested.scenario, gate=gate_rules)
     noon = congested.slots[14]
-    study = Study(copy_of(congested, scenario))
-    plan = study.simulation.plan(replace(study.simulation.start_state(), slot_start=noon))
-    gate = study.simulation.gate(plan)
-    beliefs = first_beliefs(plan.tariff, len(study.names))
-    pairs = match_partners(congested.feeder, 4)
-    traded = Bilateral().play(TradingSlot(plan, gate, pairs, beliefs, scenario.market, scenario.seed))
+    sim = copy_of(congested, scenario)
+    plan = sim.plan(replace(sim.start_state(), slot_start=noon))
+    gate = sim.gate(plan)
+    beliefs = first_beliefs(plan.tariff, len(sim.homes))
+    slot = trading_slot(sim, plan, gate, match_partners(congested.feeder, 4), beliefs)
+    traded = mechanism_named(mechanism).play(slot)
     assert {n.id: n.quantity_wh for n in gate.accepted} == {t.id: t.quantity_wh for t in traded.trades}
     assert len(traded.trades) > 20
-    outcome = study.simulation.close(plan, gate.accepted, (), gate.remedies)
+    outcome = sim.close(plan, gate.accepted, (), gate.remedies)
     assert {r.connection for r in outcome.remedies} <= {r.connection for r in gate.remedies}
 
 
