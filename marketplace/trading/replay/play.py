@@ -151,10 +151,7 @@ class Market:
         with phase("storage"):
             agreed = self.agreed(plan.slot_start)
         with phase("grid"):
-            nominations = [self._nomination(trade) for trade in agreed]
-            accepted, unaccepted = sort_out(nominations, defied)
-            remedies = remedies_for(accepted, gate.remedies)
-            outcome = self.simulation.close(plan, accepted, unaccepted, remedies)
+            outcome = self._close(plan, gate, agreed, defied)
         with phase("settlement"):
             terms = self._terms(agreed)
             metered = self.metering.close(checkpoint.metering, facts_of(plan, outcome, terms))
@@ -171,6 +168,13 @@ class Market:
             charges=charges,
             welfare=slot_welfare(plan, terms, self.simulation.scenario.market.min_trade_wh),
         )
+
+    def _close(
+        self, plan: SlotPlan, gate: Gate, agreed: Sequence[TradeRecord], defied: Sequence[Nomination]
+    ) -> SlotOutcome:
+        """What flows with the trades that came about, and with what others are bound to do for them."""
+        accepted, unaccepted = sort_out([self._nomination(trade) for trade in agreed], defied)
+        return self.simulation.close(plan, accepted, unaccepted, remedies_for(accepted, gate.remedies))
 
     def agreed(self, slot_start: int) -> tuple[TradeRecord, ...]:
         """Co-signed trades of this run in a slot, in a fixed order."""
