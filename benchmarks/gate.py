@@ -20,12 +20,12 @@ sys.path[:0] = [str(HERE), str(HERE.parent)]
 import results  # noqa: E402  found through the line above
 
 from grid.assets import home_of  # noqa: E402  as above
-from grid.gate import Gate  # noqa: E402  as above
-from grid.nominations import Nomination, SlotCase  # noqa: E402  as above
-from grid.room import linear_of  # noqa: E402  as above
-from grid.scenario import load_scenario  # noqa: E402  as above
+from grid.gate.check import Gate  # noqa: E402  as above
+from grid.gate.nominations import Nomination, SlotCase  # noqa: E402  as above
+from grid.gate.room import linear_of  # noqa: E402  as above
+from grid.gate.verdicts import Verdict  # noqa: E402  as above
+from grid.scenarios.scenario import load_scenario  # noqa: E402  as above
 from grid.simulation import Simulation, SimulationState, open_simulation  # noqa: E402  as above
-from grid.verdicts import Verdict  # noqa: E402  as above
 
 COMMAND = "python benchmarks/gate.py"
 SLOTS = (0, 8, 14, 20, 110)

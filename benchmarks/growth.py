@@ -73,7 +73,7 @@ def month(folder: Path) -> Path:
 
 def write(folder: Path, feeder: Any, profiles: Any) -> Path:
     """Network, profiles and scenario as files; the scenario's path."""
-    from grid.network_files import feeder_to_json  # noqa: PLC0415  after the path
+    from grid.networks.files import feeder_to_json  # noqa: PLC0415  after the path
     from grid.profiles import write_profiles  # noqa: PLC0415  as above
 
     (folder / "town.json").write_bytes(feeder_to_json(feeder))
@@ -87,7 +87,7 @@ def write(folder: Path, feeder: Any, profiles: Any) -> Path:
 
 def people(connections: Sequence[Any], prosumers: int) -> list[Any]:
     """So many homes: those of the grid, then second ones at the same places; equipment by count, not by chance."""
-    from grid.network import Battery, Generator  # noqa: PLC0415  after the path
+    from grid.networks.feeder import Battery, Generator  # noqa: PLC0415  after the path
 
     plants = {cn.generator.profile for cn in connections if cn.generator and cn.generator.profile}
     profile = min(name for name in plants if name.startswith("PV"))

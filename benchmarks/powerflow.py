@@ -25,9 +25,9 @@ sys.path[:0] = [str(HERE), str(HERE.parent)]
 
 import results  # noqa: E402  found through the line above
 
+from grid.flow.powerflow import PowerFlow  # noqa: E402  as above
 from grid.networks.library import simbench_net  # noqa: E402  as above
-from grid.pandapower_tables import feeder_from_pandapower  # noqa: E402  as above
-from grid.powerflow import PowerFlow  # noqa: E402  as above
+from grid.networks.pandapower_tables import feeder_from_pandapower  # noqa: E402  as above
 
 COMMAND = "python benchmarks/powerflow.py"
 CHUNK = 4392

@@ -22,10 +22,10 @@ sys.path[:0] = [str(HERE), str(HERE.parent)]
 
 import results  # noqa: E402  found through the line above
 
-from grid.network import Feeder  # noqa: E402  as above
-from grid.network_files import load_feeder  # noqa: E402  as above
-from grid.phases import shares_of  # noqa: E402  as above
-from grid.unbalanced import NEUTRAL_RETURN, UnbalancedPowerFlow  # noqa: E402  as above
+from grid.flow.phases import shares_of  # noqa: E402  as above
+from grid.flow.unbalanced import NEUTRAL_RETURN, UnbalancedPowerFlow  # noqa: E402  as above
+from grid.networks.feeder import Feeder  # noqa: E402  as above
+from grid.networks.files import load_feeder  # noqa: E402  as above
 
 COMMAND = "python benchmarks/unbalanced.py"
 FEEDER = HERE.parent / "fixtures" / "networks" / "1-LV-rural3--2-sw.json"
@@ -39,7 +39,7 @@ def pandapower_3ph(feeder: Feeder) -> Any:
     """The feeder as pandapower's three-phase net, with the zero sequences that ours assumes; one load a connection."""
     import pandapower  # noqa: PLC0415  takes 2 s to import
 
-    from grid.pandapower_reference import pandapower_net  # noqa: PLC0415  as above
+    from grid.flow.pandapower_reference import pandapower_net  # noqa: PLC0415  as above
 
     net = pandapower_net(feeder)
     net.ext_grid[["s_sc_max_mva", "rx_max", "x0x_max", "r0x0_max"]] = 1e8, 0.1, 1.0, 0.1

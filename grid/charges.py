@@ -11,9 +11,9 @@ import numpy as np
 
 from grid.assets import SLOTS_PER_HOUR
 from grid.fees import NO_FEES, DistanceFees, FlatFees, PairFees, SensitivityFees
+from grid.gate.nominations import nominated
 from grid.losses import allocate_marginal, allocate_pro_rata, loss_sensitivities
 from grid.metering import SlotSettlement, SupplierBill, TradeSettlement, amount, to_wh
-from grid.nominations import nominated
 from grid.simulation import Simulation, SlotOutcome, SlotPlan
 
 

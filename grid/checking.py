@@ -6,11 +6,11 @@ from pathlib import Path
 from typing import Any
 
 from grid.assets.wind import SYNTHETIC_WIND
-from grid.inputs import with_measured
-from grid.network import Feeder, NetworkFaultError
-from grid.network_files import open_network
+from grid.networks.feeder import Feeder, NetworkFaultError
+from grid.networks.files import open_network
 from grid.profiles import Fault, Options, ProfileFaultError, Profiles, read_profiles, utc_words
 from grid.profiles.faults import MOST_FAULTS, more_faults
+from grid.scenarios.inputs import with_measured
 
 NAMES_SHOWN = 12
 

@@ -6,8 +6,8 @@ from typing import Any
 
 from msgspec.structs import replace as change
 
-from grid.scenario import Scenario
-from grid.sections import MechanismName
+from grid.scenarios.scenario import Scenario
+from grid.scenarios.sections import MechanismName
 from grid.simulation import open_simulation
 from grid.study import Study
 

@@ -9,8 +9,8 @@ Verbic, Decentralized P2P energy trading under network constraints in a low-volt
 from collections.abc import Sequence
 from typing import Protocol
 
-from grid.network import Feeder, electrical_distances
-from grid.sections import FeesSection
+from grid.networks.feeder import Feeder, electrical_distances
+from grid.scenarios.sections import FeesSection
 
 PERMILLE, PPM = 1000, 1_000_000
 
@@ -48,7 +48,7 @@ NO_FEES = FlatFees()
 
 
 class DistanceFees:
-    """By the ohm between the two buses, along the line that joins them (`grid.network.electrical_distances`).
+    """By the ohm between the two buses, along the line that joins them (`grid.networks.feeder.electrical_distances`).
 
     On a radial feeder with one R/X ratio that is the Thevenin impedance |Zii + Zjj - 2 Zij| between them, the usual
     electrical distance (Cuffe & Keane, IEEE Systems Journal 11 (2017) 1810-1821); it is never less than it.

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from grid.assets import SLOT_SECONDS
-from grid.sections import ForecastSection
+from grid.scenarios.sections import ForecastSection
 
 FloatArray = npt.NDArray[np.float64]
 FORGOTTEN = 0.01

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from grid.powerflow import FloatArray, PowerFlow
+from grid.flow.powerflow import FloatArray, PowerFlow
 
 PPM = 1_000_000
 STEP_KW = 1.0

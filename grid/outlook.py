@@ -10,9 +10,9 @@ import numpy.typing as npt
 from grid.assets import Exchange, Needs
 from grid.assets.heat import Houses
 from grid.assets.vehicle import Stays
+from grid.flow.powerflow import FloatArray
 from grid.forecast import Factors, Forecast
-from grid.network import Feeder
-from grid.powerflow import FloatArray
+from grid.networks.feeder import Feeder
 from grid.profiles import Profiles
 from grid.series import Series
 

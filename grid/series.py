@@ -8,11 +8,11 @@ import numpy as np
 import numpy.typing as npt
 
 from grid.assets.wind import SYNTHETIC_WIND, synthetic_wind
+from grid.flow.powerflow import FloatArray
 from grid.metering import register_wh
-from grid.network import Connection, Feeder, Generator
-from grid.powerflow import FloatArray
+from grid.networks.feeder import Connection, Feeder, Generator
 from grid.profiles import Profiles
-from grid.scenario import Scenario
+from grid.scenarios.scenario import Scenario
 
 IntArray = npt.NDArray[np.int64]
 

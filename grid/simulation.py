@@ -21,24 +21,24 @@ from msgspec.structs import replace
 
 from grid.assets import SLOT_SECONDS, Exchange, Home, Needs, Position, home_of, position
 from grid.assets.planting import planted
-from grid.closing import WHOLE, Closed, ClosingSlot
 from grid.events.outages import Networks, NetworkState, element_faults, without_supply
 from grid.events.timeline import Timeline, idle
+from grid.flow.powerflow import FloatArray, Flows, PowerFlowError
+from grid.flow.unbalanced import SOLVERS, UnbalancedFlows
 from grid.forecast import Forecast
-from grid.gate import Gate
-from grid.inputs import read_inputs
-from grid.limits import Breach, breaches
+from grid.gate.check import Gate
+from grid.gate.closing import WHOLE, Closed, ClosingSlot
+from grid.gate.limits import Breach, breaches
+from grid.gate.nominations import Attempt, Nomination, SlotCase, attempts_of
+from grid.gate.remedies import Remedy
 from grid.metering import BalanceError, Reading, to_wh
-from grid.network import Feeder
-from grid.nominations import Attempt, Nomination, SlotCase, attempts_of
+from grid.networks.feeder import Feeder
 from grid.outlook import Afterwards, Outlook, open_outlook
-from grid.powerflow import FloatArray, Flows, PowerFlowError
 from grid.profiles import Options
-from grid.remedies import Remedy
-from grid.scenario import Scenario, ScenarioFaultError
-from grid.sections import Tariff
+from grid.scenarios.inputs import read_inputs
+from grid.scenarios.scenario import Scenario, ScenarioFaultError
+from grid.scenarios.sections import Tariff
 from grid.series import scaled, series_of
-from grid.unbalanced import SOLVERS, UnbalancedFlows
 
 
 class SlotWithoutSolutionError(RuntimeError):
@@ -232,7 +232,7 @@ class Simulation:
         """What really flows, with the accepted nominations and the remedies bound for them.
 
         `unaccepted` are trades that were made although the gate refused them, and what assets do without any trade: they
-        move energy only where room is left (`grid.closing`).
+        move energy only where room is left (`grid.gate.closing`).
         """
         row = self._row(plan.slot_start)
         network = self._networks.under(self.timeline.real_network(plan.slot_start))
@@ -335,7 +335,7 @@ def _breaches(sim: Simulation, network: NetworkState, flows: Flows) -> tuple[Bre
 
 
 def open_simulation(scenario: Scenario, reading: Mapping[str, Options] | None = None) -> Simulation:
-    """Read the scenario's files (`grid.inputs.read_inputs`); about 50 ms for two weeks of a 129-bus feeder.
+    """Read the scenario's files (`grid.scenarios.inputs.read_inputs`); about 50 ms for two weeks of a 129-bus feeder.
 
     Raises:
         NetworkFaultError, ProfileFaultError, ScenarioFaultError: what is wrong with a file and how to mend it.

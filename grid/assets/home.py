@@ -13,7 +13,7 @@ import math
 
 import msgspec
 
-from grid.network import Connection
+from grid.networks.feeder import Connection
 
 SLOT_SECONDS = 900
 SLOTS_PER_HOUR = 4

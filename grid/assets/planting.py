@@ -8,8 +8,8 @@ from grid.assets.habits import sessions_of
 from grid.assets.tables import AnyAssetTable, BatteryTable, EvTable, HeatPumpTable, PvTable, WindTable
 from grid.assets.wind import SYNTHETIC_WIND
 from grid.equipment import ElectricVehicle, HeatPump
-from grid.network import Battery, Connection, Feeder, Generator
-from grid.scenario import ScenarioFaultError
+from grid.networks.feeder import Battery, Connection, Feeder, Generator
+from grid.scenarios.scenario import ScenarioFaultError
 
 WATTS_PER_MW = 1_000_000
 _FIELD = {"ev": "vehicle", "heat-pump": "heat_pump", "battery": "battery", "pv": "generator"}

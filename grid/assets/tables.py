@@ -9,7 +9,7 @@ import msgspec
 
 from grid.assets.home import SLOT_SECONDS
 from grid.equipment import Sink
-from grid.sections import Permille, Section, Share
+from grid.scenarios.sections import Permille, Section, Share
 
 Control: TypeAlias = Literal["uncontrolled", "flexible"]
 Watts = Annotated[int, msgspec.Meta(ge=4, le=1_000_000_000)]

@@ -12,8 +12,8 @@ import msgspec
 
 from grid.assets import PERMILLE, Home
 from grid.events.sections import Derating, GridEvent, LineOutage, TransformerOutage
-from grid.network import Feeder, Line, Transformer, electrical_distances
-from grid.powerflow import PowerFlow
+from grid.flow.powerflow import PowerFlow
+from grid.networks.feeder import Feeder, Line, Transformer, electrical_distances
 
 SHOWN = 8
 """Names in a list of what there is; more don't help."""

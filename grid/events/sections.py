@@ -6,7 +6,7 @@ from typing import Annotated, Literal, get_args
 
 import msgspec
 
-from grid.sections import Permille, Section, Share
+from grid.scenarios.sections import Permille, Section, Share
 
 Behaviour = Literal["ignore-gate", "oversell", "never-deliver", "false-meter"]
 BEHAVIOURS: tuple[Behaviour, ...] = get_args(Behaviour)

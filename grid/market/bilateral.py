@@ -14,16 +14,16 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from grid.fees import NO_FEES, PairFees
-from grid.gate import Gate
+from grid.gate.check import Gate
+from grid.gate.nominations import Nomination
+from grid.gate.verdicts import Verdict
 from grid.market.matching import Pair
 from grid.market.mechanism import SlotTrades, TradingSlot
 from grid.market.strategies import Situation, Strategy
 from grid.market.together import bound_together
 from grid.metering import TradeTerms
-from grid.nominations import Nomination
-from grid.sections import Tariff
+from grid.scenarios.sections import Tariff
 from grid.simulation import SlotPlan
-from grid.verdicts import Verdict
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,14 +3,14 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
+from grid.gate.nominations import Nomination
+from grid.gate.verdicts import Verdict
 from grid.market.bilateral import SlotBook, draw, granted_wh, offered_wh, situation_of
 from grid.market.mechanism import SlotTrades, TradingSlot
 from grid.market.orders import Match, Order
 from grid.market.strategies import Situation
 from grid.market.together import granted_together
 from grid.metering import TradeTerms
-from grid.nominations import Nomination
-from grid.verdicts import Verdict
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,14 +5,14 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from grid.fees import NO_FEES, PairFees
-from grid.gate import Gate
+from grid.gate.check import Gate
+from grid.gate.verdicts import Verdict
 from grid.market.matching import Pair
 from grid.market.strategies import Strategy
 from grid.market.uncertainty import deviations_wh
 from grid.metering import TradeTerms
-from grid.sections import MarketSection
+from grid.scenarios.sections import MarketSection
 from grid.simulation import Simulation, SlotPlan
-from grid.verdicts import Verdict
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,11 +11,11 @@ from typing import cast
 from msgspec.structs import replace as change
 
 from grid.events.timeline import Timeline
-from grid.gate import Gate
+from grid.gate.check import Gate
+from grid.gate.nominations import Nomination
+from grid.gate.verdicts import Verdict
 from grid.market.mechanism import Mechanism, SlotTrades, TradingSlot
-from grid.nominations import Nomination
 from grid.simulation import SlotPlan
-from grid.verdicts import Verdict
 
 
 class DefiedGate:

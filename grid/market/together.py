@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
-from grid.gate import Gate
+from grid.gate.check import Gate
+from grid.gate.nominations import Nomination
+from grid.gate.verdicts import Verdict
 from grid.metering import TradeTerms
-from grid.nominations import Nomination
-from grid.verdicts import Verdict
 
 
 def granted_together(

@@ -2,7 +2,7 @@
 
 from math import isqrt
 
-from grid.sections import ForecastSection
+from grid.scenarios.sections import ForecastSection
 from grid.simulation import SlotPlan
 
 PERMILLE = 1000

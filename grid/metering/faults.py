@@ -7,7 +7,7 @@ from enum import IntEnum
 import numpy as np
 
 from grid.metering.readings import SLOT_SECONDS, Report
-from grid.sections import MeteringSection
+from grid.scenarios.sections import MeteringSection
 
 _STREAM = 0x4D45
 """Tells the draws of meters from those of forecasts and agents."""

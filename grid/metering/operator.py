@@ -14,7 +14,7 @@ from grid.metering.faults import Draw, Misbehaviour, Sent, draws, sent
 from grid.metering.readings import SLOT_SECONDS, Device, Fault, FaultCode, Mark, Quality, Reading, Report
 from grid.metering.settlement import SlotSettlement, TradeTerms, settle
 from grid.metering.validation import Known, Outcome, judge, mark_of
-from grid.sections import MeteringSection, Tariff
+from grid.scenarios.sections import MeteringSection, Tariff
 
 START_WH = 10**9
 """What the registers of all meters show before the first slot: a register that begins anew is seen at once."""

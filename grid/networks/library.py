@@ -5,7 +5,7 @@ import random
 from collections.abc import Callable
 from typing import Any
 
-from grid.network import Feeder, NetworkFaultError
+from grid.networks.feeder import Feeder, NetworkFaultError
 
 SIMBENCH_ATTRIBUTION = "SimBench (https://simbench.net), University of Kassel, Fraunhofer IEE, RWTH Aachen, TU Dortmund; ODbL 1.0"
 KERBER = (
@@ -50,7 +50,7 @@ def simbench_net(code: str) -> Any:
 
 def simbench_feeder(code: str) -> Feeder:
     """A SimBench grid by its code; 3 s."""
-    from grid.pandapower_tables import feeder_from_pandapower  # noqa: PLC0415  pandapower takes 2 s to import
+    from grid.networks.pandapower_tables import feeder_from_pandapower  # noqa: PLC0415  pandapower takes 2 s to import
 
     return feeder_from_pandapower(simbench_net(code), name=code, attribution=SIMBENCH_ATTRIBUTION)
 
@@ -82,7 +82,7 @@ def _same_each_time(made: Callable[[], Any]) -> Any:
 
 def built_in_feeder(function: str) -> Feeder:
     """A network of pandapower's by its function's name; CIGRE's medium voltage also with `_pv_wind` and `_all`."""
-    from grid.pandapower_tables import feeder_from_pandapower  # noqa: PLC0415  pandapower takes 2 s to import
+    from grid.networks.pandapower_tables import feeder_from_pandapower  # noqa: PLC0415  pandapower takes 2 s to import
 
     return feeder_from_pandapower(built_in_net(function), name=function.removeprefix("create_"))
 

@@ -13,7 +13,8 @@ from pathlib import Path
 
 from matpowercaseframes.reader import parse_file
 
-from grid.network import (
+from grid.networks.check import check_feeder
+from grid.networks.feeder import (
     Bus,
     Connection,
     Feeder,
@@ -24,7 +25,6 @@ from grid.network import (
     Shunt,
     Transformer,
 )
-from grid.network_check import check_feeder
 
 FREQUENCY_HZ = 50.0
 NO_RATING = 99_999.0  # MVA or kA; MATPOWER's rateA of 0 means unlimited

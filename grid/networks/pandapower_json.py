@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from grid.network import NetworkFaultError
+from grid.networks.feeder import NetworkFaultError
 
 TABLES = (
     "bus", "bus_geodata", "line", "trafo", "load", "sgen", "storage", "switch", "ext_grid", "shunt", "ward", "impedance",

@@ -10,11 +10,11 @@ import numpy as np
 import numpy.typing as npt
 
 from grid.assets import SLOT_SECONDS
-from grid.limits import Limits
-from grid.network import feeder_map
+from grid.gate.limits import Limits
+from grid.networks.feeder import feeder_map
 from grid.results.packing import Grid, pack
 from grid.results.summary import Tally
-from grid.sections import Tariff
+from grid.scenarios.sections import Tariff
 from grid.simulation import Simulation
 
 SlotData = dict[str, Any]
@@ -39,7 +39,7 @@ SUMS = (
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """What a run was: the scenario's words and limits, and its feeder as `grid.network.feeder_map` draws it."""
+    """What a run was: the scenario's words and limits, and its feeder as `grid.networks.feeder.feeder_map` draws it."""
 
     title: str
     description: str

@@ -5,12 +5,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from grid.charges import GridCharges
+from grid.gate.remedies import Remedy, booked
+from grid.gate.verdicts import Verdict
 from grid.market.welfare import Welfare
 from grid.metering import Correction, Quality, SlotSettlement, TradeSettlement, amount
 from grid.metering.operator import MeterNotes
-from grid.remedies import Remedy, booked
 from grid.simulation import SlotOutcome
-from grid.verdicts import Verdict
 
 HOME_FIELDS = ("load_wh", "pv_wh", "curtailed_wh", "charged_wh", "discharged_wh", "soc_wh")
 RARE_HOME_FIELDS = ("wind_wh", "ev_wh", "heat_pump_wh")

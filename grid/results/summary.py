@@ -9,7 +9,7 @@ from typing import Any
 from grid import kpis
 from grid.metering import amount
 from grid.results.metering import MeteringTally
-from grid.sections import Tariff
+from grid.scenarios.sections import Tariff
 
 SlotData = dict[str, Any]
 ENERGY = (

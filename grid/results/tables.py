@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from grid.network import Feeder
+from grid.networks.feeder import Feeder
 from grid.results.metering import METER_TABLES
 from grid.results.record import HOME_FIELDS, RARE_HOME_FIELDS
 

@@ -11,10 +11,10 @@ from typing import Annotated, Any
 
 import msgspec
 
-from grid.network_files import is_file_reference
-from grid.scenario import ScenarioFaultError, parse_scenario
-from grid.scenario_tables import read_table
-from grid.sections import Money, PeriodSection, Section
+from grid.networks.files import is_file_reference
+from grid.scenarios.scenario import ScenarioFaultError, parse_scenario
+from grid.scenarios.sections import Money, PeriodSection, Section
+from grid.scenarios.tables import read_table
 
 MAX_RUNS = 100_000
 ID_BYTES = 8

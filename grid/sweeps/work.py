@@ -7,12 +7,12 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from grid.network import NetworkFaultError
-from grid.powerflow import PowerFlowError
+from grid.flow.powerflow import PowerFlowError
+from grid.networks.feeder import NetworkFaultError
 from grid.profiles import ProfileFaultError
 from grid.results.export import Export
 from grid.results.tables import TABLES, Places
-from grid.scenario import ScenarioFaultError, parse_scenario
+from grid.scenarios.scenario import ScenarioFaultError, parse_scenario
 from grid.simulation import open_simulation
 from grid.study import Study
 from grid.sweeps.plan import Run

@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any, cast
 
 from grid.checking import Report, check_network, check_profiles
-from grid.network import Feeder
+from grid.networks.feeder import Feeder
 from grid.profiles import Bounds, Fault, Options
 from grid.profiles.options import Decimal, Stamps
-from grid.scenario import Scenario, ScenarioFaultError, parse_scenario
+from grid.scenarios.scenario import Scenario, ScenarioFaultError, parse_scenario
 from marketplace.studies.models import InputFile
 
 BOUNDS = Bounds(bytes=64 * 1024 * 1024, cells=6_000_000)

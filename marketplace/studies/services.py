@@ -11,7 +11,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from grid.models import ReplayRun
-from grid.scenario import Scenario, ScenarioFaultError
+from grid.scenarios.scenario import Scenario, ScenarioFaultError
 from marketplace.accounts.errors import ConflictError, RefusedError
 from marketplace.accounts.models import User
 from marketplace.studies import store

@@ -12,15 +12,15 @@ from typing import Any
 from django.db import transaction
 from django_tasks import task
 
+from grid.flow.powerflow import PowerFlowError
 from grid.models import ReplayRun, SlotResult
-from grid.network import NetworkFaultError, feeder_map
-from grid.powerflow import PowerFlowError
+from grid.networks.feeder import NetworkFaultError, feeder_map
 from grid.profiles import Options, ProfileFaultError
 from grid.profiles.options import Stamps
 from grid.results.baseline import without_market
 from grid.results.collection import Collection, Setting
 from grid.results.report import report_of
-from grid.scenario import ScenarioFaultError
+from grid.scenarios.scenario import ScenarioFaultError
 from grid.simulation import Simulation, open_simulation
 from grid.study import Study
 from marketplace.accounts.errors import RefusedError

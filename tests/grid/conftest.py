@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from grid.network import Battery, Bus, Connection, Feeder, Generator, Line, Load, Transformer
-from grid.network_files import load_feeder
-from grid.scenario import load_scenario
+from grid.networks.feeder import Battery, Bus, Connection, Feeder, Generator, Line, Load, Transformer
+from grid.networks.files import load_feeder
+from grid.scenarios.scenario import load_scenario
 from grid.simulation import Simulation, open_simulation
 
 FIXTURES = Path(__file__).resolve().parents[2] / "fixtures"

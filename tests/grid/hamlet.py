@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from grid.network import Battery, Bus, Connection, Feeder, Generator, Line, Load, Transformer
-from grid.network_files import feeder_to_json
+from grid.networks.feeder import Battery, Bus, Connection, Feeder, Generator, Line, Load, Transformer
+from grid.networks.files import feeder_to_json
 from grid.profiles import Profiles, write_profiles
-from grid.scenario import parse_scenario
+from grid.scenarios.scenario import parse_scenario
 from grid.simulation import Simulation, open_simulation
 
 NOON = dt.datetime(2016, 6, 9, 10, tzinfo=dt.UTC)

@@ -13,9 +13,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from grid.flow.pandapower_reference import reference
+from grid.flow.powerflow import PowerFlow
 from grid.networks.library import KERBER
-from grid.pandapower_reference import reference
-from grid.powerflow import PowerFlow
 
 FRESH = (
     "case33bw",

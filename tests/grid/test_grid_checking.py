@@ -14,8 +14,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from grid.checking import check_network
-from grid.network import Feeder
-from grid.network_files import feeder_to_json
+from grid.networks.feeder import Feeder
+from grid.networks.files import feeder_to_json
 
 ROWS = "".join(f"2026-06-01T{i:02}:00Z,1,2\n" for i in range(4))
 Change = Callable[[dict[str, Any]], Any]

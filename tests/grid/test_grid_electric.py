@@ -9,13 +9,13 @@ import msgspec
 import pytest
 
 from grid.forecast import Forecast
+from grid.gate.nominations import Nomination
 from grid.market.bilateral import Bilateral, first_beliefs
 from grid.market.matching import match_partners
 from grid.market.mechanism import trading_slot
-from grid.network import Feeder
-from grid.network_files import feeder_to_json
-from grid.nominations import Nomination
-from grid.scenario import parse_scenario
+from grid.networks.feeder import Feeder
+from grid.networks.files import feeder_to_json
+from grid.scenarios.scenario import parse_scenario
 from grid.simulation import Simulation, SimulationState, SlotOutcome, open_simulation
 
 START = 1452664800  # 13 January 2016, 6:00 UTC

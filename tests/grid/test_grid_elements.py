@@ -7,12 +7,12 @@ import numpy as np
 import pandapower
 import pytest
 
-from grid.network import Feeder, Load, NetworkFaultError
-from grid.network_check import check_feeder
-from grid.pandapower_faults import in_service
-from grid.pandapower_reference import reference
-from grid.pandapower_tables import bus_numbers, feeder_from_pandapower
-from grid.powerflow import PowerFlow
+from grid.flow.pandapower_reference import reference
+from grid.flow.powerflow import PowerFlow
+from grid.networks.check import check_feeder
+from grid.networks.feeder import Feeder, Load, NetworkFaultError
+from grid.networks.pandapower_faults import in_service
+from grid.networks.pandapower_tables import bus_numbers, feeder_from_pandapower
 
 CABLE = (0.3, 0.2, 0.08, 400.0, 0.3)
 

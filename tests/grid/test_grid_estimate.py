@@ -7,17 +7,17 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from grid.admittance import LinearFeeder, agrees, equations, linear_feeder, times
 from grid.assets import Needs, home_of
-from grid.estimate import Estimate
-from grid.gate import Gate
-from grid.limits import Limits
-from grid.network import Feeder, Shunt
-from grid.nominations import Nomination, SlotCase
-from grid.powerflow import PowerFlow
-from grid.room import linear_of
+from grid.flow.powerflow import PowerFlow
+from grid.gate.admittance import LinearFeeder, agrees, equations, linear_feeder, times
+from grid.gate.check import Gate
+from grid.gate.estimate import Estimate
+from grid.gate.limits import Limits
+from grid.gate.nominations import Nomination, SlotCase
+from grid.gate.room import linear_of
+from grid.gate.verdicts import Verdict
+from grid.networks.feeder import Feeder, Shunt
 from grid.simulation import Simulation, SimulationState
-from grid.verdicts import Verdict
 
 SLOT = 1_465_455_600
 WIDE = Limits()

@@ -11,12 +11,12 @@ from hamlet import NOON, event, hamlet, hamlet_feeder, write_hamlet
 
 from grid.events.outages import changed
 from grid.events.sections import Derating, LineOutage, TransformerOutage
+from grid.flow.pandapower_reference import reference
+from grid.flow.powerflow import PowerFlow
+from grid.gate.nominations import Nomination
 from grid.market.misconduct import DefiedGate, sort_out
 from grid.metering import amount
-from grid.nominations import Nomination
-from grid.pandapower_reference import reference
-from grid.powerflow import PowerFlow
-from grid.scenario import ScenarioFaultError, parse_scenario
+from grid.scenarios.scenario import ScenarioFaultError, parse_scenario
 from grid.simulation import open_simulation
 from grid.study import Study
 

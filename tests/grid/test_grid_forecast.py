@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from grid.forecast import Forecast
-from grid.sections import ForecastSection
+from grid.scenarios.sections import ForecastSection
 
 SLOT = 1465509600
 

@@ -9,24 +9,24 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from grid.actions import Action, acting
 from grid.assets import Home, Needs, home_of
-from grid.closing import Closed, ClosingSlot
-from grid.gate import Gate
-from grid.limits import Limits, breaches
+from grid.flow.powerflow import PowerFlow
+from grid.gate.actions import Action, acting
+from grid.gate.check import Gate
+from grid.gate.closing import Closed, ClosingSlot
+from grid.gate.limits import Limits, breaches
+from grid.gate.nominations import Attempt, Nomination, NominationError, SlotCase, attempts_of
+from grid.gate.remedies import Remedy, booked, remedies_for
+from grid.gate.rules import GateRules, Rationing
 from grid.market.bilateral import first_beliefs
 from grid.market.matching import match_partners
 from grid.market.mechanism import trading_slot
 from grid.market.mechanisms import mechanism_named
 from grid.metering import Reading, TradeTerms, settle
-from grid.network import Feeder
-from grid.network_files import load_feeder
-from grid.nominations import Attempt, Nomination, NominationError, SlotCase, attempts_of
-from grid.powerflow import PowerFlow
-from grid.remedies import Remedy, booked, remedies_for
-from grid.rules import GateRules, Rationing
-from grid.scenario import Scenario
-from grid.sections import GateSection, Tariff
+from grid.networks.feeder import Feeder
+from grid.networks.files import load_feeder
+from grid.scenarios.scenario import Scenario
+from grid.scenarios.sections import GateSection, Tariff
 from grid.simulation import Simulation
 
 SLOT = 1_465_455_600

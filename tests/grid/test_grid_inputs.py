@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from grid.inputs import covering, with_measured
-from grid.network import Feeder, Generator
-from grid.network_files import feeder_to_json
+from grid.networks.feeder import Feeder, Generator
+from grid.networks.files import feeder_to_json
 from grid.profiles import ProfileFaultError, Profiles, merged
-from grid.scenario import parse_scenario
-from grid.sections import SeriesTable
+from grid.scenarios.inputs import covering, with_measured
+from grid.scenarios.scenario import parse_scenario
+from grid.scenarios.sections import SeriesTable
 from grid.simulation import open_simulation
 from grid.study import Study
 

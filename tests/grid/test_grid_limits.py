@@ -9,12 +9,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from grid.assets import Needs, home_of
-from grid.gate import Gate
-from grid.limits import Limits, breaches
-from grid.network import Feeder
-from grid.nominations import Nomination, NominationError, SlotCase
-from grid.powerflow import PowerFlow
-from grid.search import largest_passing
+from grid.flow.powerflow import PowerFlow
+from grid.gate.check import Gate
+from grid.gate.limits import Limits, breaches
+from grid.gate.nominations import Nomination, NominationError, SlotCase
+from grid.gate.search import largest_passing
+from grid.networks.feeder import Feeder
 
 SLOT = 1_465_455_600
 PLANT, NEIGHBOUR, PLAIN, FAR = range(4)

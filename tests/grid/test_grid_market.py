@@ -22,8 +22,8 @@ from grid.market.bilateral import (
 from grid.market.matching import match_partners
 from grid.market.mechanism import trading_slot
 from grid.market.strategies import STRATEGIES, rational_reserve
-from grid.network import Feeder
-from grid.sections import Tariff
+from grid.networks.feeder import Feeder
+from grid.scenarios.sections import Tariff
 from grid.simulation import Simulation, SimulationState
 
 TARIFF = Tariff(retail_per_kwh=320_000, feed_in_per_kwh=82_000, imbalance_per_kwh=380_000)

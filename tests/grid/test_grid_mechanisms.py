@@ -17,15 +17,15 @@ from msgspec.structs import replace as change
 
 from grid.charges import GridOperator
 from grid.comparison import compared, row_of, with_mechanism
+from grid.flow.powerflow import PowerFlow
 from grid.losses import allocate_marginal, apportion_signed, loss_sensitivities
 from grid.market.bilateral import situation_of
 from grid.market.own_strategies import StrategyError, find_strategy
 from grid.market.strategies import STRATEGIES
 from grid.metering import amount
-from grid.network import Feeder
-from grid.powerflow import PowerFlow
-from grid.scenario import Scenario, ScenarioFaultError, load_scenario
-from grid.sections import FeesSection, MechanismName
+from grid.networks.feeder import Feeder
+from grid.scenarios.scenario import Scenario, ScenarioFaultError, load_scenario
+from grid.scenarios.sections import FeesSection, MechanismName
 from grid.simulation import open_simulation
 from grid.study import Study
 

@@ -9,16 +9,16 @@ import pandapower
 import pandapower.networks
 import pytest
 
-from grid.network import (
+from grid.networks.check import check_feeder
+from grid.networks.feeder import (
     Feeder,
     NetworkFaultError,
     electrical_distances,
     feeder_map,
     tree_layout,
 )
-from grid.network_check import check_feeder
-from grid.network_files import feeder_to_json, load_feeder
-from grid.pandapower_tables import feeder_from_pandapower
+from grid.networks.files import feeder_to_json, load_feeder
+from grid.networks.pandapower_tables import feeder_from_pandapower
 
 
 def test_rural_feeder_is_whole(rural_feeder: Feeder) -> None:

@@ -11,10 +11,10 @@ import pandapower
 import pandapower.networks
 import pytest
 
-from grid.network import Feeder, NetworkFaultError
-from grid.network_files import is_file_reference, open_network
+from grid.flow.powerflow import PowerFlow
+from grid.networks.feeder import Feeder, NetworkFaultError
+from grid.networks.files import is_file_reference, open_network
 from grid.networks.library import BUILT_IN
-from grid.powerflow import PowerFlow
 
 CASE = """function mpc = loop
 mpc.version = '2';

@@ -10,10 +10,10 @@ import pandapower.networks
 import pytest
 
 from grid.assets.planting import planted
-from grid.network import Connection, Feeder, Generator, feeder_map
-from grid.pandapower_tables import feeder_from_pandapower
+from grid.networks.feeder import Connection, Feeder, Generator, feeder_map
+from grid.networks.pandapower_tables import feeder_from_pandapower
 from grid.profiles import Profiles, read_profiles
-from grid.scenario import Scenario, ScenarioFaultError, parse_scenario
+from grid.scenarios.scenario import Scenario, ScenarioFaultError, parse_scenario
 from grid.series import series_of
 
 DAY = (1465509600, 1465596000)

@@ -8,10 +8,10 @@ import pandapower
 import pandapower.networks
 import pytest
 
-from grid.network import Feeder
-from grid.pandapower_reference import reference
-from grid.pandapower_tables import feeder_from_pandapower
-from grid.powerflow import Flows, PowerFlow, PowerFlowError
+from grid.flow.pandapower_reference import reference
+from grid.flow.powerflow import Flows, PowerFlow, PowerFlowError
+from grid.networks.feeder import Feeder
+from grid.networks.pandapower_tables import feeder_from_pandapower
 
 VM_TOLERANCE_PU = 1e-6
 LOADING_TOLERANCE_PERCENT = 1e-3

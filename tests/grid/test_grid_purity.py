@@ -3,7 +3,10 @@
 import subprocess
 import sys
 
-CORE = "network profiles assets powerflow limits gate losses metering.operator readout scenario simulation kpis pandapower_tables market.bilateral"
+CORE = (
+    "networks.feeder networks.files networks.pandapower_tables profiles assets flow.powerflow flow.unbalanced gate.limits "
+    "gate.check losses metering.operator readout scenarios.scenario simulation study kpis market.mechanisms sweeps.plan"
+)
 FORBIDDEN = (
     "django",
     "channels",

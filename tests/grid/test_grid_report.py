@@ -6,14 +6,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-from grid.limits import Limits
-from grid.network import feeder_map
+from grid.gate.limits import Limits
+from grid.networks.feeder import feeder_map
 from grid.results.collection import Collection, Setting, collect
 from grid.results.findings import busiest, extremes, figures, headline, households, outside
 from grid.results.packing import Grid, pack, unpack
 from grid.results.report import EmptyRunError, report_of, study_report
 from grid.results.summary import ENERGY
-from grid.sections import Tariff
+from grid.scenarios.sections import Tariff
 from grid.simulation import Simulation, open_simulation
 
 TARIFF = Tariff(retail_per_kwh=300_000, feed_in_per_kwh=100_000, imbalance_per_kwh=400_000)

@@ -18,8 +18,8 @@ from grid.results.baseline import without_market
 from grid.results.export import Export, ExportError, export_all
 from grid.results.summary import Tally, summarise
 from grid.results.tables import TABLES, Places, closing_rows
-from grid.scenario import load_scenario
-from grid.sections import MeteringSection, Tariff
+from grid.scenarios.scenario import load_scenario
+from grid.scenarios.sections import MeteringSection, Tariff
 from grid.simulation import Simulation, open_simulation
 from grid.study import Study
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from grid.metering import amount
-from grid.scenario import ScenarioFaultError, load_scenario, parse_scenario
+from grid.scenarios.scenario import ScenarioFaultError, load_scenario, parse_scenario
 from grid.simulation import open_simulation
 from grid.study import Study
 

@@ -11,8 +11,8 @@ import pytest
 import simbench
 
 from grid import kpis
-from grid.network import Feeder
-from grid.powerflow import PowerFlow
+from grid.flow.powerflow import PowerFlow
+from grid.networks.feeder import Feeder
 from grid.profiles import local_to_slots, read_profiles
 from grid.simulation import series_of
 

@@ -6,12 +6,12 @@ import json
 import numpy as np
 import pytest
 
+from grid.flow.pandapower_reference import reference
+from grid.gate.nominations import Nomination
 from grid.market.bilateral import Bilateral, first_beliefs
 from grid.market.matching import match_partners
 from grid.market.mechanism import trading_slot
 from grid.metering import settle
-from grid.nominations import Nomination
-from grid.pandapower_reference import reference
 from grid.simulation import BalanceError, Simulation, SimulationState, SlotOutcome, SlotPlan
 
 

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from grid.scenario import load_scenario
+from grid.scenarios.scenario import load_scenario
 from grid.simulation import open_simulation
 from grid.study import Study
 

@@ -16,8 +16,8 @@ from distributed import LocalCluster, Security
 from django.core.management import CommandError, call_command
 from hamlet import event, write_hamlet
 
-from grid.scenario import ScenarioFaultError
-from grid.sections import PeriodSection
+from grid.scenarios.scenario import ScenarioFaultError
+from grid.scenarios.sections import PeriodSection
 from grid.sweeps.cluster import Driver, client_of, on_dask
 from grid.sweeps.drive import Place, in_processes, in_turn, play_sweep
 from grid.sweeps.plan import Sweep, SweepSection, expand, read_sweep

@@ -14,11 +14,11 @@ import pytest
 from pandapower.control import ConstControl
 from pandapower.timeseries import DFData, OutputWriter, run_timeseries
 
+from grid.flow.pandapower_reference import pandapower_net
 from grid.market.mechanism import SlotTrades, TradingSlot
-from grid.network import Feeder
-from grid.network_files import feeder_to_json
-from grid.pandapower_reference import pandapower_net
-from grid.scenario import load_scenario
+from grid.networks.feeder import Feeder
+from grid.networks.files import feeder_to_json
+from grid.scenarios.scenario import load_scenario
 from grid.simulation import Simulation, open_simulation
 from grid.study import Study
 

@@ -9,18 +9,18 @@ import pandapower
 import pytest
 
 from grid.assets import Needs, home_of
-from grid.gate import Gate
-from grid.limits import Limits, breaches
-from grid.network import Connection, Feeder, Generator, Load, NetworkFaultError
-from grid.nominations import Nomination, SlotCase
-from grid.pandapower_tables import feeder_from_pandapower
-from grid.phases import allotted
-from grid.powerflow import PowerFlow, PowerFlowError
-from grid.room import linear_of
-from grid.scenario import ScenarioFaultError, load_scenario
+from grid.flow.phases import allotted
+from grid.flow.powerflow import PowerFlow, PowerFlowError
+from grid.flow.unbalanced import UnbalancedPowerFlow
+from grid.gate.check import Gate
+from grid.gate.limits import Limits, breaches
+from grid.gate.nominations import Nomination, SlotCase
+from grid.gate.room import linear_of
+from grid.networks.feeder import Connection, Feeder, Generator, Load, NetworkFaultError
+from grid.networks.pandapower_tables import feeder_from_pandapower
+from grid.scenarios.scenario import ScenarioFaultError, load_scenario
 from grid.simulation import SlotWithoutSolutionError, open_simulation
 from grid.study import Study
-from grid.unbalanced import UnbalancedPowerFlow
 
 # runpp_3ph has a source and a zero-sequence iron of large but finite values, and stops short of a full solution:
 # 2e-8 pu (Dyn) and 7e-8 pu (YNyn) were seen, a tenth of what the balanced flow is held to.

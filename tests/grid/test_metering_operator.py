@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from grid.metering import Correction, Quality, Reading, TradeTerms, settle
 from grid.metering.operator import MOST_OPEN_SLOTS, Metered, MeteringOperator, MeteringState, SlotFacts
-from grid.sections import MeteringSection, Tariff
+from grid.scenarios.sections import MeteringSection, Tariff
 
 SLOT, HOMES, SLOTS = 900, 3, 10
 TARIFF = Tariff(retail_per_kwh=320_000, feed_in_per_kwh=82_000, imbalance_per_kwh=380_000)

@@ -22,7 +22,7 @@ from grid.metering import (
 from grid.metering.estimation import EstimationError, slot_values
 from grid.metering.faults import Draw, Misbehaviour, draws, sent
 from grid.metering.validation import Known, Outcome, Span, judge, mark_of, span
-from grid.sections import MeteringSection
+from grid.scenarios.sections import MeteringSection
 
 SLOT = 900
 DEVICE = Device("meter", 5, 2_000)  # rolls over after 99,999 Wh; 8 kW at most

@@ -18,8 +18,8 @@ from channels_engine.store.blobs import unpack_endpoint
 from contracts.bindings import EntityContracts, MerchantContract, Stablecoin
 from contracts.connection import LedgerClient
 from contracts.records import ChannelStatus
-from grid.pandapower_reference import reference
-from grid.scenario import load_scenario
+from grid.flow.pandapower_reference import reference
+from grid.scenarios.scenario import load_scenario
 from grid.simulation import open_simulation
 
 TRANSFER = "0xddf252ad1be2c89b69c2b068fc378daa952ba7f163c4a11628f55a4df523b3ef"  # keccak of ERC-20's event

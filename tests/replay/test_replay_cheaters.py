@@ -19,7 +19,7 @@ from contracts.connection import LedgerClient
 from contracts.consents import dispute_request
 from contracts.devnode.accounts import dev_key
 from contracts.gateway import Sender
-from grid.scenario import load_scenario
+from grid.scenarios.scenario import load_scenario
 from grid.simulation import open_simulation
 from marketplace.trading.replay.cast import Couple, cast_of
 

@@ -10,7 +10,7 @@ import pytest
 from django.test import Client
 from rest_framework.test import APIClient
 
-from grid.network_files import feeder_to_json, open_network
+from grid.networks.files import feeder_to_json, open_network
 from marketplace.accounts.models import User
 from marketplace.studies.models import InputFile
 from marketplace.studies.services import add_file

@@ -18,7 +18,7 @@ from grid.models import ReplayRun, SlotResult
 from grid.results.collection import Setting, collect
 from grid.results.report import baseline, report_of
 from grid.results.tables import TABLES
-from grid.scenario import load_scenario
+from grid.scenarios.scenario import load_scenario
 from grid.simulation import open_simulation
 from grid.study import Study
 from marketplace.accounts.models import User

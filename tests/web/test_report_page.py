@@ -13,7 +13,7 @@ from msgspec.structs import replace as change
 from playwright.sync_api import Browser, Page, expect
 
 from grid.results.report import study_report
-from grid.scenario import load_scenario
+from grid.scenarios.scenario import load_scenario
 from grid.simulation import open_simulation
 from marketplace.trading.replay.report import policy_of, render_report
 from tests.e2e.watched_browser import chromium, overflow

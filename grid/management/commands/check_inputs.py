@@ -8,8 +8,8 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from grid.checking import Report, check_network, check_profiles, check_together
-from grid.network import Feeder
-from grid.network_files import is_file_reference
+from grid.networks.feeder import Feeder
+from grid.networks.files import is_file_reference
 from grid.profiles import Options, Profiles
 from grid.profiles.units import UNITS
 

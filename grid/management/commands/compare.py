@@ -9,10 +9,10 @@ from django.core.management.base import BaseCommand, CommandError
 
 from grid.comparison import compared, row_of
 from grid.management.commands.replay import moment, path_of
-from grid.network import NetworkFaultError
+from grid.networks.feeder import NetworkFaultError
 from grid.profiles import ProfileFaultError
-from grid.scenario import ScenarioFaultError
-from grid.sections import MechanismName
+from grid.scenarios.scenario import ScenarioFaultError
+from grid.scenarios.sections import MechanismName
 from marketplace.trading.replay.run import read_scenario
 from marketplace.trading.templatetags.report_format import cents, kwh, money, percent
 

@@ -18,11 +18,11 @@ from contracts.connection import LedgerError
 from grid.assets import SLOT_SECONDS
 from grid.comparison import with_mechanism
 from grid.market.mechanisms import mechanism_named
-from grid.network import NetworkFaultError
+from grid.networks.feeder import NetworkFaultError
 from grid.profiles import ProfileFaultError
 from grid.results.export import FORMATS
-from grid.scenario import Scenario, ScenarioFaultError
-from grid.sections import MechanismName
+from grid.scenarios.scenario import Scenario, ScenarioFaultError
+from grid.scenarios.sections import MechanismName
 from marketplace.accounts.errors import AwayError
 from marketplace.embedded import StartError, ledger, sole_owner
 from marketplace.trading.engine import REPLAY_ACCOUNT, open_engine

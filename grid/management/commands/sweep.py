@@ -10,7 +10,7 @@ from django.core.management.base import BaseCommand, CommandError
 from tqdm import tqdm
 
 from grid.results.export import FORMATS
-from grid.scenario import ScenarioFaultError
+from grid.scenarios.scenario import ScenarioFaultError
 from grid.sweeps.drive import Place, play_sweep
 from grid.sweeps.plan import read_sweep
 from grid.sweeps.results import ResultFolder, SweepError

@@ -16,8 +16,8 @@ from channels_engine.core.types import ChannelOpen, EntityContract, Offer, Side
 from channels_engine.ports import Signer, TradeDraft
 from channels_engine.runtime import Runtime
 from channels_engine.store.models import Contract
+from grid.gate.verdicts import Verdict
 from grid.market import bilateral
-from grid.verdicts import Verdict
 from marketplace.credit.ledger import the_ledger
 from marketplace.trading.live.gate import ask_grid, keep_decision
 from marketplace.trading.live.view import (

@@ -4,8 +4,8 @@ from channels_engine.codec import to_hex
 from channels_engine.core.errors import RemoteProtocolError
 from channels_engine.ports import TradeDraft
 from grid.assets import SLOT_SECONDS
-from grid.nominations import Nomination, NominationError
-from grid.verdicts import Verdict
+from grid.gate.nominations import Nomination, NominationError
+from grid.gate.verdicts import Verdict
 from marketplace.trading.live.view import MarketView, market_view
 from marketplace.trading.services import record_gate_decision
 

@@ -21,7 +21,7 @@ from channels_engine.store.models import TradeRecord
 from channels_engine.submissions import Refused, Said
 from contracts.connection import LedgerError
 from grid.models import ReplayRun
-from grid.scenario import load_scenario
+from grid.scenarios.scenario import load_scenario
 from marketplace.trading.live.control import Pace
 from marketplace.trading.live.desk import agents_for
 from marketplace.trading.live.listings import list_households

@@ -4,7 +4,7 @@ from functools import lru_cache
 from typing import Any
 
 from grid.models import ReplayRun, SlotResult
-from grid.network import feeder_map
+from grid.networks.feeder import feeder_map
 from marketplace.trading.live.control import Hand, hand
 from marketplace.trading.live.view import live_run, simulation_of
 from marketplace.trading.replay.cast import house_title
@@ -21,7 +21,7 @@ _SERIES = {
 
 @lru_cache(maxsize=4)
 def feeder_of(scenario: str) -> dict[str, Any]:
-    """The feeder's map, as `grid.network.feeder_map` gives it, its connections under their public names."""
+    """The feeder's map, as `grid.networks.feeder.feeder_map` gives it, its connections under their public names."""
     drawn = feeder_map(simulation_of(scenario).feeder)
     homes = [home | {"name": house_title(home["index"])} for home in drawn["connections"]]
     return drawn | {"connections": homes}

@@ -10,11 +10,11 @@ from django.conf import settings
 
 from channels_engine.store.models import TradeRecord
 from grid.assets import SLOT_SECONDS
-from grid.gate import Gate
+from grid.gate.check import Gate
+from grid.gate.nominations import Nomination
 from grid.market.bilateral import first_beliefs
 from grid.models import ReplayRun
-from grid.nominations import Nomination
-from grid.scenario import load_scenario
+from grid.scenarios.scenario import load_scenario
 from grid.simulation import Simulation, SlotPlan, open_simulation
 from marketplace.trading.models import Prosumer
 from marketplace.trading.replay.play import Checkpoint

@@ -9,7 +9,7 @@ from grid.results.collection import Setting, collect
 from grid.results.export import export_all
 from grid.results.report import baseline, report_of
 from grid.results.tables import Places
-from grid.scenario import Scenario
+from grid.scenarios.scenario import Scenario
 from grid.simulation import open_simulation
 from grid.study import Study
 from marketplace.trading.replay.report import render_report

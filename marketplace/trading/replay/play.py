@@ -25,7 +25,10 @@ from channels_engine.store.models import TradeRecord
 from channels_engine.submissions import Outcome, Refused
 from grid.charges import GridCharges, GridOperator
 from grid.fees import PairFees
-from grid.gate import Gate
+from grid.gate.check import Gate
+from grid.gate.nominations import Nomination
+from grid.gate.remedies import remedies_for
+from grid.gate.verdicts import Verdict
 from grid.market.matching import Pair
 from grid.market.mechanism import SlotTrades, trading_slot
 from grid.market.mechanisms import MECHANISMS
@@ -33,11 +36,8 @@ from grid.market.misconduct import play, sort_out
 from grid.market.welfare import Welfare, slot_welfare
 from grid.metering import SlotSettlement, TradeTerms
 from grid.metering.operator import Metered, MeteringState
-from grid.nominations import Nomination
 from grid.readout import facts_of, metering_of
-from grid.remedies import remedies_for
 from grid.simulation import Simulation, SimulationState, SlotOutcome, SlotPlan
-from grid.verdicts import Verdict
 from marketplace.trading.replay.cast import Cast, owner_prefix
 from marketplace.trading.replay.patience import insist
 

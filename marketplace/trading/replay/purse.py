@@ -19,7 +19,7 @@ from contracts.consents import token_permit
 from contracts.deploy import create_merchant
 from contracts.encoding import PermitProof
 from contracts.gateway import LedgerTimeoutError, Sender
-from grid.sections import FundingSection
+from grid.scenarios.sections import FundingSection
 from marketplace.trading.models import HouseholdReceipt
 from marketplace.trading.replay.cast import Cast, Couple, Household
 from marketplace.trading.replay.receipts import keep, receipt_of

@@ -32,7 +32,7 @@ from grid.results.groups import Groups
 from grid.results.record import PlayedSlot as Played
 from grid.results.record import slot_data
 from grid.results.summary import summarise
-from grid.scenario import Scenario, load_scenario
+from grid.scenarios.scenario import Scenario, load_scenario
 from grid.simulation import open_simulation
 from marketplace.trading.replay.audit import Auditor
 from marketplace.trading.replay.cast import Couple, cast_of

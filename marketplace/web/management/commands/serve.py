@@ -15,7 +15,7 @@ from twisted.internet import reactor
 
 from channels_engine import service
 from contracts.connection import LedgerError
-from grid.scenario import ScenarioFaultError, load_scenario
+from grid.scenarios.scenario import ScenarioFaultError, load_scenario
 from marketplace.accounts.errors import AwayError
 from marketplace.embedded import StartError, ledger, require_free_port, sole_owner
 from marketplace.studies.worker import working

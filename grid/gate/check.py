@@ -2,7 +2,7 @@
 
 A trade is a nomination (docs/grid.md). The gate compares the slot with and without it: a nomination passes if every
 voltage and loading stays in its limit, or, where the slot already lies outside, does not get worse. How that is
-found without a power flow a trade: grid/room.py.
+found without a power flow a trade: grid/gate/room.py.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -10,16 +10,16 @@ from dataclasses import replace
 
 import numpy as np
 
-from grid.actions import Action, acting
-from grid.emergency import firm_permille, with_firm
-from grid.limits import Limits
-from grid.nominations import Nomination, NominationError, SlotCase
-from grid.powerflow import Flows, PowerFlow
-from grid.rationing import by_price, first_come, pro_rata
-from grid.remedies import Remedy, RemedyPlan, priced
-from grid.room import Room, Tally
-from grid.rules import GateRules
-from grid.verdicts import Verdict
+from grid.flow.powerflow import Flows, PowerFlow
+from grid.gate.actions import Action, acting
+from grid.gate.emergency import firm_permille, with_firm
+from grid.gate.limits import Limits
+from grid.gate.nominations import Nomination, NominationError, SlotCase
+from grid.gate.rationing import by_price, first_come, pro_rata
+from grid.gate.remedies import Remedy, RemedyPlan, priced
+from grid.gate.room import Room, Tally
+from grid.gate.rules import GateRules
+from grid.gate.verdicts import Verdict
 
 WH_PER_KWH = 1000
 NO_RULES = GateRules()

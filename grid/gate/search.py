@@ -6,8 +6,8 @@ import numpy as np
 import numpy.typing as npt
 
 from grid.assets import SLOTS_PER_HOUR
-from grid.limits import Envelope
-from grid.powerflow import FloatArray, Flows, PowerFlow, PowerFlowError
+from grid.flow.powerflow import FloatArray, Flows, PowerFlow, PowerFlowError
+from grid.gate.limits import Envelope
 
 SEARCH_WIDTH = 24
 

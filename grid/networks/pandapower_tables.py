@@ -1,6 +1,6 @@
 """pandapower's tables -> `Feeder`: switches, scaling and parallel units worked in, unsupported parts named.
 
-Every load becomes a connection; what makes a net unusable is in `grid.pandapower_faults`.
+Every load becomes a connection; what makes a net unusable is in `grid.networks.pandapower_faults`.
 """
 
 import math
@@ -10,7 +10,8 @@ from typing import Any
 
 import msgspec
 
-from grid.network import (
+from grid.networks.check import check_feeder
+from grid.networks.feeder import (
     Battery,
     Bus,
     Connection,
@@ -23,8 +24,7 @@ from grid.network import (
     Shunt,
     Transformer,
 )
-from grid.network_check import check_feeder
-from grid.pandapower_faults import in_service, net_faults, number_or, text
+from grid.networks.pandapower_faults import in_service, net_faults, number_or, text
 
 PHASES: tuple[Phases, ...] = ("a", "b", "c")
 DEFAULT_ROUND_TRIP = 0.95

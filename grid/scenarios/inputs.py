@@ -13,11 +13,11 @@ from typing import Literal
 
 import numpy as np
 
-from grid.network import Connection, Feeder, Generator, Load
-from grid.network_files import open_network
+from grid.networks.feeder import Connection, Feeder, Generator, Load
+from grid.networks.files import open_network
 from grid.profiles import Fault, FloatArray, Options, ProfileFaultError, Profiles, merged, read_profiles
-from grid.scenario import Scenario
-from grid.sections import SeriesTable
+from grid.scenarios.scenario import Scenario
+from grid.scenarios.sections import SeriesTable
 
 Kind = Literal["load", "generation", "wind"]
 _SUFFIXES: dict[str, Kind] = {

@@ -1,4 +1,4 @@
-"""A feeder as power-grid-model's tables; `grid.powerflow` and `grid.unbalanced` solve them.
+"""A feeder as power-grid-model's tables; `grid.flow.powerflow` and `grid.flow.unbalanced` solve them.
 
 Model of `pandapower.runpp` with its default settings, in power-grid-model's terms.
 """
@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import power_grid_model as pgm
 
-from grid.network import DEGREES_PER_HOUR, Feeder, Line, Transformer, has_phase_shifting_loops
+from grid.networks.feeder import DEGREES_PER_HOUR, Feeder, Line, Transformer, has_phase_shifting_loops
 
 FREQUENCY_HZ = 50.0
 SOURCE_SK_VA = 1e20  # pandapower's ext_grid is ideal; sk 1e10 already moves voltages by 8e-6 pu

@@ -1,6 +1,6 @@
 """Power flows by phase: what single-phase homes and plants do to a low-voltage feeder.
 
-The same arrays in and, as `UnbalancedFlows`, the same out as `grid.powerflow`, with the worst phase where one number
+The same arrays in and, as `UnbalancedFlows`, the same out as `grid.flow.powerflow`, with the worst phase where one number
 is wanted; so that gate and operator hold the limits per phase. Symmetrical components throughout: a line's zero
 sequence is its return through neutral and earth, a transformer's star point an impedance to earth.
 
@@ -18,8 +18,7 @@ import numpy as np
 import numpy.typing as npt
 import power_grid_model as pgm
 
-from grid.network import Feeder, Line, NetworkFaultError, Transformer
-from grid.pgm_input import (
+from grid.flow.pgm_input import (
     LINE_IDS,
     LOAD_IDS,
     SHUNT_IDS,
@@ -33,8 +32,9 @@ from grid.pgm_input import (
     tapped_kv,
     transformer_row,
 )
-from grid.phases import LOW_VOLTAGE_KV, allotted, shares_of
-from grid.powerflow import FloatArray, Flows, Output, PowerFlow, Raw, no_branches
+from grid.flow.phases import LOW_VOLTAGE_KV, allotted, shares_of
+from grid.flow.powerflow import FloatArray, Flows, Output, PowerFlow, Raw, no_branches
+from grid.networks.feeder import Feeder, Line, NetworkFaultError, Transformer
 
 NEUTRAL_RETURN = 4.0  # Z0 / Z1 of a line whose neutral has the phases' cross-section
 EN_50160_UNBALANCE_PERCENT = 2.0  # EN 50160 (2010), 4.2.10: 95 % of the 10-minute means of a week

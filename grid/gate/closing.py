@@ -2,7 +2,7 @@
 
 In this order, each with one share for the whole feeder and each judged by power flows:
 
-1. export up to the firm limits, cut back only where the scenario allows it (`grid.emergency`);
+1. export up to the firm limits, cut back only where the scenario allows it (`grid.gate.emergency`);
 2. the accepted nominations, with what others were bound to do for them;
 3. surplus that is neither firm nor nominated;
 4. what flexible assets attempt against their nominations. Batteries and plants obey the operator's control box, so a
@@ -16,15 +16,15 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from grid.actions import Action, acting, done_wh
 from grid.assets import Exchange, exchange
-from grid.emergency import firm_permille, with_firm
-from grid.limits import Envelope, Limits
-from grid.nominations import Attempt, Nomination, SlotCase, nominated
-from grid.powerflow import Flows, PowerFlow
-from grid.remedies import Remedy, performed, priced
-from grid.rules import GateRules
-from grid.search import fitting, largest_passing, solve_net
+from grid.flow.powerflow import Flows, PowerFlow
+from grid.gate.actions import Action, acting, done_wh
+from grid.gate.emergency import firm_permille, with_firm
+from grid.gate.limits import Envelope, Limits
+from grid.gate.nominations import Attempt, Nomination, SlotCase, nominated
+from grid.gate.remedies import Remedy, performed, priced
+from grid.gate.rules import GateRules
+from grid.gate.search import fitting, largest_passing, solve_net
 
 IntArray = npt.NDArray[np.int64]
 WHOLE = 1000

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from grid.assets import Exchange, Home, Needs, exchange
-from grid.nominations import nominated
+from grid.gate.nominations import nominated
 
 ActionKind = Literal["curtail", "charge", "discharge"]
 KINDS: tuple[ActionKind, ...] = ("curtail", "charge", "discharge")

@@ -3,7 +3,7 @@
 import numpy as np
 import numpy.typing as npt
 
-from grid.network import Connection, Feeder, Phases
+from grid.networks.feeder import Connection, Feeder, Phases
 
 SINGLE_PHASE_KVA = 4.6  # VDE-AR-N 4105 (2018), 5.1: the most that a plant may feed into one phase
 LOW_VOLTAGE_KV = 1.0

@@ -7,12 +7,12 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
+from grid.flow.powerflow import PowerFlowError
+from grid.gate.nominations import Nomination
+from grid.gate.room import Room
+from grid.gate.search import largest_passing
+from grid.gate.verdicts import Verdict
 from grid.losses import apportion
-from grid.nominations import Nomination
-from grid.powerflow import PowerFlowError
-from grid.room import Room
-from grid.search import largest_passing
-from grid.verdicts import Verdict
 
 COMPETES = 0.01
 """A nomination competes for a place that it strains with this share of the most straining one's effect per Wh."""
@@ -20,7 +20,7 @@ IntArray = npt.NDArray[np.int64]
 
 
 class Rationed(Protocol):
-    """What rationing asks of the gate (`grid.gate.Gate`)."""
+    """What rationing asks of the gate (`grid.gate.check.Gate`)."""
 
     room: Room
 

@@ -1,7 +1,7 @@
 """The feeder as typed, immutable data: buses, lines, transformers, and who is connected where.
 
 Electrical values are those of pandapower's tables with `parallel`, `df` and switches already worked in, so that
-nothing downstream needs to know pandapower. `grid.network_files` reads and writes feeders.
+nothing downstream needs to know pandapower. `grid.networks.files` reads and writes feeders.
 """
 
 import heapq
@@ -40,7 +40,7 @@ class Bus:
 class Line:
     """A line or cable; totals over its length and parallel systems. An open end stays energised from the other.
 
-    `r0_ohm`, `x0_ohm`, `c0_nf` are zero-sequence values, None where the source has none (`grid.unbalanced` assumes them).
+    `r0_ohm`, `x0_ohm`, `c0_nf` are zero-sequence values, None where the source has none (`grid.flow.unbalanced` assumes them).
     """
 
     name: str
@@ -134,7 +134,7 @@ class Battery:
 class Connection:
     """A connection point, that is one prosumer with one meter at one bus; `wind` is a turbine besides `generator`.
 
-    `phases` are those that it is connected to, "" where the source doesn't say (`grid.unbalanced` allots them).
+    `phases` are those that it is connected to, "" where the source doesn't say (`grid.flow.unbalanced` allots them).
     """
 
     name: str

@@ -11,17 +11,17 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
-from grid.actions import KINDS, Action, ActionKind
 from grid.assets import Home
-from grid.limits import Envelope
+from grid.flow.powerflow import PowerFlowError
+from grid.gate.actions import KINDS, Action, ActionKind
+from grid.gate.limits import Envelope
+from grid.gate.nominations import Nomination
+from grid.gate.room import Room
+from grid.gate.rules import GateRules
+from grid.gate.search import largest_passing
 from grid.losses import apportion
 from grid.metering.amounts import amount
 from grid.metering.settlement import SlotSettlement
-from grid.nominations import Nomination
-from grid.powerflow import PowerFlowError
-from grid.room import Room
-from grid.rules import GateRules
-from grid.search import largest_passing
 
 MOST_STEPS = 8
 IntArray = npt.NDArray[np.int64]

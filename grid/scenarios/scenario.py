@@ -8,13 +8,12 @@ from typing import Any
 from grid.assets import SLOT_SECONDS
 from grid.assets.tables import AnyAssetTable
 from grid.events.sections import Event, event_faults
-from grid.limits import Limits
+from grid.gate.limits import Limits
+from grid.gate.rules import GateRules
 from grid.market.own_strategies import StrategyError, find_strategy
 from grid.market.strategies import Strategy
-from grid.network_files import is_file_reference
-from grid.rules import GateRules
-from grid.scenario_tables import read_table
-from grid.sections import (
+from grid.networks.files import is_file_reference
+from grid.scenarios.sections import (
     FeesSection,
     ForecastSection,
     FundingSection,
@@ -28,6 +27,7 @@ from grid.sections import (
     ReplaySection,
     Tariff,
 )
+from grid.scenarios.tables import read_table
 
 
 class ScenarioFaultError(ValueError):

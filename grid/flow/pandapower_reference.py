@@ -5,9 +5,9 @@ from typing import Any
 import numpy as np
 import pandapower
 
-from grid.network import Feeder, Line, Transformer
-from grid.pgm_input import FREQUENCY_HZ
-from grid.powerflow import FloatArray, Flows
+from grid.flow.pgm_input import FREQUENCY_HZ
+from grid.flow.powerflow import FloatArray, Flows
+from grid.networks.feeder import Feeder, Line, Transformer
 
 TOLERANCE_MVA = 1e-11
 

@@ -1,6 +1,6 @@
 """The feeder as linear equations: bus voltages and branch currents as functions of the currents that homes draw.
 
-Per unit on each bus's nominal voltage and 1 kVA. The model is that of `grid.powerflow` (lines and transformers as pi
+Per unit on each bus's nominal voltage and 1 kVA. The model is that of `grid.flow.powerflow` (lines and transformers as pi
 sections, taps in the turns ratio, shunts as impedances); `agrees` holds the two together.
 """
 
@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from grid.network import Feeder, Line, Transformer
-from grid.pgm_input import FREQUENCY_HZ, transformer_pi
-from grid.powerflow import FloatArray, Flows, PowerFlow, PowerFlowError
+from grid.flow.pgm_input import FREQUENCY_HZ, transformer_pi
+from grid.flow.powerflow import FloatArray, Flows, PowerFlow, PowerFlowError
+from grid.networks.feeder import Feeder, Line, Transformer
 
 ComplexArray = npt.NDArray[np.complex128]
 KVA_PER_MVA = 1000.0

@@ -4,7 +4,7 @@ import math
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from grid.network import (
+from grid.networks.feeder import (
     DEGREES_PER_HOUR,
     Feeder,
     Line,
@@ -14,9 +14,7 @@ from grid.network import (
     has_phase_shifting_loops,
 )
 
-LARGEST = (
-    1e9  # of any value in the units of `grid.network`: beyond it is a typing error, and powers of it overflow
-)
+LARGEST = 1e9  # of any value in the units of `grid.networks.feeder`: beyond it is a typing error, and powers of it overflow
 SMALLEST = 1e-9  # of what is divided by
 SOURCE_PU = (0.5, 1.5)
 SAME_LEVEL = 2.0  # rated and nominal voltages further apart than this factor are of different levels

@@ -19,9 +19,9 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from grid.admittance import ComplexArray, LinearFeeder, times
-from grid.limits import Limits
-from grid.powerflow import FloatArray
+from grid.flow.powerflow import FloatArray
+from grid.gate.admittance import ComplexArray, LinearFeeder, times
+from grid.gate.limits import Limits
 
 GUARD_PU = 1e-7
 """Kept from every limit, 10 times what the power flow's tolerance and the limits' slack come to."""

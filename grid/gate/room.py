@@ -1,6 +1,6 @@
 """What is left of a slot: do changed exchanges keep the limits? Estimated where that is safe, solved where it is not.
 
-`breach` says none from the estimate alone where its proved margin allows (grid/estimate.py); an estimate that has
+`breach` says none from the estimate alone where its proved margin allows (grid/gate/estimate.py); an estimate that has
 drifted is renewed around the present state first; what is still near a limit is decided by a power flow. No is only
 ever said by a power flow.
 """
@@ -12,12 +12,12 @@ from weakref import WeakKeyDictionary
 import numpy as np
 import numpy.typing as npt
 
-from grid.admittance import LinearFeeder, linear_feeder
 from grid.assets import SLOTS_PER_HOUR
-from grid.estimate import Estimate, Shift
-from grid.limits import Breach, Envelope, Limits
-from grid.powerflow import FloatArray, Flows, PowerFlow, PowerFlowError
-from grid.search import fitting, largest_passing, solve_net
+from grid.flow.powerflow import FloatArray, Flows, PowerFlow, PowerFlowError
+from grid.gate.admittance import LinearFeeder, linear_feeder
+from grid.gate.estimate import Estimate, Shift
+from grid.gate.limits import Breach, Envelope, Limits
+from grid.gate.search import fitting, largest_passing, solve_net
 
 IntArray = npt.NDArray[np.int64]
 KW_PER_WH = SLOTS_PER_HOUR / 1000

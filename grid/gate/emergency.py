@@ -8,10 +8,10 @@ import numpy as np
 import numpy.typing as npt
 
 from grid.assets import PERMILLE, Home
-from grid.limits import Envelope, Limits
-from grid.nominations import SlotCase, nominated
-from grid.powerflow import PowerFlow
-from grid.search import fitting, largest_passing, solve_net
+from grid.flow.powerflow import PowerFlow
+from grid.gate.limits import Envelope, Limits
+from grid.gate.nominations import SlotCase, nominated
+from grid.gate.search import fitting, largest_passing, solve_net
 
 
 def firm_permille(power_flow: PowerFlow, limits: Limits, case: SlotCase) -> int:

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from grid.assets import Exchange, Home, Needs, exchange
-from grid.powerflow import FloatArray
+from grid.flow.powerflow import FloatArray
 
 
 class NominationError(ValueError):

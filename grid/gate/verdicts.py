@@ -3,9 +3,9 @@
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from grid.limits import Breach
-from grid.nominations import Nomination
-from grid.remedies import Remedy
+from grid.gate.limits import Breach
+from grid.gate.nominations import Nomination
+from grid.gate.remedies import Remedy
 
 MICRO = 1_000_000
 

@@ -10,8 +10,8 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-from grid.network import Feeder
-from grid.powerflow import FloatArray, Flows
+from grid.flow.powerflow import FloatArray, Flows
+from grid.networks.feeder import Feeder
 
 Kind = Literal["voltage", "line", "transformer"]
 VOLTAGE_SLACK_PU = 1e-8

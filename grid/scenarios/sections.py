@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 import msgspec
 
-from grid.rules import GateRules, Rationing
+from grid.gate.rules import GateRules, Rationing
 
 Price = Annotated[int, msgspec.Meta(ge=0, le=10_000_000)]
 Money = Annotated[int, msgspec.Meta(ge=0, le=2**62)]

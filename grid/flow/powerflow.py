@@ -1,9 +1,9 @@
-"""Power flows in bulk, by power-grid-model (`grid.unbalanced` does the same by phase).
+"""Power flows in bulk, by power-grid-model (`grid.flow.unbalanced` does the same by phase).
 
 `PowerFlow` takes arrays `(slots, connections)` and returns voltages, loadings and losses of all slots from one call
 of power-grid-model's batch. Its model is that of `pandapower.runpp` with its default settings: constant-power
 injections, a stiff source, lines as pi sections, transformers as T sections with taps as a changed turns ratio.
-`grid.pandapower_reference` computes the same by pandapower.
+`grid.flow.pandapower_reference` computes the same by pandapower.
 """
 
 from collections.abc import Mapping
@@ -15,9 +15,9 @@ import numpy.typing as npt
 import power_grid_model as pgm
 from power_grid_model._core.errors import PowerGridBatchError
 
-from grid.network import Feeder
-from grid.network_check import check_feeder
-from grid.pgm_input import FREQUENCY_HZ, LOAD_IDS, Tables, balanced_input
+from grid.flow.pgm_input import FREQUENCY_HZ, LOAD_IDS, Tables, balanced_input
+from grid.networks.check import check_feeder
+from grid.networks.feeder import Feeder
 
 FloatArray = npt.NDArray[np.float64]
 

@@ -7,8 +7,8 @@ from typing import Any
 
 import msgspec
 
-from grid.network import Bus, Connection, Feeder, Line, NetworkFaultError, Shunt, Transformer
-from grid.network_check import check_feeder
+from grid.networks.check import check_feeder
+from grid.networks.feeder import Bus, Connection, Feeder, Line, NetworkFaultError, Shunt, Transformer
 
 FORMAT = "wattnote-feeder-1"
 COLLECTIONS = ("simbench", "pandapower")
@@ -73,7 +73,7 @@ def load_feeder(path: Path) -> Feeder:
         return _from_builtins(path.name, raw)
     if isinstance(raw, dict) and str(raw.get("_module", "")).startswith("pandapower"):
         from grid.networks.pandapower_json import net_from_raw  # noqa: PLC0415  pandapower takes 2 s to import
-        from grid.pandapower_tables import feeder_from_pandapower  # noqa: PLC0415  as above
+        from grid.networks.pandapower_tables import feeder_from_pandapower  # noqa: PLC0415  as above
 
         return feeder_from_pandapower(net_from_raw(path.name, raw), name=path.stem)
     raise NetworkFaultError(

@@ -1,0 +1,1 @@
+"""Power flows in bulk, balanced and by phase."""

@@ -1,0 +1,1 @@
+"""Scenario files: their tables, and the networks and profiles that they name."""
