@@ -8,6 +8,7 @@ UNSUPPORTED = {
     "trafo3w": "make it two-winding transformers",
     "xward": "make it a ward (pandapower.toolbox.replace_xward_by_ward)",
     "motor": "make it a load",
+    "controller": "take them out (net.controller.in_service = False); series belong into a profile file",
     **dict.fromkeys(
         ("dcline", "svc", "ssc", "tcsc", "vsc", "line_dc"), "remove it or replace it by loads and sgens"
     ),

@@ -23,22 +23,44 @@ _AGAIN = "save the network again with pandapower.to_json"
 def net_from_raw(name: str, raw: Mapping[str, Any]) -> Any:
     """The pandapower net of a decoded file. Raises NetworkFaultError."""
     import pandapower  # noqa: PLC0415  takes 2 s to import and most runs read our own format
+    import pandas as pd  # noqa: PLC0415  as above
 
-    text = msgspec.json.encode(_plain(name, raw)).decode()
+    content = _content(name, raw)
+    text = msgspec.json.encode(_plain(name, content)).decode()
     try:
-        return pandapower.from_json_string(text, convert=True)
+        net = pandapower.from_json_string(text, convert=True)
     except Exception as error:  # pandapower raises whatever its conversion trips over
         raise NetworkFaultError(
             (f"{name}: pandapower can't read its tables ({type(error).__name__}: {error}); {_AGAIN}",)
         ) from error
+    net["controller"] = pd.DataFrame({"in_service": _controllers(content)}, dtype=bool)
+    return net
 
 
-def _plain(name: str, raw: Mapping[str, Any]) -> dict[str, Any]:
+def _content(name: str, raw: Mapping[str, Any]) -> Mapping[str, Any]:
     content = raw.get("_object")
     if isinstance(content, str):
         content = _decoded(name, "network", content)
     if not isinstance(content, dict):
         raise NetworkFaultError((f"{name}: holds no tables; {_AGAIN}",))
+    return content
+
+
+def _controllers(content: Mapping[str, Any]) -> list[bool]:
+    """Whether each controller is in service. They are objects, so that nothing else of them is taken."""
+    raw = content.get("controller")
+    frame = raw.get("_object") if isinstance(raw, dict) else None
+    try:
+        split: Any = msgspec.json.decode(frame) if isinstance(frame, str) else frame
+    except (msgspec.DecodeError, RecursionError):
+        return []
+    if not _is_split(split):
+        return []
+    place = split["columns"].index("in_service") if "in_service" in split["columns"] else None
+    return [place is None or bool(row[place]) for row in split["data"]]
+
+
+def _plain(name: str, content: Mapping[str, Any]) -> dict[str, Any]:
     head = {key: content[key] for key in _HEAD if isinstance(content.get(key), str | int | float)}
     tables = {key: _table(name, key, content[key]) for key in TABLES if content.get(key) is not None}
     return {"_module": "pandapower.auxiliary", "_class": "pandapowerNet", "_object": {**head, **tables}}

@@ -235,6 +235,21 @@ def test_a_pandapower_file_runs_no_code(tmp_path: Path) -> None:
     assert [cn.name for cn in feeder.connections if cn.load] == ["Load 0", "load2"]
 
 
+@pytest.mark.parametrize("in_service", [True, False])
+def test_controllers_are_no_silent_loss(tmp_path: Path, *, in_service: bool) -> None:
+    folder = street_json(tmp_path)
+    content = json.loads((folder / "net.json").read_text())
+    split = {"columns": ["object", "in_service"], "index": [0], "data": [[{"_module": "wave"}, in_service]]}
+    content["_object"]["controller"] = {"_object": json.dumps(split)}
+    (folder / "net.json").write_text(json.dumps(content))
+    if not in_service:
+        assert open_network("net.json", folder).connections
+        return
+    with pytest.raises(NetworkFaultError) as caught:
+        open_network("net.json", folder)
+    assert [fault for fault in caught.value.faults if fault.startswith("controller:")]
+
+
 @pytest.mark.parametrize(
     ("table", "content"),
     [
