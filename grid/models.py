@@ -71,7 +71,7 @@ class ReplayRun(models.Model):
 
 
 class SlotEncoder(json.JSONEncoder):
-    """A slot holds thousands of numbers, and a replay stores one every few milliseconds: ten times as fast."""
+    """A slot holds thousands of numbers, and a replay stores one every few milliseconds: msgspec instead of json."""
 
     def encode(self, o: Any) -> str:
         """Any slot as JSON."""

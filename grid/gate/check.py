@@ -20,8 +20,8 @@ from grid.gate.remedies import Remedy, RemedyPlan, priced
 from grid.gate.room import Room, Tally
 from grid.gate.rules import GateRules
 from grid.gate.verdicts import Verdict
+from grid.metering.amounts import WH_PER_KWH
 
-WH_PER_KWH = 1000
 NO_RULES = GateRules()
 
 

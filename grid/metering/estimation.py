@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
+from grid.assets import SLOT_SECONDS
 from grid.losses import apportion
-from grid.metering.readings import SLOT_SECONDS, Device, FaultCode, Mark, Quality
+from grid.metering.readings import Device, FaultCode, Mark, Quality
 from grid.metering.validation import span
 
 Energy = tuple[int, int]

@@ -6,7 +6,8 @@ from enum import IntEnum
 
 import numpy as np
 
-from grid.metering.readings import SLOT_SECONDS, Report
+from grid.assets import SLOT_SECONDS
+from grid.metering.readings import Report
 from grid.scenarios.sections import MeteringSection
 
 _STREAM = 0x4D45

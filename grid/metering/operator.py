@@ -7,11 +7,12 @@ registers stand, the readings that are still on their way, and the slots that th
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+from grid.assets import SLOT_SECONDS
 from grid.metering.balance import unaccounted_wh
 from grid.metering.corrections import Correction, correct
 from grid.metering.estimation import Energy, SlotValue, slot_values
 from grid.metering.faults import Draw, Misbehaviour, Sent, draws, sent
-from grid.metering.readings import SLOT_SECONDS, Device, Fault, FaultCode, Mark, Quality, Reading, Report
+from grid.metering.readings import Device, Fault, FaultCode, Mark, Quality, Reading, Report
 from grid.metering.settlement import SlotSettlement, TradeTerms, settle
 from grid.metering.validation import Known, Outcome, judge, mark_of
 from grid.scenarios.sections import MeteringSection, Tariff

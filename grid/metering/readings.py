@@ -3,8 +3,6 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
-SLOT_SECONDS = 900
-
 
 class Quality(StrEnum):
     """Where a slot's energy comes from."""

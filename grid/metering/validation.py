@@ -8,7 +8,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from grid.metering.readings import SLOT_SECONDS, Device, Fault, FaultCode, Mark, Report
+from grid.assets import SLOT_SECONDS
+from grid.metering.readings import Device, Fault, FaultCode, Mark, Report
 
 
 class Outcome(StrEnum):

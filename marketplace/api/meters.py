@@ -12,13 +12,14 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from channels_engine.core.types import MeterReading
+from grid.assets import SLOT_SECONDS
 from grid.metering.validation import Judgement, Outcome
 from marketplace.api.fields import MAX_MONEY, MAX_SAFE, HashField, SignatureField
 from marketplace.api.tokens import MeterTokenAuthentication
 from marketplace.api.views import PagedView, asked, checked, one, user_of
 from marketplace.trading.meters.intake import SignedReading, take_readings
 from marketplace.trading.meters.selectors import ReadSlot, meters_of, meters_of_token, read_slots
-from marketplace.trading.models import SLOT_SECONDS, Meter, MeterToken
+from marketplace.trading.models import Meter, MeterToken
 
 MOST_READINGS = 1000
 MOST_SLOTS = 31 * 96

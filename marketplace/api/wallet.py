@@ -11,6 +11,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from grid.assets import SLOT_SECONDS
 from marketplace.accounts.errors import AwayError
 from marketplace.accounts.models import Wallet
 from marketplace.accounts.selectors import wallet_of
@@ -19,7 +20,6 @@ from marketplace.api.fields import AddressField, MomentField, MoneyField, Signat
 from marketplace.api.views import checked, site_of, user_of
 from marketplace.credit.ledger import balance_of, mint_test_money, the_ledger
 from marketplace.credit.transfers import takes_authorizations
-from marketplace.trading.models import SLOT_SECONDS
 from marketplace.trading.services import ensure_prosumer
 
 

@@ -10,7 +10,7 @@ from django.conf import settings
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
-SLOT_SECONDS = 900
+from grid.assets import SLOT_SECONDS
 
 
 class Prosumer(models.Model):

@@ -6,10 +6,11 @@ from typing import Any
 from django.db import transaction
 from django.utils import timezone
 
+from grid.assets import SLOT_SECONDS
 from marketplace.accounts.errors import ConflictError, RefusedError
 from marketplace.accounts.models import User
 from marketplace.accounts.selectors import display_name
-from marketplace.trading.models import SLOT_SECONDS, GateDecision, Listing, Prosumer
+from marketplace.trading.models import GateDecision, Listing, Prosumer
 
 MAX_WH = 10**9
 MAX_PRICE = 10**12

@@ -10,6 +10,7 @@ from channels_engine.core.errors import SignatureError
 from channels_engine.core.signing import recover
 from channels_engine.core.typed_data import EncodingError, digest
 from channels_engine.core.types import Domain, MeterReading
+from grid.assets import SLOTS_PER_HOUR
 from grid.metering import Device, Fault, FaultCode, Mark, Report
 from grid.metering.validation import Judgement, Known, Outcome, judge, mark_of
 from marketplace.accounts.hexadecimal import to_hex
@@ -17,7 +18,6 @@ from marketplace.trading.engine import domain
 from marketplace.trading.models import Meter, MeterFault, RegisterReading
 
 CLOCK_TOLERANCE_S = 60
-SLOTS_PER_HOUR = 4
 MOST_WORDS = 300
 
 

@@ -6,9 +6,10 @@ import secrets
 from django.db import transaction
 from django.utils import timezone
 
+from grid.assets import SLOT_SECONDS
 from marketplace.accounts.errors import RefusedError
 from marketplace.accounts.hexadecimal import ADDRESS_BYTES, HASH_BYTES, from_hex
-from marketplace.trading.models import SLOT_SECONDS, Meter, MeterToken
+from marketplace.trading.models import Meter, MeterToken
 
 TOKEN_PREFIX = "wnm_"  # noqa: S105  what a token begins with, no token
 MOST_DIGITS = 15

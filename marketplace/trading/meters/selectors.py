@@ -4,12 +4,13 @@ from dataclasses import dataclass
 
 from django.db.models import Exists, Max, OuterRef, QuerySet
 
+from grid.assets import SLOT_SECONDS
 from grid.metering import Quality
 from grid.metering.estimation import slot_values
 from marketplace.accounts.models import User
 from marketplace.trading.meters.intake import device_of, installed_mark, stored_mark
 from marketplace.trading.meters.registration import digest_of
-from marketplace.trading.models import SLOT_SECONDS, Meter, MeterToken, RegisterReading
+from marketplace.trading.models import Meter, MeterToken, RegisterReading
 
 METERS_SHOWN = 3
 SLOTS_SHOWN = 8
