@@ -338,4 +338,4 @@ def test_one_batch_shares_blocks(own: LedgerClient) -> None:
     assert count(own, account.address) == 50
     mined = own.block_number() - before
     # anvil mines each transaction as it comes; only where it is busy do some share a block.
-    assert mined < 50 or str(own.request("web3_clientVersion", [])).startswith("anvil")
+    assert mined < 50 or str(own.request("web3_clientVersion")).startswith("anvil")
