@@ -1,6 +1,7 @@
 """Paths of the pages."""
 
 from django.urls import path, register_converter
+from django.views.i18n import JavaScriptCatalog
 
 from marketplace.web import onboarding, own, runs, views
 
@@ -55,4 +56,5 @@ urlpatterns = [
     path("runs/<uuid:pk>/", runs.run, name="run"),
     path("runs/<uuid:pk>/report/", runs.report, name="run_report"),
     path("design/", views.design, name="design"),
+    path("words.js", JavaScriptCatalog.as_view(packages=["marketplace.web"]), name="words"),
 ]

@@ -22,6 +22,7 @@ from marketplace.studies.worker import working
 from marketplace.trading.demo import ACCOUNTS, PASSWORD, seed_demo
 from marketplace.trading.engine import open_engine, prepare_merchant
 from marketplace.trading.live.market import LiveMarket
+from marketplace.upkeep.services import upkeeping
 
 logger = logging.getLogger(__name__)
 STOP_PATIENCE_S = 15
@@ -51,7 +52,7 @@ class Command(BaseCommand):
                     prepare_merchant(engine, supplier)
                 market = LiveMarket(options["scenario"], engine, service.runtime())
                 self._welcome(host, port, which)
-                with working():
+                with working(), upkeeping():
                     _serve(host, port, market)
         except (StartError, LedgerError, AwayError) as error:
             raise CommandError(str(error)) from error

@@ -1,0 +1,1 @@
+"""What people are told: on the site, by e-mail, by web push, to their programs."""

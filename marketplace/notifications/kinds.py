@@ -1,0 +1,25 @@
+"""Every kind of notice: its title and text, with the details' names in braces."""
+
+from dataclasses import dataclass
+
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """Words of a kind of notice; `urgent` ones go by e-mail and push too unless their reader declined."""
+
+    title: str | Promise
+    text: str | Promise
+    urgent: bool = False
+
+
+KINDS: dict[str, Kind] = {
+    "application_decided": Kind(
+        _("Your application was decided"), _("{merchant} has answered."), urgent=True
+    ),
+    "application_question": Kind(
+        _("{merchant} asks for more"), _("Your application waits for you."), urgent=True
+    ),
+}

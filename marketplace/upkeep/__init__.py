@@ -1,0 +1,1 @@
+"""Work that comes round by itself: retention, reminders, expiries. One process at a time does each piece."""
