@@ -17,6 +17,7 @@ from marketplace.api.parsers import BoundedMultiPartParser
 from marketplace.api.views import PagedView, checked, one, user_of
 from marketplace.studies import selectors, services
 from marketplace.studies.choices import STAMPS, UNIT_NAMES, Choices, tables_from
+from marketplace.studies.library import CHANGEABLE
 from marketplace.studies.models import InputFile
 
 PRICE = 10_000_000
@@ -182,8 +183,12 @@ class StudySerializer(serializers.Serializer[ReplayRun]):
 
 
 class OrderSerializer(serializers.Serializer[Any]):
-    """What to play: an uploaded scenario by its name, or a network with profiles and a few choices."""
+    """What to play: a shipped scenario or an uploaded one by its name, or a network with profiles and a few choices.
 
+    Of a shipped scenario only the market, the scales, the firm export and the seed can be changed.
+    """
+
+    library = serializers.CharField(required=False, max_length=80, allow_blank=True, default="")
     scenario = serializers.CharField(required=False, max_length=80, allow_blank=True, default="")
     name = serializers.CharField(required=False, max_length=80, allow_blank=True, default="")
     network = serializers.CharField(required=False, max_length=80, allow_blank=True, default="")
@@ -218,9 +223,13 @@ class StudiesView(PagedView):
         request=OrderSerializer, responses={201: StudySerializer}, examples=[ORDER_EXAMPLE, STUDY_EXAMPLE]
     )
     def post(self, request: Request) -> Response:
-        """Have my own feeder played in the background."""
+        """Have a scenario played in the background."""
         user, asked = user_of(request), checked(OrderSerializer, request)
-        named = asked.pop("scenario")
+        shipped, named = asked.pop("library"), asked.pop("scenario")
+        if shipped:
+            changes = {key: asked[key] for key in CHANGEABLE if key in request.data}
+            run = services.start_shipped(user=user, key=shipped, changes=changes)
+            return Response(StudySerializer(run).data, status=status.HTTP_201_CREATED)
         if named:
             found = [f for f in selectors.opened_files(selectors.own_files(user)) if f.filename == named]
             if not found or found[0].kind != InputFile.Kind.SCENARIO:

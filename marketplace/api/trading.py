@@ -13,6 +13,7 @@ from channels_engine.store.models import TradeRecord
 from marketplace.api.fields import MAX_SAFE, MomentField, MoneyField, SafeIntegerField
 from marketplace.api.views import PagedView, asked, checked, one, user_of
 from marketplace.trading import selectors, services
+from marketplace.trading.live.decisions import visible_decisions
 from marketplace.trading.live.listings import listings_from
 from marketplace.trading.live.view import market_now
 from marketplace.trading.models import GateDecision, Listing, Prosumer
@@ -293,11 +294,11 @@ class GateDecisionSerializer(serializers.ModelSerializer[GateDecision]):
 
 
 class GateDecisionsView(PagedView):
-    """The gate's answers about my nominations."""
+    """The gate's answers about my trades; about everybody's for operators of the market."""
 
     serializer_class = GateDecisionSerializer
     queryset = GateDecision.objects.none()
 
     def get(self, request: Request) -> Response:
         """List them, the newest first."""
-        return self.listed(selectors.gate_decisions(user_of(request)))
+        return self.listed(visible_decisions(user_of(request)))

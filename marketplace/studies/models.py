@@ -74,6 +74,7 @@ class StudyOrder(models.Model):
     user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="+")
     tables = EncryptedTextField(help_text=_("JSON: the scenario as its file would have it."))
     files = models.ManyToManyField(InputFile, related_name="orders")
+    is_shipped = models.BooleanField(default=False, help_text=_("The tables name the library's files."))
 
     def __str__(self) -> str:
         return f"order of {self.run_id}"

@@ -9,6 +9,7 @@ from typing import Any
 from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from grid.models import ReplayRun
 from grid.scenarios.scenario import Scenario, ScenarioFaultError
@@ -16,6 +17,7 @@ from marketplace.accounts.errors import ConflictError, RefusedError
 from marketplace.accounts.models import User
 from marketplace.studies import store
 from marketplace.studies.checking import MOST_HOME_SLOTS, kind_of, scenario_of, tables_of
+from marketplace.studies.library import library_scenario, library_tables
 from marketplace.studies.models import InputFile, StudyOrder
 from marketplace.studies.selectors import opened_files, own_files, own_runs
 
@@ -93,14 +95,37 @@ def start_study(*, user: User, tables: Mapping[str, Any]) -> ReplayRun:
     """
     mine = opened_files(own_files(user))
     by_name = {str(file.filename): file for file in mine if file.state == InputFile.State.FINE}
-    if own_runs(user).filter(status__in=UNFINISHED).exists():
-        raise ConflictError("study_running", "One of your studies is still being played: wait for its end.")
-    if own_runs(user).count() >= MOST_RUNS:
-        raise ConflictError("too_many_studies", f"At most {MOST_RUNS} studies: delete some first.")
+    _refuse_more(user)
     scenario = _scenario(tables, list(by_name.values()))
     used = [by_name[name] for name in (scenario.grid.network, *scenario.grid.profiles)]
     _refuse_large(scenario, used[0])
     return _order(user=user, scenario=scenario, tables=tables, files=used)
+
+
+def start_shipped(*, user: User, key: str, changes: Mapping[str, Any]) -> ReplayRun:
+    """Have a shipped scenario played, with some things changed (`studies.library`).
+
+    Raises:
+        RefusedError: there is none of that name, or a change does not go with it.
+        ConflictError: too many studies.
+    """
+    _refuse_more(user)
+    tables = library_tables(key=key, changes=changes)
+    try:
+        scenario = library_scenario(tables)
+    except ScenarioFaultError as error:
+        raise RefusedError("scenario", " ".join(error.faults), {"scenario": error.faults}) from error
+    return _order(user=user, scenario=scenario, tables=tables, files=())
+
+
+def _refuse_more(user: User) -> None:
+    if own_runs(user).filter(status__in=UNFINISHED).exists():
+        raise ConflictError(
+            "study_running", _("One of your studies is still being played: wait for its end.")
+        )
+    if own_runs(user).count() >= MOST_RUNS:
+        words = _("At most %(most)d studies: delete some first.") % {"most": MOST_RUNS}
+        raise ConflictError("too_many_studies", words)
 
 
 def _scenario(tables: Mapping[str, Any], files: Sequence[InputFile]) -> Scenario:
@@ -138,7 +163,7 @@ def _order(
         starts_at=scenario.start,
         ends_at=scenario.end,
     )
-    order = StudyOrder(run=run, user=user, tables=json.dumps(tables, default=_plain))
+    order = StudyOrder(run=run, user=user, tables=json.dumps(tables, default=_plain), is_shipped=not files)
     order.save()
     order.files.set(files)
     _have_played(run)
@@ -193,7 +218,7 @@ def remove_study(*, run: ReplayRun) -> None:
     run.delete()
 
 
-def forget_person(*, user: User, **_: object) -> None:
+def forget_person(*, user: User, **_more: object) -> None:
     """Delete a person's files and studies: meter data, and what came of them, are personal data."""
     for file in own_files(user):
         remove_file(file=file)

@@ -26,6 +26,7 @@ from grid.study import Study
 from marketplace.accounts.errors import RefusedError
 from marketplace.studies import store
 from marketplace.studies.checking import options_of, report_json, report_on, scenario_of
+from marketplace.studies.library import library_scenario
 from marketplace.studies.models import InputFile, StudyOrder
 from marketplace.studies.selectors import opened_files, own_files
 from marketplace.trading.runs import keep_report
@@ -91,9 +92,7 @@ def _fail(run: ReplayRun, words: str) -> None:
 
 
 def _play(run: ReplayRun, order: StudyOrder) -> None:
-    files = opened_files(InputFile.objects.filter(orders=order))
-    with store.laid_out(files) as folder:
-        simulation = _opened(json.loads(order.tables or "{}"), folder, files)
+    simulation = _simulation(order)
     study, alone = Study(simulation), without_market(simulation)
     setting = Setting.of(simulation, study.names)
     traded, untraded = Collection(setting), Collection(setting)
@@ -116,6 +115,15 @@ def _finish(run: ReplayRun, traded: Collection, report: Mapping[str, Any]) -> No
     run.summary = {"scenario": run.scenario, "funding": run.funding, **traded.tally.summary()}
     run.save(update_fields=["status", "summary", "updated_at"])
     keep_report(run=run, data=report)
+
+
+def _simulation(order: StudyOrder) -> Simulation:
+    tables = json.loads(order.tables or "{}")
+    if order.is_shipped:
+        return open_simulation(library_scenario(tables))
+    files = opened_files(InputFile.objects.filter(orders=order))
+    with store.laid_out(files) as folder:
+        return _opened(tables, folder, files)
 
 
 def _opened(tables: Mapping[str, Any], folder: Path, files: list[InputFile]) -> Simulation:

@@ -3,7 +3,7 @@
 from django.urls import path, register_converter
 from django.views.i18n import JavaScriptCatalog
 
-from marketplace.web import onboarding, own, runs, views
+from marketplace.web import onboarding, operating, own, runs, views
 
 
 class ChannelIdConverter:
@@ -32,6 +32,7 @@ urlpatterns = [
     path("channels/<channel_id:channel>/", views.channel, name="channel"),
     path("trades/", views.trades, name="trades"),
     path("feeder/", views.feeder, name="feeder"),
+    path("feeder/decisions/", operating.decisions, name="decisions"),
     path("ledger/", views.ledger, name="ledger"),
     path("wallet/", views.wallet, name="wallet"),
     path("onboarding/", onboarding.onboarding, name="onboarding"),
@@ -52,6 +53,7 @@ urlpatterns = [
     path("own/studies/<uuid:pk>/delete/", own.drop_run, name="own_drop_run"),
     path("favicon.ico", views.favicon, name="favicon"),
     path("runs/", runs.runs, name="runs"),
+    path("runs/play/", operating.play, name="play"),
     path("runs/compare/", runs.compare, name="compare"),
     path("runs/<uuid:pk>/", runs.run, name="run"),
     path("runs/<uuid:pk>/report/", runs.report, name="run_report"),

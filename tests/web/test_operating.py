@@ -1,0 +1,58 @@
+"""The gate's decisions: everybody's for the market's operators, one's own for others."""
+
+import pytest
+from django.test import Client
+
+from grid.models import ReplayRun, SlotResult
+from marketplace.accounts.models import User
+from marketplace.trading.models import GateDecision
+
+pytestmark = pytest.mark.django_db
+
+
+def _signed_in(email: str, **rights: bool) -> tuple[User, Client]:
+    user, client = User.objects.create_user(email, **rights), Client()
+    client.force_login(user, backend="django.contrib.auth.backends.ModelBackend")
+    return user, client
+
+
+@pytest.fixture
+def decisions() -> User:
+    seller = User.objects.create_user("seller@example.org")
+    base = {"slot_start": 900, "quantity_wh": 5, "passes_wh": 2, "decided_at": 1, "buyer": "b"}
+    GateDecision.objects.create(seller=seller.owner, allowed=False, words="Line L7 would be full.", **base)
+    GateDecision.objects.create(seller="somebody", allowed=True, words="There is room.", **base)
+    return seller
+
+
+def test_an_operator_sees_all_and_filters(decisions: User) -> None:
+    _, client = _signed_in("operator@example.org", is_staff=True, is_superuser=True)
+    page = client.get("/feeder/decisions/").content.decode()
+    assert "Line L7 would be full." in page
+    assert "There is room." in page
+    refused = client.get("/feeder/decisions/?answer=refused").content.decode()
+    assert "There is room." not in refused
+
+
+def test_others_see_their_own(decisions: User) -> None:
+    client = Client()
+    client.force_login(decisions, backend="django.contrib.auth.backends.ModelBackend")
+    page = client.get("/feeder/decisions/").content.decode()
+    assert "Line L7 would be full." in page
+    assert "There is room." not in page
+
+
+def test_households_refusals_are_the_operators_alone() -> None:
+    verdict = {
+        "nomination": {"seller": 3, "buyer": 8, "quantity_wh": 900},
+        "max_passing_wh": 100,
+        "words": "Refused by the grid: the transformer.",
+    }
+    run = ReplayRun.objects.create(
+        scenario="quick", fingerprint="f", funding="note", starts_at=0, ends_at=900, live=True, next_slot=1
+    )
+    SlotResult.objects.create(run=run, index=0, slot_start=0, data={"slot_start": 0, "refused": [verdict]})
+    _, operator = _signed_in("operator@example.org", is_staff=True, is_superuser=True)
+    _, person = _signed_in("person@example.org")
+    assert "House 4" in operator.get("/feeder/decisions/").content.decode()
+    assert "House 4" not in person.get("/feeder/decisions/").content.decode()
