@@ -8,3 +8,9 @@ class AccountsConfig(AppConfig):
 
     name = "marketplace.accounts"
     verbose_name = "People"
+
+    def ready(self) -> None:
+        """Name what exports hold."""
+        from marketplace.accounts import own_data  # noqa: PLC0415  models are loaded by now
+
+        own_data.register()

@@ -8,3 +8,9 @@ class CreditConfig(AppConfig):
 
     name = "marketplace.credit"
     verbose_name = "Credit"
+
+    def ready(self) -> None:
+        """Name what exports hold."""
+        from marketplace.credit import own_data  # noqa: PLC0415  models are loaded by now
+
+        own_data.register()

@@ -11,7 +11,7 @@ from pypdf import PdfReader
 from marketplace.accounts.errors import ConflictError, RefusedError
 from marketplace.accounts.models import Document, User
 from marketplace.accounts.selectors import participant_of, wallet_of
-from marketplace.accounts.services import erase_person, read_document, record
+from marketplace.accounts.services import erase_person, open_document, record
 from marketplace.credit import scoring
 from marketplace.credit.books import fresh_statement_of
 from marketplace.credit.issuing import sign_agreement
@@ -155,7 +155,7 @@ def machine_readable_texts(user: User) -> list[str]:
     """Text of the user's PDFs, as far as they have any; their form was checked at the upload."""
     texts = []
     for document in Document.objects.filter(user=user, content_type="application/pdf"):
-        reader = PdfReader(io.BytesIO(read_document(document=document, viewer=user)))
+        reader = PdfReader(io.BytesIO(open_document(document)))
         texts.append("\n".join(page.extract_text() for page in reader.pages)[:MAX_TEXT])
     return texts
 

@@ -8,3 +8,11 @@ class TradingConfig(AppConfig):
 
     name = "marketplace.trading"
     verbose_name = "Trading"
+
+    def ready(self) -> None:
+        """Name what exports hold, and hear of erasures."""
+        from marketplace.accounts.signals import person_erased  # noqa: PLC0415  models are loaded by now
+        from marketplace.trading import own_data  # noqa: PLC0415  as above
+
+        own_data.register()
+        person_erased.connect(own_data.forget_person, dispatch_uid="trading.forget_person")
