@@ -163,6 +163,7 @@ def _balance(balance: Balance) -> dict[str, Any]:
 class ChannelsView(PagedView):
     """My channels."""
 
+    scope = "trade"
     serializer_class = ChannelSerializer
     queryset = Endpoint.objects.none()
 
@@ -178,6 +179,8 @@ class ChannelsView(PagedView):
 
 class ChannelDetailView(APIView):
     """One of my channels."""
+
+    scope = "trade"
 
     @extend_schema(responses=ChannelDetailSerializer, operation_id="channels_retrieve")
     def get(self, request: Request, channel_id: str) -> Response:

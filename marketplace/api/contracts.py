@@ -33,6 +33,8 @@ class WaitingSerializer(serializers.Serializer[Any]):
 class WaitingView(APIView):
     """What waits for my word."""
 
+    scope = "trade"
+
     @extend_schema(responses=WaitingSerializer(many=True), operation_id="channels_waiting_list")
     def get(self, request: Request) -> Response:
         """Proposals, answers and openings of other people, the newest first."""
@@ -55,6 +57,8 @@ class PromiseSerializer(serializers.Serializer[Any]):
 
 class PromiseView(APIView):
     """How the sides of a channel will be funded."""
+
+    scope = "trade"
 
     @extend_schema(responses=PromiseSerializer)
     def get(self, request: Request, nonce: str) -> Response:
@@ -100,6 +104,8 @@ def _signed(item: SignedDelivery) -> dict[str, Any]:
 
 class DeliveriesView(APIView):
     """The meter's word."""
+
+    scope = "trade"
 
     @extend_schema(responses=SignedDeliverySerializer(many=True), operation_id="channels_deliveries_list")
     def get(self, request: Request, channel_id: str) -> Response:

@@ -42,6 +42,7 @@ class MerchantSerializer(serializers.ModelSerializer[Merchant]):
 class MerchantsView(PagedView):
     """Merchants."""
 
+    scope = "credit"
     serializer_class = MerchantSerializer
     queryset = Merchant.objects.none()
 
@@ -115,6 +116,7 @@ class ChangedApplicationSerializer(serializers.Serializer[Any]):
 class ApplicationsView(PagedView):
     """My applications."""
 
+    scope = "credit"
     serializer_class = ApplicationSerializer
     queryset = CreditApplication.objects.none()
 
@@ -143,6 +145,8 @@ def _application(user: User, pk: UUID, code: int = status.HTTP_200_OK) -> Respon
 class ApplicationView(APIView):
     """One of my applications."""
 
+    scope = "credit"
+
     @extend_schema(responses=ApplicationSerializer)
     def get(self, request: Request, pk: UUID) -> Response:
         """How far it is."""
@@ -161,6 +165,8 @@ class ApplicationView(APIView):
 class SubmitView(APIView):
     """Handing in."""
 
+    scope = "credit"
+
     @extend_schema(request=None, responses=ApplicationSerializer)
     def post(self, request: Request, pk: UUID) -> Response:
         """Hand it to the merchant with all my documents."""
@@ -170,6 +176,8 @@ class SubmitView(APIView):
 
 class WithdrawView(APIView):
     """Taking back."""
+
+    scope = "credit"
 
     @extend_schema(request=None, responses=ApplicationSerializer)
     def post(self, request: Request, pk: UUID) -> Response:
@@ -222,6 +230,7 @@ class AgreementSerializer(serializers.Serializer[Agreement]):
 class AgreementsView(PagedView):
     """My agreements."""
 
+    scope = "credit"
     serializer_class = AgreementSerializer
     queryset = Agreement.objects.none()
 
@@ -232,6 +241,8 @@ class AgreementsView(PagedView):
 
 class AgreementView(APIView):
     """One of my agreements."""
+
+    scope = "credit"
 
     @extend_schema(responses=AgreementSerializer)
     def get(self, request: Request, pk: UUID) -> Response:
@@ -249,6 +260,8 @@ class ToSignSerializer(serializers.Serializer[Any]):
 
 class ToSignView(APIView):
     """What my root key signs."""
+
+    scope = "credit"
 
     @extend_schema(responses=ToSignSerializer)
     def get(self, request: Request, pk: UUID) -> Response:
@@ -271,6 +284,7 @@ class InitialiseSerializer(serializers.Serializer[Any]):
 class InitialiseView(APIView):
     """Onto the ledger."""
 
+    scope = "credit"
     throttle_scope = "sensitive"
 
     @extend_schema(request=InitialiseSerializer, responses=AgreementSerializer)
@@ -308,6 +322,7 @@ class NewNoteSerializer(serializers.Serializer[Any]):
 class NotesView(PagedView):
     """My credit notes."""
 
+    scope = "credit"
     serializer_class = NoteSerializer
     queryset = CreditNote.objects.none()
 
@@ -330,6 +345,8 @@ def _agreements(request: Request) -> QuerySet[Agreement]:
 
 class NoteView(APIView):
     """One of my credit notes."""
+
+    scope = "credit"
 
     @extend_schema(responses=NoteSerializer)
     def get(self, request: Request, serial: str) -> Response:

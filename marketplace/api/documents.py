@@ -46,6 +46,7 @@ class UploadSerializer(serializers.Serializer[Any]):
 class DocumentsView(PagedView):
     """My documents."""
 
+    scope = "documents"
     parser_classes = (BoundedMultiPartParser,)
     serializer_class = DocumentSerializer
     queryset = Document.objects.none()
@@ -72,6 +73,8 @@ class DocumentsView(PagedView):
 class DocumentView(APIView):
     """One of my documents."""
 
+    scope = "documents"
+
     @extend_schema(responses=DocumentSerializer)
     def get(self, request: Request, pk: UUID) -> Response:
         """What it is."""
@@ -88,6 +91,8 @@ class DocumentView(APIView):
 @method_decorator(xframe_options_sameorigin, name="dispatch")
 class DocumentContentView(APIView):
     """The file itself."""
+
+    scope = "session"
 
     @extend_schema(responses={(200, "application/octet-stream"): OpenApiTypes.BINARY})
     def get(self, request: Request, pk: UUID) -> HttpResponse:

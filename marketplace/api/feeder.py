@@ -173,6 +173,7 @@ def _market() -> MarketView:
 class FeederView(APIView):
     """The map."""
 
+    scope = "public"
     permission_classes = (AllowAny,)
 
     @extend_schema(responses=FeederSerializer)
@@ -187,6 +188,7 @@ class FeederView(APIView):
 class LiveView(APIView):
     """The newest slot."""
 
+    scope = "public"
     permission_classes = (AllowAny,)
 
     @extend_schema(responses=LiveSerializer)
@@ -198,6 +200,7 @@ class LiveView(APIView):
 class MarketInfoView(APIView):
     """Open slots and tariff."""
 
+    scope = "public"
     permission_classes = (AllowAny,)
 
     @extend_schema(responses=MarketSerializer)
@@ -217,6 +220,8 @@ class MarketInfoView(APIView):
 class MarketForecastView(APIView):
     """My own expectation."""
 
+    scope = "trade"
+
     @extend_schema(responses=ForecastSerializer(many=True))
     def get(self, request: Request) -> Response:
         """Surplus or need in every open slot."""
@@ -234,6 +239,8 @@ class MarketForecastView(APIView):
 
 class FundingView(APIView):
     """How a household's agent funds its side."""
+
+    scope = "trade"
 
     @extend_schema(
         parameters=[

@@ -48,6 +48,8 @@ def _me(user: User) -> dict[str, Any]:
 class MeView(APIView):
     """The signed-in user."""
 
+    scope = "profile"
+
     @extend_schema(responses=MeSerializer)
     def get(self, request: Request) -> Response:
         """Who I am here."""
@@ -91,6 +93,8 @@ def _profile(user: User) -> dict[str, Any]:
 class ProfileView(APIView):
     """My profile."""
 
+    scope = "profile"
+
     @extend_schema(responses=ProfileSerializer)
     def get(self, request: Request) -> Response:
         """What I said about myself."""
@@ -114,6 +118,7 @@ class ErasureSerializer(serializers.Serializer[Any]):
 class ErasureView(APIView):
     """Erasure of my personal data."""
 
+    scope = "session"
     throttle_scope = "sensitive"
 
     @extend_schema(request=ErasureSerializer, responses={204: None})

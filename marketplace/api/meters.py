@@ -144,6 +144,7 @@ def _speaking_for(request: Request) -> QuerySet[Meter]:
 class MetersView(PagedView):
     """Meters."""
 
+    scope = "meters"
     authentication_classes = (SessionAuthentication, MeterTokenAuthentication)
     serializer_class = MeterSerializer
     queryset = Meter.objects.none()
@@ -195,6 +196,7 @@ TAKEN = {
 class ReadingsView(PagedView):
     """Readings."""
 
+    scope = "meters"
     authentication_classes = (SessionAuthentication, MeterTokenAuthentication)
     serializer_class = ReadSlotSerializer
     queryset = Meter.objects.none()

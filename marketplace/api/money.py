@@ -51,6 +51,7 @@ class TransferSerializer(serializers.Serializer[Any]):
 class TransferView(APIView):
     """Transfers."""
 
+    scope = "wallet"
     throttle_scope = "sensitive"
 
     @extend_schema(request=NewTransferSerializer, responses=TransferSerializer)
@@ -97,6 +98,8 @@ def _shown(keys: list[SessionKey]) -> list[dict[str, Any]]:
 class SessionKeysView(APIView):
     """My session keys."""
 
+    scope = "wallet"
+
     @extend_schema(responses=SessionKeySerializer(many=True))
     def get(self, request: Request) -> Response:
         """Those of my 50 newest contracts."""
@@ -106,6 +109,8 @@ class SessionKeysView(APIView):
 
 class SessionKeyView(APIView):
     """One of my session keys."""
+
+    scope = "wallet"
 
     @extend_schema(responses=SessionKeySerializer, operation_id="wallet_session_key_retrieve")
     def get(self, request: Request, nonce: str) -> Response:
@@ -134,6 +139,7 @@ class WithdrawnSerializer(serializers.Serializer[Any]):
 class WithdrawEarningsView(APIView):
     """Earnings of one of my notes."""
 
+    scope = "wallet"
     throttle_scope = "sensitive"
 
     @extend_schema(request=WithdrawalSerializer, responses=WithdrawnSerializer)

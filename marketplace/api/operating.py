@@ -62,6 +62,8 @@ def _shown(state: Hand, *, operator: bool) -> Response:
 class MarketControlView(APIView):
     """Pause, go on, speed."""
 
+    scope = "runs"
+
     def get_permissions(self) -> list[Any]:
         """Everybody sees it."""
         return [AllowAny() if self.request.method in SAFE_METHODS else IsAuthenticated()]
@@ -83,6 +85,8 @@ class MarketControlView(APIView):
 
 class MarketStepView(APIView):
     """One slot."""
+
+    scope = "runs"
 
     @extend_schema(request=None, responses=MarketControlSerializer, examples=[EXAMPLE])
     def post(self, request: Request) -> Response:

@@ -6,6 +6,7 @@ from typing import Any
 
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema
+from drf_spectacular.views import SpectacularAPIView
 from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -24,6 +25,7 @@ DOCUMENTS: dict[str, Callable[[], dict[str, Any]]] = {
 class PublishedView(APIView):
     """One of the documents; open to everybody."""
 
+    scope = "public"
     authentication_classes = ()
     permission_classes = (AllowAny,)
     document = ""
@@ -32,3 +34,11 @@ class PublishedView(APIView):
     def get(self, _request: Request) -> Response:
         """Show it."""
         return Response(DOCUMENTS[self.document]())
+
+
+class DescriptionView(SpectacularAPIView):
+    """This API's own description; open to everybody."""
+
+    scope = "public"
+    authentication_classes = ()
+    permission_classes = (AllowAny,)

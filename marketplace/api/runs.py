@@ -83,6 +83,7 @@ class TableQuerySerializer(serializers.Serializer[Any]):
 class RunsView(PagedView):
     """All that I may see."""
 
+    scope = "runs"
     serializer_class = FinishedRunSerializer
 
     @extend_schema(examples=[EXAMPLE])
@@ -94,6 +95,8 @@ class RunsView(PagedView):
 class RunView(APIView):
     """One of them."""
 
+    scope = "runs"
+
     @extend_schema(responses=RunSummarySerializer)
     def get(self, request: Request, pk: str) -> Response:
         """Its figures."""
@@ -104,6 +107,8 @@ class RunView(APIView):
 class RunReportView(APIView):
     """What its report shows."""
 
+    scope = "runs"
+
     @extend_schema(responses=OpenApiTypes.OBJECT)
     def get(self, request: Request, pk: str) -> Response:
         """Findings, figures, and all series, packed as `grid/results/packing.py` has it."""
@@ -112,6 +117,8 @@ class RunReportView(APIView):
 
 class RunTableView(APIView):
     """One of its tables as a file."""
+
+    scope = "runs"
 
     @extend_schema(
         parameters=[

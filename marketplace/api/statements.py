@@ -95,6 +95,8 @@ def _own(request: Request, pk: UUID) -> Agreement:
 class StatementView(APIView):
     """The statement of one of my agreements."""
 
+    scope = "credit"
+
     @extend_schema(responses=StatementSerializer)
     def get(self, request: Request, pk: UUID) -> Response:
         """Debt, earnings and payments by billing period, read from the ledger now."""
@@ -127,6 +129,7 @@ class SignedPaymentSerializer(serializers.Serializer[Any]):
 class _PaymentView(APIView):
     """Money of my wallet for one of my agreements."""
 
+    scope = "credit"
     throttle_scope = "sensitive"
     purpose = ""
 
@@ -162,6 +165,7 @@ class TopUpView(_PaymentView):
 class WithdrawCollateralView(APIView):
     """My collateral, after the agreement."""
 
+    scope = "credit"
     throttle_scope = "sensitive"
 
     @extend_schema(request=None, responses=StatementSerializer)

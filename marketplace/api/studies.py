@@ -117,6 +117,7 @@ class InputUploadSerializer(serializers.Serializer[Any]):
 class InputsView(PagedView):
     """My files."""
 
+    scope = "runs"
     parser_classes = (BoundedMultiPartParser,)
     serializer_class = InputSerializer
     queryset = InputFile.objects.none()
@@ -145,6 +146,8 @@ class InputsView(PagedView):
 
 class InputView(APIView):
     """One of my files."""
+
+    scope = "runs"
 
     @extend_schema(responses=InputSerializer, examples=[FILE_EXAMPLE])
     def get(self, request: Request, pk: UUID) -> Response:
@@ -211,6 +214,7 @@ class OrderSerializer(serializers.Serializer[Any]):
 class StudiesView(PagedView):
     """My studies."""
 
+    scope = "runs"
     serializer_class = StudySerializer
     queryset = ReplayRun.objects.none()
 
@@ -245,6 +249,8 @@ class StudiesView(PagedView):
 class StudyView(APIView):
     """One of my studies."""
 
+    scope = "runs"
+
     @extend_schema(responses=StudySerializer, examples=[STUDY_EXAMPLE])
     def get(self, request: Request, pk: UUID) -> Response:
         """How far it is; its summary once it is finished (docs/replay.md)."""
@@ -268,6 +274,7 @@ class StudySlotSerializer(serializers.Serializer[SlotResult]):
 class StudySlotsView(PagedView):
     """What each quarter-hour of a study brought."""
 
+    scope = "runs"
     serializer_class = StudySlotSerializer
     queryset = SlotResult.objects.none()
 

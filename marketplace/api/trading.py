@@ -57,6 +57,7 @@ class ProsumerQuerySerializer(serializers.Serializer[Any]):
 class ProsumersView(PagedView):
     """Partners."""
 
+    scope = "trade"
     serializer_class = ProsumerSerializer
     queryset = Prosumer.objects.none()
 
@@ -76,6 +77,8 @@ class ProsumersView(PagedView):
 
 class ProsumerView(APIView):
     """One partner."""
+
+    scope = "trade"
 
     @extend_schema(responses=ProsumerSerializer)
     def get(self, request: Request, slug: str) -> Response:
@@ -99,6 +102,8 @@ class StandingSerializer(serializers.Serializer[Any]):
 class StandingView(APIView):
     """My dispute record with a partner."""
 
+    scope = "trade"
+
     @extend_schema(responses=StandingSerializer)
     def get(self, request: Request, slug: str) -> Response:
         """Whether the ledger would open another channel between us."""
@@ -121,6 +126,7 @@ class AgentSerializer(ProsumerSerializer):
 class AgentsView(PagedView):
     """Agents."""
 
+    scope = "trade"
     serializer_class = AgentSerializer
     queryset = Prosumer.objects.none()
 
@@ -169,6 +175,7 @@ class ListingQuerySerializer(serializers.Serializer[Any]):
 class ListingsView(PagedView):
     """Listings."""
 
+    scope = "trade"
     serializer_class = ListingSerializer
     queryset = Listing.objects.none()
 
@@ -192,6 +199,8 @@ class ListingsView(PagedView):
 
 class ListingView(APIView):
     """One of my listings."""
+
+    scope = "trade"
 
     @extend_schema(responses={204: None})
     def delete(self, request: Request, pk: int) -> Response:
@@ -259,6 +268,7 @@ def _trade(row: TradeRecord, owner: str, known: dict[str, Prosumer]) -> dict[str
 class TradesView(PagedView):
     """My trades."""
 
+    scope = "trade"
     serializer_class = TradeSerializer
     queryset = TradeRecord.objects.none()
 
@@ -296,6 +306,7 @@ class GateDecisionSerializer(serializers.ModelSerializer[GateDecision]):
 class GateDecisionsView(PagedView):
     """The gate's answers about my trades; about everybody's for operators of the market."""
 
+    scope = "trade"
     serializer_class = GateDecisionSerializer
     queryset = GateDecision.objects.none()
 

@@ -78,6 +78,7 @@ class PagedView(mixins.ListModelMixin, generics.GenericAPIView[Any]):
 class NowhereView(APIView):
     """Any other path of the API."""
 
+    scope = "public"
     permission_classes = (AllowAny,)
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:

@@ -71,6 +71,7 @@ def _mine(request: Request) -> Wallet:
 class ChallengeView(APIView):
     """Asking for a sign-in text."""
 
+    scope = "wallet"
     throttle_scope = "sensitive"
 
     @extend_schema(request=ChallengeRequestSerializer, responses=ChallengeSerializer)
@@ -84,6 +85,9 @@ class ChallengeView(APIView):
 
 class WalletView(APIView):
     """My wallet."""
+
+    scope = "wallet"
+    session_only = ("POST",)
 
     @extend_schema(responses=WalletSerializer)
     def get(self, request: Request) -> Response:
@@ -103,6 +107,7 @@ class WalletView(APIView):
 class TestMoneyView(APIView):
     """Money of test networks."""
 
+    scope = "wallet"
     throttle_scope = "sensitive"
 
     @extend_schema(request=None, responses=WalletSerializer)
@@ -142,6 +147,7 @@ class LedgerSerializer(serializers.Serializer[Any]):
 class LedgerView(APIView):
     """The ledger."""
 
+    scope = "public"
     permission_classes = (AllowAny,)
 
     @extend_schema(responses=LedgerSerializer, auth=[])

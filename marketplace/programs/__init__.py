@@ -1,0 +1,1 @@
+"""What people's own programs need: tokens, kept answers, webhooks."""
