@@ -58,6 +58,15 @@ class HomeSerializer(serializers.Serializer[Any]):
     heat_pump_kw = serializers.FloatField()
 
 
+class LimitsSerializer(serializers.Serializer[Any]):
+    """What the gate holds: the voltage band in pu, loadings in percent of the ratings."""
+
+    vm_min_pu = serializers.FloatField()
+    vm_max_pu = serializers.FloatField()
+    line_percent = serializers.FloatField()
+    transformer_percent = serializers.FloatField()
+
+
 class FeederMapSerializer(serializers.Serializer[Any]):
     """What a map draws."""
 
@@ -66,6 +75,7 @@ class FeederMapSerializer(serializers.Serializer[Any]):
     edges = EdgeSerializer(many=True)
     connections = HomeSerializer(many=True)
     attribution = serializers.CharField()
+    limits = LimitsSerializer()
 
 
 class FeederSerializer(serializers.Serializer[Any]):

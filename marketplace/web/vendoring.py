@@ -56,13 +56,6 @@ PACKAGES = (
         ),
     ),
     Package(
-        "cytoscape",
-        "3.34.4",
-        "MIT",
-        "cytoscape",
-        (("dist/cytoscape.esm.min.mjs", "cytoscape.esm.min.js"), ("index.d.ts", "cytoscape.esm.min.d.ts")),
-    ),
-    Package(
         "@noble/hashes",
         "2.4.0",
         "MIT",

@@ -1,5 +1,6 @@
 """What everybody may see of the live market: the feeder, and its newest slot with the last day's series."""
 
+from dataclasses import asdict
 from functools import lru_cache
 from typing import Any
 
@@ -21,10 +22,11 @@ _SERIES = {
 
 @lru_cache(maxsize=4)
 def feeder_of(scenario: str) -> dict[str, Any]:
-    """The feeder's map, as `grid.networks.feeder.feeder_map` gives it, its connections under their public names."""
-    drawn = feeder_map(simulation_of(scenario).feeder)
+    """The feeder's map (`grid.networks.feeder.feeder_map`), its connections under their public names, and its limits."""
+    simulation = simulation_of(scenario)
+    drawn = feeder_map(simulation.feeder)
     homes = [home | {"name": house_title(home["index"])} for home in drawn["connections"]]
-    return drawn | {"connections": homes}
+    return drawn | {"connections": homes, "limits": asdict(simulation.scenario.limits)}
 
 
 def mark(run: ReplayRun | None) -> Mark:

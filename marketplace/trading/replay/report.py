@@ -11,7 +11,7 @@ from django.contrib.staticfiles import finders
 from django.template.loader import render_to_string
 from django.utils.safestring import SafeString
 
-SCRIPTS = ("data", "charts", "map", "matrix", "tables", "page")
+SCRIPTS = ("data", "charts", "drawing", "map", "matrix", "tables", "page")
 TOP_PAIRS = 25
 MOST_ROWS = 1000
 _IMPORT = re.compile(r"^import .*?;\n", re.MULTILINE)
@@ -82,7 +82,7 @@ def _script() -> str:
 def _sheet() -> str:
     """The design's tokens, with the system's fonts, and the report's own rules."""
     tokens = _FONT.sub("", _read("web/css/tokens.css"))
-    rules = [_read(f"trading/report/{name}.css") for name in ("charts", "report")]
+    rules = [_read(f"trading/report/{name}.css") for name in ("charts", "feeder", "report")]
     return "\n".join(("", tokens, *rules))
 
 

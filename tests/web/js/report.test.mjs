@@ -3,7 +3,7 @@ import { test } from "node:test";
 
 import { rangeOf, ticksBetween } from "../../../marketplace/trading/static/trading/report/charts.js";
 import { Times, figure, unpack } from "../../../marketplace/trading/static/trading/report/data.js";
-import { voltageClass } from "../../../marketplace/trading/static/trading/report/map.js";
+import { voltageClass } from "../../../marketplace/trading/static/trading/report/drawing.js";
 
 const LIMITS = { vm_min_pu: 0.9, vm_max_pu: 1.07, line_percent: 100, transformer_percent: 100 };
 

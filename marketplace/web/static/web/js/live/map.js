@@ -1,141 +1,131 @@
 /**
- * The feeder as a map: buses coloured by voltage, lines by loading.
+ * The live feeder: the reports' drawing at the newest slot, with zoom, drag, and a way through its buses by keyboard.
  */
 
-import cytoscape from "../../vendor/cytoscape/cytoscape.esm.min.js";
-import { color, voltageScale } from "../ui/colors.js";
+import { Drawing } from "../../../trading/report/drawing.js";
 
 /** @typedef {{id: string, name: string, x: number, y: number, source: boolean, connections: number[]}} FeederNode */
 /** @typedef {{id: string, kind: "line"|"transformer", source: string, target: string, closed: boolean}} FeederEdge */
 /** @typedef {{index: number, name: string, bus: string, pv_kw: number, battery_kwh: number, wind_kw: number, ev_kw: number, heat_pump_kw: number}} Connection */
-/** @typedef {{nodes: FeederNode[], edges: FeederEdge[], connections: Connection[]}} Feeder */
+/** @typedef {import("../../../trading/report/data.js").Limits} Limits */
+/** @typedef {{nodes: FeederNode[], edges: FeederEdge[], connections: Connection[], limits: Limits}} Feeder */
 
-const WIDTH = 1000;
-const HEIGHT = 620;
-const HEAVY_PERCENT = 80;
+const CLOSEST = 6;
+const STEPS = new Map([["ArrowRight", 1], ["ArrowDown", 1], ["ArrowLeft", -1], ["ArrowUp", -1]]);
 
 /**
- * The tree's grid steps stretched over one drawing: from left to right where there is room, else from top to bottom.
- *
- * @param {FeederNode[]} nodes
- * @returns {(node: FeederNode) => {x: number, y: number}}
+ * @param {Feeder} feeder
+ * @returns {import("../../../trading/report/data.js").FeederDrawing}
  */
-function projection(nodes) {
-  const widest = Math.max(...nodes.map((n) => n.x), 1);
-  const deepest = Math.max(...nodes.map((n) => n.y), 1);
-  const lying = matchMedia("(min-width: 40rem)").matches;
-  if (lying) return ({ x, y }) => ({ x: (y / deepest) * WIDTH, y: (x / widest) * HEIGHT });
-  return ({ x, y }) => ({ x: (x / widest) * HEIGHT, y: (y / deepest) * WIDTH * 0.8 });
-}
-
-/** @param {FeederNode} node */
-function kindOf(node) {
-  if (node.source) return "source";
-  return node.connections.length ? "home" : "joint";
-}
-
-/** @returns {any[]} */
-function styles() {
-  return [
-    {
-      selector: "node",
-      style: { width: 13, height: 13, "background-color": "data(color)", "border-width": 1.5, "border-color": color("--surface") },
-    },
-    { selector: "node[kind = 'joint']", style: { width: 7, height: 7, "border-width": 0 } },
-    { selector: "node[solar]", style: { shape: "round-rectangle", width: 15, height: 15 } },
-    { selector: "node[kind = 'source']", style: { shape: "round-rectangle", width: 22, height: 22, "border-width": 3, "border-color": color("--ink") } },
-    { selector: "node.trading", style: { "border-width": 4, "border-color": color("--energy") } },
-    { selector: "node:selected", style: { "border-width": 5, "border-color": color("--focus") } },
-    {
-      selector: "edge",
-      style: { width: 2, "line-color": color("--line-strong", 0.75), "curve-style": "straight", "line-cap": "round" },
-    },
-    { selector: "edge[!closed]", style: { "line-style": "dashed", opacity: 0.5 } },
-    { selector: "edge.loaded", style: { width: "data(width)", "line-color": "data(color)" } },
-    { selector: "edge[kind = 'transformer']", style: { width: 5, "line-color": color("--ink") } },
-  ];
+function drawingOf({ nodes, edges, connections }) {
+  const place = new Map(nodes.map((node, i) => [node.id, i]));
+  const solar = new Set(connections.filter((c) => c.pv_kw > 0).map((c) => c.bus));
+  /** @type {Record<string, number>} */
+  const counted = { line: 0, transformer: 0 };
+  return {
+    nodes: nodes.map(({ id, name, x, y, source, connections: homes }) => ({ name, x, y, homes, source, solar: solar.has(id) })),
+    edges: edges.map(({ kind, source, target, closed }) => {
+      const index = counted[kind] ?? 0;
+      counted[kind] = index + 1;
+      return [kind, index, place.get(source) ?? 0, place.get(target) ?? 0, closed];
+    }),
+    lines: [],
+    transformers: [],
+  };
 }
 
 /** The map in its container. */
-export class FeederMap {
+export class FeederMap extends Drawing {
   /**
    * @param {HTMLElement} container
    * @param {Feeder} feeder
    * @param {(node: FeederNode, vmPu: number|undefined) => void} onSelect
    */
   constructor(container, feeder, onSelect) {
+    super(container, drawingOf(feeder), feeder.limits, (bus) => {
+      const node = feeder.nodes[bus];
+      if (node) onSelect(node, this.slot?.vm_pu[bus]);
+    });
     this.feeder = feeder;
     /** @type {import("./source.js").LiveSlot|null} */
     this.slot = null;
-    const place = projection(feeder.nodes);
-    const idle = color("--line-strong");
-    const solar = new Set(feeder.connections.filter((c) => c.pv_kw > 0).map((c) => c.bus));
     /** @type {Map<string, string>} */
     this.busOf = new Map(feeder.connections.map((c) => [c.name, c.bus]));
-    this.cy = cytoscape({
-      container,
-      elements: [
-        ...feeder.nodes.map((n) => ({ data: { id: n.id, kind: kindOf(n), solar: solar.has(n.id) || undefined, color: idle }, position: place(n) })),
-        ...feeder.edges.map(({ id, kind, source, target, closed }) => ({ data: { id, kind, source, target, closed: closed || undefined, color: idle, width: 2 } })),
-      ],
-      layout: { name: "preset", padding: 18 },
-      style: styles(),
-      minZoom: 0.25,
-      maxZoom: 4,
-      autoungrabify: true,
-      boxSelectionEnabled: false,
-      userZoomingEnabled: false,
-    });
-    this.cy.on("select", "node", (/** @type {any} */ event) => {
-      const index = feeder.nodes.findIndex((n) => n.id === event.target.id());
-      onSelect(/** @type {FeederNode} */ (feeder.nodes[index]), this.slot?.vm_pu[index]);
-    });
-    new ResizeObserver(() => this.fit()).observe(container);
-    addEventListener("wattnote:theme", () => this.repaint());
-    matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => this.repaint());
+    /** @type {Set<string|undefined>} */
+    this.trading = new Set();
+    this.closeness = 1;
+    /** @type {[number, number]} the middle of what is seen, as a share of the whole */
+    this.middle = [0.5, 0.5];
+    this.draw();
+    this.listen(container);
   }
 
-  fit() {
-    this.cy.resize();
-    this.cy.fit(undefined, 18);
+  /** The drawing fills its box. @override */
+  heightFor() {
+    return this.host.clientHeight;
   }
 
-  /** @param {number} factor */
-  zoom(factor) {
-    const { width, height } = this.cy.container()?.getBoundingClientRect() ?? { width: 0, height: 0 };
-    this.cy.zoom({ level: this.cy.zoom() * factor, renderedPosition: { x: width / 2, y: height / 2 } });
-  }
-
-  repaint() {
-    this.cy.style(styles());
-    if (this.slot) this.show(this.slot);
+  /** @override */
+  frame() {
+    const { slot } = this;
+    return { vm: slot?.vm_pu ?? [], lines: slot?.line_loading_percent ?? [], transformers: slot?.trafo_loading_percent ?? [] };
   }
 
   /** @param {import("./source.js").LiveSlot} slot */
   show(slot) {
     this.slot = slot;
-    const scale = voltageScale();
-    const trading = new Set(slot.trades.flatMap((t) => [this.busOf.get(t.seller), this.busOf.get(t.buyer)]));
-    this.cy.batch(() => {
-      this.feeder.nodes.forEach((node, i) => {
-        const element = this.cy.getElementById(node.id);
-        const vmPu = slot.vm_pu[i];
-        if (vmPu !== undefined) element.data("color", scale(vmPu));
-        element.toggleClass("trading", trading.has(node.id));
-      });
-      this.paintLines(slot.line_loading_percent);
-    });
+    this.trading = new Set(slot.trades.flatMap((t) => [this.busOf.get(t.seller), this.busOf.get(t.buyer)]));
+    this.paint();
   }
 
-  /** @param {number[]} loadings in percent, in the order of the lines */
-  paintLines(loadings) {
-    const lines = this.feeder.edges.filter((e) => e.kind === "line");
-    lines.forEach((edge, i) => {
-      const percent = loadings[i] ?? 0;
-      const element = this.cy.getElementById(edge.id);
-      const heavy = percent >= HEAVY_PERCENT;
-      element.data({ width: 1.5 + Math.min(percent, 120) / 22, color: heavy ? color("--danger") : color("--line-strong", 0.8) });
-      element.addClass("loaded");
+  /** @override */
+  paint() {
+    super.paint();
+    this.spots.forEach((spot, i) => spot.classList.toggle("bus--trading", this.trading?.has(this.feeder.nodes[i]?.id)));
+  }
+
+  /** @override */
+  draw() {
+    super.draw();
+    this.look();
+  }
+
+  fit() {
+    this.closeness = 1;
+    this.middle = [0.5, 0.5];
+    this.look();
+  }
+
+  /** @param {number} factor */
+  zoom(factor) {
+    this.closeness = Math.min(Math.max(this.closeness * factor, 1), CLOSEST);
+    this.look();
+  }
+
+  /** Show the part of the picture that was chosen, never what lies outside it. */
+  look() {
+    const half = 0.5 / this.closeness;
+    const [x, y] = this.middle.map((share) => Math.min(Math.max(share, half), 1 - half) - half);
+    this.middle = [Number(x) + half, Number(y) + half];
+    const box = [Number(x) * this.width, Number(y) * this.height, this.width / this.closeness, this.height / this.closeness];
+    this.picture?.setAttribute("viewBox", box.map((n) => n.toFixed(1)).join(" "));
+  }
+
+  /** @param {HTMLElement} container */
+  listen(container) {
+    container.addEventListener("keydown", (event) => {
+      const step = STEPS.get(event.key);
+      if (step === undefined) return;
+      event.preventDefault();
+      this.select(this.bus + step);
+    });
+    container.addEventListener("pointermove", (event) => {
+      if (this.closeness === 1 || !(event.buttons & 1)) return;
+      this.middle = [
+        this.middle[0] - event.movementX / this.width / this.closeness,
+        this.middle[1] - event.movementY / this.height / this.closeness,
+      ];
+      this.look();
     });
   }
 }

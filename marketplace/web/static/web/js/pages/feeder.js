@@ -8,6 +8,7 @@ import { FeederMap } from "../live/map.js";
 import { LiveSource } from "../live/source.js";
 import { h, need, notice, replace } from "../ui/dom.js";
 import { energy, money, price, slot } from "../ui/format.js";
+import { fill, gettext } from "../ui/language.js";
 
 /** @typedef {import("../live/source.js").LiveSlot} LiveSlot */
 
@@ -59,6 +60,16 @@ function showFigures(live) {
   figure("vmax", `${high.toFixed(3)} pu`);
   figure("trafo", `${Math.max(0, ...live.trafo_loading_percent).toFixed(1)} %`);
   figure("line", `${Math.max(0, ...live.line_loading_percent).toFixed(1)} %`);
+}
+
+/** @param {import("../live/map.js").Limits} limits */
+function showLimits(limits) {
+  figure("volt-low", limits.vm_min_pu.toFixed(2));
+  figure("volt-high", `${limits.vm_max_pu.toFixed(2)} pu`);
+  figure("vmin-limit", fill(gettext("at least %(limit)s"), { limit: limits.vm_min_pu.toFixed(3) }));
+  figure("vmax-limit", fill(gettext("at most %(limit)s"), { limit: limits.vm_max_pu.toFixed(3) }));
+  figure("trafo-limit", fill(gettext("at most %(limit)s"), { limit: `${limits.transformer_percent} %` }));
+  figure("line-limit", fill(gettext("at most %(limit)s"), { limit: `${limits.line_percent} %` }));
 }
 
 /**
@@ -123,7 +134,7 @@ async function main() {
 
   async function drawMap() {
     const { feeder } = await get("feeder/");
-    holder.replaceChildren();
+    showLimits(feeder.limits);
     map = new FeederMap(holder, feeder, (node, vmPu) => {
       const homes = feeder.connections.filter((/** @type {any} */ c) => c.bus === node.id).map((/** @type {any} */ c) => short(c.name));
       const volts = vmPu === undefined ? "no voltage yet" : `${vmPu.toFixed(4)} pu`;
