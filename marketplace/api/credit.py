@@ -290,8 +290,8 @@ class InitialiseView(APIView):
     @extend_schema(request=InitialiseSerializer, responses=AgreementSerializer)
     def post(self, request: Request, pk: UUID) -> Response:
         """Initialise the agreement on the ledger; the site sends the transaction."""
-        signed = checked(InitialiseSerializer, request)
         agreement = one(selectors.own_agreements(user_of(request)), pk=pk)
+        signed = checked(InitialiseSerializer, request)
         ledger.initialise_agreement(agreement=agreement, **signed)
         return Response(AgreementSerializer(one(selectors.own_agreements(user_of(request)), pk=pk)).data)
 

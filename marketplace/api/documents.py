@@ -20,6 +20,7 @@ from marketplace.accounts.services import add_document, read_document, remove_do
 from marketplace.api.fields import MomentField
 from marketplace.api.parsers import BoundedMultiPartParser
 from marketplace.api.views import PagedView, checked, one, user_of
+from marketplace.credit.rules import may
 
 VIEWING_CSP = {"default-src": ["'none'"], "style-src": ["'unsafe-inline'"], "frame-ancestors": ["'self'"]}
 
@@ -98,7 +99,7 @@ class DocumentContentView(APIView):
     def get(self, request: Request, pk: UUID) -> HttpResponse:
         """Read it, as its owner or as the reviewing merchant's operator; the latter is recorded."""
         user, document = user_of(request), one(Document.objects.select_related("user"), pk=pk)
-        if not user.has_perm("accounts.read_document", document):
+        if not may(user, "accounts.read_document", document):
             raise Http404
         response = HttpResponse(
             read_document(document=document, viewer=user), content_type=document.content_type

@@ -145,8 +145,8 @@ class WithdrawEarningsView(APIView):
     @extend_schema(request=WithdrawalSerializer, responses=WithdrawnSerializer)
     def post(self, request: Request, serial: str) -> Response:
         """Have them sent to my wallet."""
-        wallet, said = wallet_or_404(request), checked(WithdrawalSerializer, request)
         note = one(own_notes(user_of(request)).select_related("agreement"), serial=serial)
+        wallet, said = wallet_or_404(request), checked(WithdrawalSerializer, request)
         amount, receipt = withdraw_earnings(note=note, wallet=wallet, **said)
         transaction = to_hex(receipt.transaction_hash)
         content = {"amount": amount, "transaction": transaction, "block": receipt.block_number}

@@ -136,16 +136,17 @@ class _PaymentView(APIView):
     @extend_schema(parameters=[AmountSerializer], responses=PaymentToSignSerializer)
     def get(self, request: Request, pk: UUID) -> Response:
         """What my root key signs for it."""
+        agreement = _own(request, pk)
         amount = asked(AmountSerializer, request)["amount"]
-        signing = to_sign(agreement=_own(request, pk), purpose=self.purpose, amount=amount)
+        signing = to_sign(agreement=agreement, purpose=self.purpose, amount=amount)
         names = ("consent", "permit", "permit_deadline")
         return Response(dict(zip(names, signing, strict=True)))
 
     @extend_schema(request=SignedPaymentSerializer, responses=StatementSerializer)
     def post(self, request: Request, pk: UUID) -> Response:
         """Have it brought to the ledger; gives the statement after it."""
-        signed = checked(SignedPaymentSerializer, request)
         agreement = _own(request, pk)
+        signed = checked(SignedPaymentSerializer, request)
         pay_in(agreement=agreement, purpose=self.purpose, payment=SignedPayment(**signed))
         return Response(_shown(fresh_statement_of(agreement)))
 

@@ -23,6 +23,7 @@ from marketplace.credit.issuing import domain_of, raw
 from marketplace.credit.keystores import merchant_signer
 from marketplace.credit.ledger import read, relay
 from marketplace.credit.models import Agreement, CreditNote
+from marketplace.credit.rules import may
 
 
 def start_claim(*, agreement: Agreement, operator: User) -> Receipt:
@@ -160,7 +161,7 @@ def release_collateral(*, agreement: Agreement, operator: User) -> Receipt:
 
 
 def _may_operate(operator: User, agreement: Agreement) -> None:
-    if not operator.has_perm("credit.operate_merchant", agreement.merchant):
+    if not may(operator, "credit.operate_merchant", agreement.merchant):
         raise PermissionDenied("Only the merchant's own operators may do this.")
     if agreement.state != Agreement.State.ACTIVE:
         raise ConflictError("agreement_not_active", "The agreement is not active on the ledger.")

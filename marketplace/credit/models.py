@@ -143,6 +143,7 @@ class CreditApplication(models.Model):
     OPEN_STATES = (State.DRAFT, State.SUBMITTED, State.IN_REVIEW, State.MORE_INFO)
     EDITABLE_STATES = (State.DRAFT, State.MORE_INFO)
     REVIEWABLE_STATES = (State.SUBMITTED, State.IN_REVIEW)
+    UNSEEN_STATES = (State.DRAFT, State.WITHDRAWN)
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="applications")

@@ -141,6 +141,8 @@ def _forms(application: CreditApplication, bound: dict[str, forms.Form]) -> dict
 
 
 def _facts(request: HttpRequest, application: CreditApplication) -> dict[str, Any]:
+    if application.state == State.WITHDRAWN:  # whoever took it back has nothing to show any more
+        return {"title": str(application), "application": application, "withdrawn": True}
     participant, wallet = participant_of(application.user), wallet_of(application.user)
     prefetch_keys([application, *([participant] if participant else [])])
     transitions = CreditApplication.TRANSITIONS[application.state]

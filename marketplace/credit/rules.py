@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from rules.permissions import add_perm
+from rules.permissions import add_perm, has_perm
 from rules.predicates import is_active, is_staff, predicate
 
 from marketplace.accounts.models import Document, User
@@ -33,11 +33,11 @@ def is_owner(user: User, thing: Document | CreditApplication | Agreement | None)
 
 @predicate  # type: ignore[untyped-decorator]  # rules ships no types
 def is_reviewer(user: User, document: Document | None) -> bool:
-    """The document belongs to an application, past its draft, to a merchant that the user operates."""
+    """The document belongs to an application, past its draft and not withdrawn, to a merchant that the user operates."""
     if document is None:
         return False
     applications = CreditApplication.objects.filter(documents=document, merchant__operators=user)
-    return applications.exclude(state=CreditApplication.State.DRAFT).exists()
+    return applications.exclude(state__in=CreditApplication.UNSEEN_STATES).exists()
 
 
 is_colleague = is_active & is_staff & is_operator
@@ -48,5 +48,12 @@ PERMISSIONS = {
     "credit.see_agreement": is_owner | is_colleague,
     "credit.operate_merchant": is_colleague,
 }
+
+
+def may(user: User, permission: str, thing: object) -> bool:
+    """Whether the rule allows it, to superusers too: who runs the site is neither a merchant's eyes nor a confidant."""
+    return bool(has_perm(permission, user, thing))  # type: ignore[no-untyped-call]  # rules ships no types
+
+
 for name, rule in PERMISSIONS.items():
     add_perm(name, rule)  # type: ignore[no-untyped-call]  # rules ships no types

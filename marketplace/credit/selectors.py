@@ -13,11 +13,15 @@ def open_merchants() -> QuerySet[Merchant]:
     return Merchant.objects.filter(is_open=True).exclude(msc="")
 
 
+def staffed_merchants(user: User) -> QuerySet[Merchant]:
+    """Merchants whose operator the user is: who runs the site is that for none by running it."""
+    is_colleague = user.is_active and user.is_staff
+    return Merchant.objects.filter(operators=user) if is_colleague else Merchant.objects.none()
+
+
 def operated_merchants(user: User) -> QuerySet[Merchant]:
-    """Merchants that the user may act for: all of them for the site's superusers."""
-    if user.is_superuser:
-        return Merchant.objects.all()
-    return Merchant.objects.filter(operators=user) if user.is_staff else Merchant.objects.none()
+    """Merchants whose books the user may see: all of them for the site's superusers."""
+    return Merchant.objects.all() if user.is_superuser else staffed_merchants(user)
 
 
 def own_applications(user: User) -> QuerySet[CreditApplication]:
@@ -27,9 +31,9 @@ def own_applications(user: User) -> QuerySet[CreditApplication]:
 
 
 def reviewable_applications(user: User) -> QuerySet[CreditApplication]:
-    """Applications to the merchants that the user operates; drafts are the applicant's alone."""
+    """Applications to the merchants whose operator the user is; drafts are the applicant's alone."""
     rows = CreditApplication.objects.exclude(state=CreditApplication.State.DRAFT)
-    return rows.filter(merchant__in=operated_merchants(user)).select_related(
+    return rows.filter(merchant__in=staffed_merchants(user)).select_related(
         "merchant", "user", "user__participant"
     )
 
@@ -71,8 +75,11 @@ def merchant_notes(user: User) -> QuerySet[CreditNote]:
 
 
 def merchant_list_entries(user: User) -> QuerySet[ListEntry]:
-    """List entries of the user's merchants, and those that hold for all."""
-    return ListEntry.objects.filter(Q(merchant__in=operated_merchants(user)) | Q(merchant=None))
+    """List entries of the user's merchants, and those that hold for all, which every operator may see."""
+    merchants = operated_merchants(user)
+    if not merchants.exists():
+        return ListEntry.objects.none()
+    return ListEntry.objects.filter(Q(merchant__in=merchants) | Q(merchant=None))
 
 
 def merchant_audit(user: User) -> QuerySet[AuditEvent]:

@@ -16,6 +16,7 @@ from marketplace.credit import scoring
 from marketplace.credit.books import fresh_statement_of
 from marketplace.credit.issuing import sign_agreement
 from marketplace.credit.models import Agreement, CheckResult, CreditApplication, Merchant
+from marketplace.credit.rules import may
 from marketplace.credit.selectors import shade_of
 
 MAX_MONEY = 10**15
@@ -40,7 +41,7 @@ def _move(application: CreditApplication, target: str) -> None:
 
 
 def _may_review(operator: User, application: CreditApplication) -> None:
-    if not operator.has_perm("credit.review_application", application):
+    if not may(operator, "credit.review_application", application):
         raise PermissionDenied("Only the merchant's own operators may review its applications.")
 
 
