@@ -15,7 +15,7 @@ from channels.consumer import get_handler_name
 from channels.db import database_sync_to_async
 from channels.generic.websocket import AsyncWebsocketConsumer
 
-from channels_engine import frames, service, views
+from channels_engine import frames, presence, service, views
 from channels_engine.codec import parse_hex
 from channels_engine.frames import Ack, AskList, AskState, FrameError, Resume, Send
 from channels_engine.mailbox import Mailbox
@@ -28,6 +28,16 @@ NOT_ACKNOWLEDGED = 4429
 UNAVAILABLE = ("unavailable", "The relay can't answer this now; it has been logged. Send it again.")
 logger = logging.getLogger(__name__)
 _read = database_sync_to_async
+
+
+def _positions_of(owner: str) -> dict[bytes, int]:
+    presence.note(owner)
+    return views.positions(owner)
+
+
+def _changes_seen_by(owner: str, then: int) -> dict[str, int]:
+    presence.note(owner)
+    return views.changed_since(owner, then)
 
 
 class ChannelsConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # channels ships no types
@@ -59,7 +69,7 @@ class ChannelsConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # channel
         self._lock = asyncio.Lock()  # a delivery must not run in between the frames of an answer
         self._news = asyncio.Event()
         self._swept_at = int(time.time())
-        self.mailbox = Mailbox(await _read(views.positions)(owner))
+        self.mailbox = Mailbox(await _read(_positions_of)(owner))
         self.owner = owner
         service.transport().listen(owner, self._hear)
         self._pusher = asyncio.create_task(self._push())
@@ -154,7 +164,7 @@ class ChannelsConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # channel
 
     async def _sweep(self) -> None:
         started = int(time.time())
-        news = await _read(views.changed_since)(self.owner, self._swept_at - SWEEP_SECONDS)
+        news = await _read(_changes_seen_by)(self.owner, self._swept_at - SWEEP_SECONDS)
         self._swept_at = started
         self._hear({parse_hex(channel, 32): seq for channel, seq in news.items()})
 

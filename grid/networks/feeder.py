@@ -218,18 +218,35 @@ def _neighbours(feeder: Feeder) -> list[list[tuple[int, float]]]:
 
 
 def electrical_distances(feeder: Feeder, bus: int) -> tuple[float, ...]:
-    """Impedance in ohm along the shortest path from `bus` to every bus; infinite where there is none (Dijkstra)."""
-    near = _neighbours(feeder)
+    """Impedance in ohm along the shortest path from `bus` to every bus; infinite where there is none."""
+    return _shortest(_neighbours(feeder), bus)
+
+
+def cable_distances(feeder: Feeder, bus: int) -> tuple[float, ...]:
+    """Kilometres of line along the shortest path from `bus` to every bus; infinite where there is none."""
+    near: list[list[tuple[int, float]]] = [[] for _ in feeder.buses]
+    closed = [
+        (ln.from_bus, ln.to_bus, ln.length_km) for ln in feeder.lines if ln.from_closed and ln.to_closed
+    ]
+    closed += [(tr.hv_bus, tr.lv_bus, 0.0) for tr in feeder.transformers if tr.hv_closed and tr.lv_closed]
+    for one, other, km in closed:
+        near[one].append((other, km))
+        near[other].append((one, km))
+    return _shortest(near, bus)
+
+
+def _shortest(near: list[list[tuple[int, float]]], bus: int) -> tuple[float, ...]:
+    """The least sum of weights from a bus to every bus (Dijkstra)."""
     best = [math.inf] * len(near)
     best[bus] = 0.0
     queue = [(0.0, bus)]
     while queue:
-        ohm, here = heapq.heappop(queue)
-        if ohm > best[here]:
+        so_far, here = heapq.heappop(queue)
+        if so_far > best[here]:
             continue
         for there, more in near[here]:
-            if ohm + more < best[there]:
-                best[there] = ohm + more
+            if so_far + more < best[there]:
+                best[there] = so_far + more
                 heapq.heappush(queue, (best[there], there))
     return tuple(best)
 

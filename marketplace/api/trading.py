@@ -13,6 +13,7 @@ from channels_engine.store.models import TradeRecord
 from marketplace.api.fields import MAX_SAFE, MomentField, MoneyField, SafeIntegerField
 from marketplace.api.views import PagedView, asked, checked, one, user_of
 from marketplace.trading import selectors, services
+from marketplace.trading.finding import HOUSES, PEOPLE, SORTS, Wanted, listings_of
 from marketplace.trading.live.decisions import visible_decisions
 from marketplace.trading.live.listings import listings_from
 from marketplace.trading.live.view import market_now
@@ -164,12 +165,31 @@ class NewListingSerializer(serializers.Serializer[Any]):
     price_per_kwh = MoneyField()
 
 
+class ListingChangeSerializer(serializers.Serializer[Any]):
+    """What I change of a listing; another slot or side is another listing."""
+
+    quantity_wh = SafeIntegerField(required=False)
+    price_per_kwh = MoneyField(required=False)
+
+
 class ListingQuerySerializer(serializers.Serializer[Any]):
-    """Filters of the listings."""
+    """Filters of the listings; all but `mine`, `side` and `slot_start` are for those of others."""
 
     slot_start = serializers.IntegerField(required=False, min_value=0, max_value=MAX_SAFE)
     side = serializers.ChoiceField(choices=Listing.Side.choices, required=False)
     mine = serializers.BooleanField(required=False, default=False)
+    search = serializers.CharField(required=False, max_length=40, help_text="Part of the partner's name.")
+    slot_from = serializers.IntegerField(required=False, min_value=0, max_value=MAX_SAFE)
+    slot_to = serializers.IntegerField(required=False, min_value=0, max_value=MAX_SAFE)
+    price_min = serializers.IntegerField(required=False, min_value=0, max_value=MAX_SAFE)
+    price_max = serializers.IntegerField(required=False, min_value=0, max_value=MAX_SAFE)
+    quantity_min = serializers.IntegerField(required=False, min_value=0, max_value=MAX_SAFE)
+    who = serializers.ChoiceField(choices=[(PEOPLE, PEOPLE), (HOUSES, HOUSES)], required=False)
+    known = serializers.BooleanField(required=False, help_text="Only partners I have had a channel with.")
+    near_m = serializers.IntegerField(
+        required=False, min_value=0, max_value=MAX_SAFE, help_text="Metres of cable."
+    )
+    sort = serializers.ChoiceField(choices=[(name, name) for name in SORTS], required=False)
 
 
 class ListingsView(PagedView):
@@ -182,11 +202,15 @@ class ListingsView(PagedView):
     @extend_schema(parameters=[ListingQuerySerializer])
     def get(self, request: Request) -> Response:
         """Open listings of everybody, or all of mine."""
-        wanted = asked(ListingQuerySerializer, request)
-        mine = wanted.pop("mine")
-        listings = selectors.open_listings(now=listings_from())
-        rows = selectors.own_listings(user_of(request)) if mine else listings
-        return self.listed(rows.filter(**wanted))
+        wanted, user = asked(ListingQuerySerializer, request), user_of(request)
+        plain = {name: wanted[name] for name in ("slot_start", "side") if name in wanted}
+        if wanted.pop("mine"):
+            return self.listed(selectors.own_listings(user).filter(**plain))
+        if wanted.keys() <= {"slot_start", "side"}:
+            return self.listed(selectors.open_listings(now=listings_from()).filter(**plain))
+        slot = wanted.pop("slot_start", None)
+        rows = listings_of(user, Wanted(**wanted), now=listings_from())
+        return self.listed(rows if slot is None else rows.filter(slot_start=slot))
 
     @extend_schema(request=NewListingSerializer, responses={201: ListingSerializer})
     def post(self, request: Request) -> Response:
@@ -201,6 +225,14 @@ class ListingView(APIView):
     """One of my listings."""
 
     scope = "trade"
+
+    @extend_schema(request=ListingChangeSerializer, responses=ListingSerializer)
+    def patch(self, request: Request, pk: int) -> Response:
+        """Change its quantity or price."""
+        wanted = checked(ListingChangeSerializer, request)
+        listing = one(selectors.own_listings(user_of(request)), pk=pk)
+        changed = services.edit_listing(listing=listing, now=market_now(), **wanted)
+        return Response(ListingSerializer(changed, context={"request": request}).data)
 
     @extend_schema(responses={204: None})
     def delete(self, request: Request, pk: int) -> Response:

@@ -46,6 +46,8 @@ class Prosumer(models.Model):
     is_active = models.BooleanField(default=True)
 
     standing: Any  # with the asker, where standings.with_standings put it
+    reputation: Any  # where reputation.with_reputations put it
+    metres: int | None  # of cable to the asker, where finding.with_distances put it
 
     class Meta:
         """By name."""

@@ -5,6 +5,7 @@ from typing import Any
 
 from django.db import transaction
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from grid.assets import SLOT_SECONDS
 from marketplace.accounts.errors import ConflictError, RefusedError
@@ -46,10 +47,10 @@ def list_energy(
     """
     wrong = _faults(slot_start, quantity_wh, price_per_kwh, now or int(timezone.now().timestamp()))
     if side not in Listing.Side.values:
-        wrong["side"] = ["Either sells or buys."]
+        wrong["side"] = [_("Either sells or buys.")]
     if wrong:
-        raise RefusedError("listing", "The listing can't be taken as it is.", wrong)
-    listing, _ = Listing.objects.update_or_create(
+        raise RefusedError("listing", _("The listing can't be taken as it is."), wrong)
+    listing, _made = Listing.objects.update_or_create(
         prosumer=prosumer,
         side=side,
         slot_start=slot_start,
@@ -76,14 +77,41 @@ def list_energy_of(*, user: User, **wanted: Any) -> Listing:
 def _faults(slot_start: int, quantity_wh: int, price_per_kwh: int, now: int) -> dict[str, list[str]]:
     wrong: dict[str, list[str]] = {}
     if slot_start % SLOT_SECONDS:
-        wrong["slot_start"] = ["Slots start at the full quarter-hour."]
+        wrong["slot_start"] = [_("Slots start at the full quarter-hour.")]
     elif not now - SLOT_SECONDS < slot_start <= now + FARTHEST_SLOT:
-        wrong["slot_start"] = ["The slot is over, or more than two weeks ahead."]
+        wrong["slot_start"] = [_("The slot is over, or more than two weeks ahead.")]
     if not 0 < quantity_wh <= MAX_WH:
-        wrong["quantity_wh"] = [f"Between 1 and {MAX_WH} Wh."]
+        wrong["quantity_wh"] = [_("Between 1 and %(most)s Wh.") % {"most": MAX_WH}]
     if not 0 <= price_per_kwh <= MAX_PRICE:
-        wrong["price_per_kwh"] = [f"Between 0 and {MAX_PRICE} micro-units per kWh."]
+        wrong["price_per_kwh"] = [_("Between 0 and %(most)s micro-units per kWh.") % {"most": MAX_PRICE}]
     return wrong
+
+
+@transaction.atomic
+def edit_listing(
+    *,
+    listing: Listing,
+    quantity_wh: int | None = None,
+    price_per_kwh: int | None = None,
+    now: int | None = None,
+) -> Listing:
+    """Change quantity or price of an open listing; another slot or side is another listing.
+
+    Raises:
+        RefusedError: As `list_energy`.
+        ConflictError: It was traded or withdrawn.
+    """
+    listing = Listing.objects.select_for_update().get(pk=listing.pk)
+    if listing.state != Listing.State.OPEN:
+        raise ConflictError("listing_over", _("This listing stands no more: make a new one."))
+    listing.quantity_wh = listing.quantity_wh if quantity_wh is None else quantity_wh
+    listing.price_per_kwh = listing.price_per_kwh if price_per_kwh is None else price_per_kwh
+    at = now or int(timezone.now().timestamp())
+    wrong = _faults(listing.slot_start, listing.quantity_wh, listing.price_per_kwh, at)
+    if wrong:
+        raise RefusedError("listing", _("The listing can't be taken as it is."), wrong)
+    listing.save(update_fields=["quantity_wh", "price_per_kwh"])
+    return listing
 
 
 @transaction.atomic
@@ -95,7 +123,7 @@ def withdraw_listing(*, listing: Listing) -> Listing:
     """
     listing = Listing.objects.select_for_update().get(pk=listing.pk)
     if listing.state == Listing.State.FILLED:
-        raise ConflictError("listing_filled", "This listing was traded already.")
+        raise ConflictError("listing_filled", _("This listing was traded already."))
     listing.state = Listing.State.WITHDRAWN
     listing.save(update_fields=["state"])
     return listing

@@ -225,3 +225,23 @@ def test_before_the_first_run_the_routes_say_so(client: Client) -> None:
     for route in ("feeder/", "market/"):
         answer = client.get(f"/api/v1/{route}")
         assert (answer.status_code, answer.json()["code"]) == (404, "no_replay")
+
+
+def test_the_grid_answers_before_anything_is_signed(client: Client, market: MarketView) -> None:
+    somebody = User.objects.create_user(email="s@example.org", password="x")
+    Prosumer.objects.filter(owner="seller").update(owner=somebody.owner)
+    Prosumer.objects.filter(owner="buyer").update(is_agent=True)
+    client.force_login(somebody, backend="django.contrib.auth.backends.ModelBackend")
+    slot_start = market.open_slots[8]
+    wanted = {"partner": "buyer", "side": "sells", "slot_start": slot_start, "quantity_wh": 50}
+    free = client.get("/api/v1/market/room/", wanted).json()
+    assert (free["fits"], free["passes_wh"]) == (True, 50)
+    _everybody_sells(market, slot_start)
+    full = client.get("/api/v1/market/room/", wanted | {"quantity_wh": 90_000}).json()
+    assert not full["fits"]
+    assert full["kind"] in ("voltage", "line", "transformer")
+    assert full["place"]
+    assert 0 <= full["passes_wh"] <= full["room_wh"] < 90_000
+    assert not GateDecision.objects.exists()
+    late = client.get("/api/v1/market/room/", wanted | {"slot_start": market.playing})
+    assert (late.status_code, late.json()["code"]) == (409, "slot_closed")
