@@ -229,8 +229,8 @@ class ListingView(APIView):
     @extend_schema(request=ListingChangeSerializer, responses=ListingSerializer)
     def patch(self, request: Request, pk: int) -> Response:
         """Change its quantity or price."""
-        wanted = checked(ListingChangeSerializer, request)
         listing = one(selectors.own_listings(user_of(request)), pk=pk)
+        wanted = checked(ListingChangeSerializer, request)
         changed = services.edit_listing(listing=listing, now=market_now(), **wanted)
         return Response(ListingSerializer(changed, context={"request": request}).data)
 
