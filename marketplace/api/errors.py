@@ -4,29 +4,22 @@ from typing import Any
 
 from django.core.exceptions import PermissionDenied, SuspiciousOperation, ValidationError
 from django.http import Http404
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 from rest_framework import exceptions, status
 from rest_framework.response import Response
 from rest_framework.views import exception_handler, set_rollback
 
 from channels_engine.core.errors import ProtocolError
 from marketplace.accounts.errors import RefusedError
-
-PROBLEM = "application/problem+json"
-TITLES = {
-    400: "Bad request",
-    403: "Forbidden",
-    404: "Not found",
-    409: "Conflict",
-    413: "Too large",
-    503: "Away",
-}
+from marketplace.api.problems import PROBLEM, content
 
 
 class TooLarge(exceptions.APIException):
     """The body is larger than allowed."""
 
     status_code = status.HTTP_413_REQUEST_ENTITY_TOO_LARGE
-    default_detail = "The body is too large."
+    default_detail = gettext_lazy("The body is too large.")
     default_code = "too_large"
 
 
@@ -42,11 +35,11 @@ def problem(error: Exception, context: dict[str, Any]) -> Response | None:
 
 def _of_django(error: Exception) -> Response | None:
     if isinstance(error, Http404):
-        return answer(404, "not_found", "There is no such thing, or it is not yours.", {})
+        return answer(404, "not_found", _("There is no such thing, or it is not yours."), {})
     if isinstance(error, PermissionDenied):
-        return answer(403, "forbidden", str(error) or "This is not yours to do.", {})
+        return answer(403, "forbidden", str(error) or _("This is not yours to do."), {})
     if isinstance(error, SuspiciousOperation | ValidationError):
-        return answer(400, "bad_request", "The request can't be read.", {})
+        return answer(400, "bad_request", _("The request can't be read."), {})
     if isinstance(error, ProtocolError):
         return answer(400, error.code, error.message, {})
     return None
@@ -56,7 +49,7 @@ def _of_framework(error: exceptions.APIException, context: dict[str, Any]) -> Re
     plain = exception_handler(error, context)
     fields = error.detail if isinstance(error, exceptions.ValidationError) else {}
     named = _by_field(fields)
-    detail = "Something in the request is wrong." if named else str(error.detail)
+    detail = _("Something in the request is wrong.") if named else str(error.detail)
     code = "invalid" if named else str(getattr(error.detail, "code", error.default_code))
     return answer(error.status_code, code, detail, named, headers=dict(plain.headers) if plain else None)
 
@@ -85,18 +78,6 @@ def answer(
     headers: dict[str, str] | None = None,
 ) -> Response:
     """One problem."""
-    content = {
-        "type": "about:blank",
-        "title": TITLES.get(status_code, "Error"),
-        "status": status_code,
-        "detail": _encodable(detail),
-        "code": code,
-        "errors": {_encodable(name): [_encodable(text) for text in texts] for name, texts in fields.items()},
-    }
     kept = {name: value for name, value in (headers or {}).items() if name != "Content-Type"}
-    return Response(content, status=status_code, headers=kept, content_type=PROBLEM)
-
-
-def _encodable(text: str) -> str:
-    """Messages quote what was sent, and a lone surrogate in it could not be sent back."""
-    return text.encode(errors="replace").decode()
+    said = content(status_code, code, detail, fields)
+    return Response(said, status=status_code, headers=kept, content_type=PROBLEM)

@@ -15,7 +15,7 @@ from channels_engine.core.types import MeterReading
 from grid.assets import SLOT_SECONDS
 from grid.metering.validation import Judgement, Outcome
 from marketplace.api.fields import MAX_MONEY, MAX_SAFE, HashField, SignatureField
-from marketplace.api.tokens import MeterTokenAuthentication
+from marketplace.api.tokens import MeterTokenAuthentication, ProgramTokenAuthentication
 from marketplace.api.views import PagedView, asked, checked, one, user_of
 from marketplace.trading.meters.intake import SignedReading, take_readings
 from marketplace.trading.meters.selectors import ReadSlot, meters_of, meters_of_token, read_slots
@@ -145,7 +145,7 @@ class MetersView(PagedView):
     """Meters."""
 
     scope = "meters"
-    authentication_classes = (SessionAuthentication, MeterTokenAuthentication)
+    authentication_classes = (ProgramTokenAuthentication, SessionAuthentication, MeterTokenAuthentication)
     serializer_class = MeterSerializer
     queryset = Meter.objects.none()
 
@@ -197,7 +197,7 @@ class ReadingsView(PagedView):
     """Readings."""
 
     scope = "meters"
-    authentication_classes = (SessionAuthentication, MeterTokenAuthentication)
+    authentication_classes = (ProgramTokenAuthentication, SessionAuthentication, MeterTokenAuthentication)
     serializer_class = ReadSlotSerializer
     queryset = Meter.objects.none()
 

@@ -46,11 +46,13 @@ INSTALLED_APPS = [
     "marketplace.credit",
     "marketplace.studies",
     "marketplace.trading",
+    "marketplace.programs",
     "marketplace.api",
     "marketplace.web",
 ]
 
 MIDDLEWARE = [
+    "marketplace.api.problems.ProblemMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "marketplace.csp.PolicyByAreaMiddleware",
@@ -63,6 +65,8 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "axes.middleware.AxesMiddleware",
+    "marketplace.api.limits.LimitMiddleware",
+    "marketplace.api.idempotency.IdempotencyMiddleware",
 ]
 
 ROOT_URLCONF = "marketplace.urls"

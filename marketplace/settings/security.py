@@ -98,20 +98,26 @@ ADMIN_CSP: dict[str, Any] = {
     "frame-src": [SELF],
 }
 
+# Requests in so many seconds under /api/: from an address, from strangers there, of a person, of a token, and of what
+# moves money, ends something or costs us something. docs/adr/0031-programs.md says why these.
+API_LIMITS: dict[str, tuple[int, int]] = {
+    "address": (3000, 60),
+    "stranger": (120, 60),
+    "person": (600, 60),
+    "token": (300, 60),
+    "sensitive": (20, 60),
+}
+
 REST_FRAMEWORK: dict[str, Any] = {
-    "DEFAULT_AUTHENTICATION_CLASSES": ["rest_framework.authentication.SessionAuthentication"],
+    "DEFAULT_AUTHENTICATION_CLASSES": [
+        "marketplace.api.tokens.ProgramTokenAuthentication",
+        "rest_framework.authentication.SessionAuthentication",
+    ],
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_PARSER_CLASSES": ["marketplace.api.parsers.BoundedJSONParser"],
     "DEFAULT_PAGINATION_CLASS": "marketplace.api.pagination.Pages",
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
-    "DEFAULT_THROTTLE_CLASSES": [
-        "rest_framework.throttling.AnonRateThrottle",
-        "rest_framework.throttling.UserRateThrottle",
-        "rest_framework.throttling.ScopedRateThrottle",
-    ],
-    "DEFAULT_THROTTLE_RATES": {"anon": "120/min", "user": "600/min", "sensitive": "20/min"},
-    "NUM_PROXIES": AXES_IPWARE_PROXY_COUNT,
     "EXCEPTION_HANDLER": "marketplace.api.errors.problem",
     "TEST_REQUEST_DEFAULT_FORMAT": "json",
 }

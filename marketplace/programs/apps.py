@@ -1,0 +1,19 @@
+"""App of people's programs."""
+
+from django.apps import AppConfig
+
+
+class ProgramsConfig(AppConfig):
+    """Tokens, kept answers, webhooks."""
+
+    name = "marketplace.programs"
+    verbose_name = "Programs"
+
+    def ready(self) -> None:
+        """Name what exports hold and what comes round, and hear of erasures."""
+        from marketplace.accounts.signals import person_erased  # noqa: PLC0415  models are loaded by now
+        from marketplace.programs import own_data, upkeep  # noqa: PLC0415  as above
+
+        own_data.register()
+        upkeep.register()
+        person_erased.connect(own_data.forget_person, dispatch_uid="programs.forget_person")
