@@ -11,6 +11,24 @@ from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from grid.assets import SLOT_SECONDS
+from marketplace.trading.own_agent.models import AgentDecision, AgentRules, OwnAgent
+
+__all__ = (
+    "AgentDecision",
+    "AgentRules",
+    "GateDecision",
+    "HouseholdReceipt",
+    "Listing",
+    "MarketControl",
+    "Meter",
+    "MeterFault",
+    "MeterToken",
+    "OwnAgent",
+    "PromisedFunding",
+    "Prosumer",
+    "RegisterReading",
+    "RunReport",
+)
 
 
 class Prosumer(models.Model):
