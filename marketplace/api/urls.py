@@ -4,6 +4,8 @@ from django.urls import path, re_path, register_converter
 from django.urls.converters import StringConverter
 
 from marketplace.api import (
+    agent_rules,
+    agent_steps,
     channels,
     contracts,
     credit,
@@ -103,6 +105,16 @@ urlpatterns = [
     path("runs/<uuid:pk>/tables/<slug:table>/", runs.RunTableView.as_view(), name="run-table"),
     path("market/forecast/", feeder.MarketForecastView.as_view(), name="market-forecast"),
     path("prosumers/<slug:slug>/", trading.ProsumerView.as_view(), name="prosumer"),
+    path("agent/", agent_rules.OwnAgentView.as_view(), name="agent"),
+    path("agent/rules/", agent_rules.VersionsView.as_view(), name="agent-rules"),
+    path("agent/rules/<row:version>/", agent_rules.VersionView.as_view(), name="agent-rules-version"),
+    path("agent/rules/<row:version>/dry-run/", agent_rules.DryRunView.as_view(), name="agent-dry-run"),
+    path("agent/rules/<row:version>/mandate/", agent_rules.MandateView.as_view(), name="agent-mandate"),
+    path("agent/pause/", agent_rules.PauseView.as_view(), name="agent-pause"),
+    path("agent/resume/", agent_rules.ResumeView.as_view(), name="agent-resume"),
+    path("agent/plan/", agent_steps.PlanView.as_view(), name="agent-plan"),
+    path("agent/presence/", agent_steps.PresenceView.as_view(), name="agent-presence"),
+    path("agent/steps/", agent_steps.StepsView.as_view(), name="agent-steps"),
     path("agents/", trading.AgentsView.as_view(), name="agents"),
     path("listings/", trading.ListingsView.as_view(), name="listings"),
     path("listings/<row:pk>/", trading.ListingView.as_view(), name="listing"),

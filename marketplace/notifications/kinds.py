@@ -22,4 +22,12 @@ KINDS: dict[str, Kind] = {
     "application_question": Kind(
         _("{merchant} asks for more"), _("Your application waits for you."), urgent=True
     ),
+    "agent_budget": Kind(
+        _("Your agent has used up its budget"), _("It buys nothing more for {day}; it goes on selling.")
+    ),
+    "agent_mandate": Kind(
+        _("Your agent's mandate ran out"),
+        _("It is paused until you sign for its rules once more."),
+        urgent=True,
+    ),
 }

@@ -142,6 +142,7 @@ SPECTACULAR_SETTINGS = {
         "StudyStatus": "grid.models.ReplayRun.Status",
         "RunKind": "grid.models.ReplayRun.Kind",
         "ChannelSide": [("a", "a"), ("b", "b")],
+        "AgentReason": "marketplace.trading.own_agent.words.REASON_CHOICES",
     },
     "POSTPROCESSING_HOOKS": [
         "drf_spectacular.hooks.postprocess_schema_enums",

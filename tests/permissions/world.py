@@ -24,6 +24,7 @@ from marketplace.credit.models import Agreement, CreditApplication, Ledger, List
 from marketplace.credit.notes import NoteRequest, issue_note
 from marketplace.studies.services import add_file
 from marketplace.trading.models import (
+    AgentRules,
     GateDecision,
     Listing,
     Meter,
@@ -32,6 +33,7 @@ from marketplace.trading.models import (
     Prosumer,
     RegisterReading,
 )
+from marketplace.trading.own_agent.rules import Rules
 from tests.marketplace.people import at_desk, png
 from tests.stored_channels import store_endpoints
 
@@ -39,6 +41,10 @@ ROLES = ("anonymous", "owner", "other", "operator", "rival", "staff", "meters", 
 """In the columns' order: nobody; whose things they are; another participant; operators of the merchant applied to
 and of another one; staff without a merchant; the metering operator; who runs the site."""
 PASSWORD = "long enough password"
+RULES = Rules(
+    sells=True, sell_from=1, buys=False, buy_up_to=0, reserve_wh=0, budget=0, most_wh=1, partners="all",
+    from_minute=0, to_minute=0, zone="UTC",
+)  # fmt: skip
 SUMMARY = {
     "energy": {},
     "kpis": {"self_sufficiency": None},
@@ -173,6 +179,7 @@ def _trade(owner: User, peer: User) -> dict[str, Any]:
     )
     fault = MeterFault.objects.create(meter=meter, code="late", slot_start=0, sequence=1, words="w", at=1)
     token = MeterToken.objects.create(digest="d" * 64, label="Box", meter=meter)
+    rules = AgentRules.objects.create(user=owner, version=4, rules=RULES.as_dict())
     return {
         "home": "home",
         "prosumer": mine.pk,
@@ -184,6 +191,7 @@ def _trade(owner: User, peer: User) -> dict[str, Any]:
         "reading": reading.pk,
         "fault": fault.pk,
         "token": token.pk,
+        "rules": rules.version,
     }
 
 

@@ -54,14 +54,19 @@ class OwnAgent(models.Model):
 class AgentDecision(models.Model):
     """What the agent did and why. `trade` is the struct hash of its offer: with the channel it finds the trade."""
 
-    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="agent_decisions")
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="agent_decisions"
+    )
     version = models.PositiveIntegerField(help_text=_("Of the rules."))
     kind = models.CharField(max_length=10)
     reason = models.CharField(max_length=20)
     detail = models.CharField(max_length=300, blank=True, help_text=_("What was answered, where it failed."))
     partner = models.CharField(max_length=64)
     channel = models.CharField(max_length=66)
-    trade = models.CharField(max_length=66)
+    offer = models.CharField(
+        max_length=66, blank=True, help_text=_("Its offeror's id; empty where none was made.")
+    )
+    trade = models.CharField(max_length=66, blank=True)
     sells = models.BooleanField()
     slot_start = models.BigIntegerField()
     quantity_wh = models.BigIntegerField()
@@ -74,7 +79,9 @@ class AgentDecision(models.Model):
 
         ordering = ("-at", "-pk")
         constraints = (
-            models.UniqueConstraint(fields=("user", "channel", "trade", "kind"), name="one_agent_step"),
+            models.UniqueConstraint(
+                fields=("user", "channel", "offer", "kind", "slot_start", "sells"), name="one_agent_step"
+            ),
         )
         indexes = (models.Index(fields=("user", "slot_start"), name="agent_steps_by_slot"),)
 

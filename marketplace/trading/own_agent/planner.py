@@ -66,6 +66,7 @@ class Moment:
         channels: by partner.
         quotes: listings, and offers that can be accepted.
         tried: (partner, slot, whether we sell) that were asked before: nobody is asked twice.
+        answered: offers that were answered before, whatever came of it.
         least_wh: the market's smallest trade.
     """
 
@@ -74,6 +75,7 @@ class Moment:
     channels: Mapping[str, Channel] = field(default_factory=dict)
     quotes: tuple[Quote, ...] = ()
     tried: frozenset[tuple[str, int, bool]] = frozenset()
+    answered: frozenset[str] = frozenset()
     least_wh: int = 1
 
 
@@ -201,8 +203,6 @@ def _answer(rules: Rules, moment: Moment, slot: Slot, quote: Quote) -> Action | 
     if wanted < moment.least_wh:
         return _why_small(rules, moment, slot, replace(quote, price_per_kwh=price), budget)
     kind = "offer" if not quote.offer else "accept" if wanted == quote.quantity_wh else "counter"
-    if kind != "accept" and (quote.partner, slot.start, sells) in moment.tried:
-        return "tried"
     return Action(kind, quote, wanted, price, at_bound=price != quote.price_per_kwh)
 
 
@@ -211,8 +211,9 @@ def _against(rules: Rules, moment: Moment, quote: Quote, channel: Channel | None
         return "partner"
     if channel.is_busy:
         return "busy"
-    is_tried = (quote.partner, quote.slot_start, not quote.sells) in moment.tried
-    return "tried" if is_tried and not quote.offer else ""
+    if quote.offer:
+        return "tried" if quote.offer in moment.answered else ""
+    return "tried" if (quote.partner, quote.slot_start, not quote.sells) in moment.tried else ""
 
 
 def _own_price(rules: Rules, quote: Quote) -> int:
