@@ -10,7 +10,10 @@ class AccountsConfig(AppConfig):
     verbose_name = "People"
 
     def ready(self) -> None:
-        """Name what exports hold."""
-        from marketplace.accounts import own_data  # noqa: PLC0415  models are loaded by now
+        """Name what exports hold, delete what is too old, ask scanners again."""
+        from marketplace.accounts import own_data, quarantine, retention  # noqa: PLC0415  models are loaded by now
+        from marketplace.upkeep.registry import register  # noqa: PLC0415  as above
 
         own_data.register()
+        register("accounts.retention", every_s=3600, do=retention.clear_out_and_sweep)
+        register("accounts.scans", every_s=120, do=quarantine.judge_waiting)

@@ -141,6 +141,18 @@ class Document(models.Model):
         STATEMENT = "statement", _("Bank statement")
         INCOME = "income", _("Proof of income")
 
+    class Scan(models.TextChoices):
+        """What a scanner for malware said."""
+
+        UNSCANNED = "unscanned", _("Not scanned")
+        WAITING = "waiting", _("Being checked")
+        CLEAN = "clean", _("Checked")
+        INFECTED = "infected", _("Malware found")
+        FAILED = "failed", _("Check failed")
+
+    SHUT_STATES = (Scan.WAITING, Scan.INFECTED, Scan.FAILED)
+    STATEMENT_TYPES = ("application/xml", "text/csv", "text/x-mt940")
+
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="documents")
     kind = models.CharField(max_length=12, choices=Kind)
@@ -149,6 +161,7 @@ class Document(models.Model):
     size_bytes = models.PositiveIntegerField()
     digest = EncryptedTextField(help_text=_("SHA-256 of the plain content, 0x-hex."))
     pages = models.PositiveSmallIntegerField(default=1)
+    scan = models.CharField(max_length=9, choices=Scan, default=Scan.UNSCANNED, db_index=True)
     uploaded_at = models.DateTimeField(auto_now_add=True)
     kept_at = models.DateTimeField(
         null=True, help_text=_("Since when something relies on it; it can't be deleted.")
@@ -161,6 +174,11 @@ class Document(models.Model):
 
     def __str__(self) -> str:
         return f"{self.get_kind_display()} {self.pk}"
+
+    @property
+    def is_shown(self) -> bool:
+        """Whether anybody may look at it."""
+        return self.scan not in self.SHUT_STATES
 
 
 class AuditEvent(models.Model):

@@ -6,9 +6,16 @@ from allauth.account.models import EmailAddress
 from allauth.mfa.models import Authenticator
 
 from marketplace.accounts import export
+from marketplace.accounts.documents import open_document
 from marketplace.accounts.models import AuditEvent, Document, User
-from marketplace.accounts.selectors import opened_documents, own_documents, participant_of, wallet_of
-from marketplace.accounts.services import PROFILE_FIELDS, open_document
+from marketplace.accounts.selectors import (
+    opened_documents,
+    own_documents,
+    participant_of,
+    shown_documents,
+    wallet_of,
+)
+from marketplace.accounts.services import PROFILE_FIELDS
 
 
 def account(user: User) -> dict[str, Any]:
@@ -51,7 +58,7 @@ def documents(user: User) -> list[dict[str, Any]]:
 
 def document_files(user: User) -> list[tuple[str, bytes]]:
     """The documents themselves."""
-    return [(_name(row), open_document(row)) for row in opened_documents(own_documents(user))]
+    return [(_name(row), open_document(row)) for row in opened_documents(shown_documents(user))]
 
 
 def _name(document: Document) -> str:

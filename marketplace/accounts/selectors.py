@@ -21,6 +21,11 @@ def own_documents(user: User) -> QuerySet[Document]:
     return Document.objects.filter(user=user)
 
 
+def shown_documents(user: User) -> QuerySet[Document]:
+    """Those of them that no scanner holds back."""
+    return own_documents(user).exclude(scan__in=Document.SHUT_STATES)
+
+
 def opened_documents(documents: QuerySet[Document]) -> list[Document]:
     """Documents with their keys at hand: two queries, however many there are."""
     found = list(documents)

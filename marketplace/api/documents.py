@@ -14,14 +14,16 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from marketplace.accounts.documents import add_document, read_document, remove_document
 from marketplace.accounts.models import Document
 from marketplace.accounts.selectors import opened_documents, own_documents
-from marketplace.accounts.services import add_document, read_document, remove_document
 from marketplace.api.fields import MomentField
 from marketplace.api.parsers import BoundedMultiPartParser
 from marketplace.api.views import PagedView, checked, one, user_of
 from marketplace.credit.rules import may
 
+# Chromium's viewer of PDFs does not run in a sandbox; their active content is gone since the upload.
+BARE_CSP = {"default-src": ["'none'"], "sandbox": True, "frame-ancestors": ["'self'"]}
 VIEWING_CSP = {"default-src": ["'none'"], "style-src": ["'unsafe-inline'"], "frame-ancestors": ["'self'"]}
 
 
@@ -34,6 +36,7 @@ class DocumentSerializer(serializers.Serializer[Document]):
     content_type = serializers.CharField()
     size_bytes = serializers.IntegerField()
     pages = serializers.IntegerField()
+    scan = serializers.ChoiceField(choices=Document.Scan.choices)
     uploaded_at = MomentField()
 
 
@@ -62,7 +65,7 @@ class DocumentsView(PagedView):
 
     @extend_schema(request={"multipart/form-data": UploadSerializer}, responses={201: DocumentSerializer})
     def post(self, request: Request) -> Response:
-        """Upload a PDF, JPEG or PNG."""
+        """Upload a PDF, JPEG or PNG; a statement also as CAMT.053, MT940 or CSV."""
         upload = checked(UploadSerializer, request)
         file = upload["file"]
         document = add_document(
@@ -97,15 +100,15 @@ class DocumentContentView(APIView):
 
     @extend_schema(responses={(200, "application/octet-stream"): OpenApiTypes.BINARY})
     def get(self, request: Request, pk: UUID) -> HttpResponse:
-        """Read it, as its owner or as the reviewing merchant's operator; the latter is recorded."""
+        """Read it, as its owner or as the reviewing merchant's operator; each view is recorded. Data is plain text."""
         user, document = user_of(request), one(Document.objects.select_related("user"), pk=pk)
         if not may(user, "accounts.read_document", document):
             raise Http404
-        response = HttpResponse(
-            read_document(document=document, viewer=user), content_type=document.content_type
-        )
+        is_data = document.content_type in Document.STATEMENT_TYPES
+        content_type = "text/plain; charset=utf-8" if is_data else document.content_type
+        response = HttpResponse(read_document(document=document, viewer=user), content_type=content_type)
         name = quote(document.filename or "document")
         response["Content-Disposition"] = f"inline; filename*=UTF-8''{name}"
         response["Cache-Control"] = "private, no-store"
-        response._csp_config = VIEWING_CSP  # type: ignore[attr-defined]  # noqa: SLF001  django-csp's own hook
+        response._csp_config = VIEWING_CSP if document.content_type == "application/pdf" else BARE_CSP  # type: ignore[attr-defined]  # noqa: SLF001  django-csp's own hook
         return response

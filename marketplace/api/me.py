@@ -17,8 +17,8 @@ from marketplace.accounts.selectors import display_name, participant_of, wallet_
 from marketplace.accounts.services import PROFILE_FIELDS, update_profile
 from marketplace.api.fields import AddressField, StrictCharField
 from marketplace.api.views import checked, user_of
+from marketplace.credit.erasure import erase_participant
 from marketplace.credit.selectors import active_agreement, operated_merchants
-from marketplace.credit.services import erase_participant
 from marketplace.trading.services import ensure_prosumer
 
 

@@ -190,7 +190,9 @@ class CheckResult(models.Model):
     position = models.PositiveSmallIntegerField()
     code = models.CharField(max_length=30)
     outcome = models.CharField(max_length=4)
-    reason = models.CharField(max_length=300)
+    reason = models.CharField(max_length=300, help_text=_("In English."))
+    reason_code = models.CharField(max_length=40, blank=True)
+    params = models.JSONField(default=dict, help_text=_("What the reason's words name; never personal data."))
     points = models.SmallIntegerField()
     max_points = models.SmallIntegerField()
 

@@ -1,27 +1,24 @@
 """Writes around credit applications: applying, checking, deciding. Every verb owns its transaction."""
 
-import io
 from collections.abc import Mapping
 
 from django.core.exceptions import PermissionDenied
 from django.db import transaction
 from django.utils import timezone
-from pypdf import PdfReader
+from django.utils.translation import gettext as _
 
 from marketplace.accounts.errors import ConflictError, RefusedError
 from marketplace.accounts.models import Document, User
-from marketplace.accounts.selectors import participant_of, wallet_of
-from marketplace.accounts.services import erase_person, open_document, record
-from marketplace.credit import scoring
-from marketplace.credit.books import fresh_statement_of
+from marketplace.accounts.selectors import participant_of, shown_documents, wallet_of
+from marketplace.accounts.services import record
+from marketplace.credit.checking import read_papers, run_checks
 from marketplace.credit.issuing import sign_agreement
-from marketplace.credit.models import Agreement, CheckResult, CreditApplication, Merchant
+from marketplace.credit.models import Agreement, CreditApplication, Merchant
 from marketplace.credit.rules import may
-from marketplace.credit.selectors import shade_of
 
 MAX_MONEY = 10**15
-MAX_TEXT = 200_000
 State = CreditApplication.State
+NEEDED = ("legal_name", "birth_date", "street", "postcode", "city", "country", "meter_number")
 
 
 def _locked(application: CreditApplication) -> CreditApplication:
@@ -116,16 +113,16 @@ def submit_application(*, application: CreditApplication) -> CreditApplication:
         ConflictError: `incomplete` with what is missing, or it is not the applicant's turn.
     """
     user = application.user
-    texts = machine_readable_texts(user)
+    papers = read_papers(user)
     with transaction.atomic():
         application = _locked(application)
         _move(application, State.SUBMITTED)
         _refuse_incomplete(application)
         application.submitted_at, application.question = timezone.now(), ""
-        documents = Document.objects.filter(user=user)
+        documents = shown_documents(user)
         documents.filter(kept_at=None).update(kept_at=application.submitted_at)
         application.documents.set(documents)
-        _run_checks(application, texts)
+        run_checks(application, papers)
         application.save()
         record(
             actor=user, action="application.submitted", subject=f"application {application.pk}", person=user
@@ -134,73 +131,27 @@ def submit_application(*, application: CreditApplication) -> CreditApplication:
 
 
 def _refuse_incomplete(application: CreditApplication) -> None:
-    participant = participant_of(application.user)
+    missing = missing_for(application)
+    if missing:
+        words = _("Something is missing before the merchant can review this.")
+        raise ConflictError("incomplete", words, missing)
+
+
+def missing_for(application: CreditApplication) -> dict[str, list[str]]:
+    """What an application lacks before it can be handed in: words by field."""
+    user, participant = application.user, participant_of(application.user)
     missing = {
-        name: ["Fill this in on your profile."]
-        for name in ("legal_name", "birth_date", "street", "postcode", "city", "country")
-        if not getattr(participant, name, None)
+        name: [_("Fill this in on your profile.")] for name in NEEDED if not getattr(participant, name, None)
     }
     if application.consent_at is None:
-        missing["consent"] = ["Consent to the check is needed."]
-    if wallet_of(application.user) is None:
-        missing["wallet"] = ["Make a wallet first."]
-    if not Document.objects.filter(user=application.user, kind=Document.Kind.IDENTITY).exists():
-        missing["documents"] = ["Upload an identity document."]
-    if missing:
-        raise ConflictError(
-            "incomplete", "Something is missing before the merchant can review this.", missing
-        )
-
-
-def machine_readable_texts(user: User) -> list[str]:
-    """Text of the user's PDFs, as far as they have any; their form was checked at the upload."""
-    texts = []
-    for document in Document.objects.filter(user=user, content_type="application/pdf"):
-        reader = PdfReader(io.BytesIO(open_document(document)))
-        texts.append("\n".join(page.extract_text() for page in reader.pages)[:MAX_TEXT])
-    return texts
-
-
-def facts_of(application: CreditApplication, texts: list[str]) -> scoring.Facts:
-    """What is known about an application, as the checks take it."""
-    participant, wallet = participant_of(application.user), wallet_of(application.user)
-    address = ("street", "postcode", "city", "country")
-    return scoring.Facts(
-        today=timezone.now().date(),
-        legal_name=(participant and participant.legal_name) or "",
-        birth_date=(participant and participant.birth_date) or "",
-        address=tuple(getattr(participant, name, None) or "" for name in address),  # type: ignore[arg-type]  # four names, four values
-        wallet_proven=wallet is not None,
-        document_kinds=set(Document.objects.filter(user=application.user).values_list("kind", flat=True)),
-        document_texts=texts,
-        monthly_income=int(application.monthly_income or 0),
-        monthly_outgoings=int(application.monthly_outgoings or 0),
-        requested_limit=application.requested_limit,
-        max_limit=application.merchant.max_limit,
-        billing_period=application.merchant.billing_period,
-        shade=shade_of(wallet=wallet.address, merchant=application.merchant) if wallet else "",
-    )
-
-
-def _run_checks(application: CreditApplication, texts: list[str]) -> None:
-    facts = facts_of(application, texts)
-    checks = scoring.check_all(facts)
-    proposal = scoring.propose(facts, checks)
-    application.score = max(0, proposal.score)
-    application.proposed_limit, application.proposed_collateral = proposal.limit, proposal.collateral
-    application.checks.all().delete()
-    CheckResult.objects.bulk_create(
-        CheckResult(
-            application=application,
-            position=position,
-            code=check.code,
-            outcome=check.outcome,
-            reason=check.reason,
-            points=check.points,
-            max_points=check.max_points,
-        )
-        for position, check in enumerate(checks)
-    )
+        missing["consent"] = [_("Consent to the check is needed.")]
+    if wallet_of(user) is None:
+        missing["wallet"] = [_("Make a wallet first.")]
+    if not shown_documents(user).filter(kind=Document.Kind.IDENTITY).exists():
+        missing["documents"] = [_("Upload an identity document.")]
+    if Document.objects.filter(user=user, scan__in=(Document.Scan.WAITING, Document.Scan.FAILED)).exists():
+        missing["documents"] = [_("A document is still being checked for malware: try again in a minute.")]
+    return missing
 
 
 @transaction.atomic
@@ -302,29 +253,3 @@ def _check_terms(merchant: Merchant, limit: int, collateral: int) -> None:
         raise RefusedError(
             "collateral", "Collateral is out of range.", {"collateral": ["Between 0 and the limit."]}
         )
-
-
-def erase_participant(*, user: User, actor: User) -> None:
-    """Erase a person who owes nothing: no agreement still runs, no debt and no channel on credit is open.
-
-    Raises:
-        ConflictError: with what stands in the way.
-        AwayError: the ledger can't be asked for debts.
-    """
-    agreements = Agreement.objects.filter(user=user).exclude(state=Agreement.State.FAILED)
-    if agreements.filter(valid_until__gt=int(timezone.now().timestamp())).exists():
-        raise ConflictError(
-            "agreement_runs", "A credit agreement still runs: it must end before the erasure."
-        )
-    for agreement in agreements.filter(state=Agreement.State.ACTIVE, notes__isnull=False).distinct():
-        if fresh_statement_of(agreement).exposure:
-            raise ConflictError(
-                "agreement_owes",
-                "A debt or a channel on credit is still open: pay and close before the erasure.",
-            )
-    with transaction.atomic():
-        for application in CreditApplication.objects.filter(
-            user=user, state__in=CreditApplication.OPEN_STATES
-        ):
-            withdraw_application(application=application)
-        erase_person(user=user, actor=actor)

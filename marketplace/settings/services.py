@@ -11,7 +11,8 @@ from marketplace.settings.environment import flag, integer, kept_secret
 # FULL: a commit that was answered must survive power loss. IMMEDIATE: two writers wait for each other
 # instead of failing when a reader turns into a writer.
 SQLITE_OPTIONS: dict[str, Any] = {
-    "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON;",
+    "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON; "
+    "PRAGMA secure_delete=ON;",
     "transaction_mode": "IMMEDIATE",
     "timeout": 30,
 }

@@ -12,10 +12,11 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_GET, require_POST
 
+from marketplace.accounts.documents import add_document, remove_document
 from marketplace.accounts.errors import RefusedError
 from marketplace.accounts.models import Participant, User, Wallet
 from marketplace.accounts.selectors import opened_documents, own_documents, participant_of, wallet_of
-from marketplace.accounts.services import PROFILE_FIELDS, add_document, remove_document, update_profile
+from marketplace.accounts.services import PROFILE_FIELDS, update_profile
 from marketplace.credit import services as credit
 from marketplace.credit.models import Agreement, CreditApplication
 from marketplace.credit.selectors import open_merchants, own_agreements, own_applications

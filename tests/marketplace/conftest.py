@@ -12,9 +12,10 @@ from people import Person, Shop, at_desk, png, signed_in
 from pytest_django import Settings
 
 from channels_engine.core.signing import LocalSigner
+from marketplace.accounts.documents import add_document
 from marketplace.accounts.hexadecimal import to_hex
 from marketplace.accounts.models import User, Wallet
-from marketplace.accounts.services import add_document, update_profile
+from marketplace.accounts.services import update_profile
 from marketplace.credit import services
 from marketplace.credit.keystores import new_keystore
 from marketplace.credit.models import Agreement, CreditApplication, Merchant
@@ -27,6 +28,7 @@ PERSON = {
     "postcode": "10115",
     "city": "Berlin",
     "country": "DE",
+    "meter_number": "1ESY1160012345",
 }
 
 

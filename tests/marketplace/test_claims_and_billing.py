@@ -27,9 +27,9 @@ from contracts.bindings import MerchantContract
 from marketplace.accounts.errors import AwayError, ConflictError, RefusedError
 from marketplace.credit import claims, ledger
 from marketplace.credit.books import bring_up_to_date, fresh_statement_of
+from marketplace.credit.erasure import erase_participant
 from marketplace.credit.issuing import raw
 from marketplace.credit.models import Agreement, BookBlock, BookEvent, CreditApplication, Ledger
-from marketplace.credit.services import erase_participant
 from tests.fixtures_ledger import RunningNode, devnode  # noqa: F401  pytest finds the fixture by its name
 
 pytestmark = pytest.mark.django_db

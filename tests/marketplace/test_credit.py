@@ -12,10 +12,11 @@ from people import Person, Shop, png
 from channels_engine.core import types
 from channels_engine.core.signing import LocalSigner, recover
 from channels_engine.core.typed_data import digest, struct_hash
+from marketplace.accounts.documents import add_document, remove_document
 from marketplace.accounts.errors import AwayError, ConflictError, RefusedError
 from marketplace.accounts.models import Document, Wallet
-from marketplace.accounts.services import add_document, remove_document
 from marketplace.credit import services
+from marketplace.credit.erasure import erase_participant
 from marketplace.credit.issuing import agreement_to_sign, documents_commitment, domain_of, raw, terms_of
 from marketplace.credit.keystores import merchant_signer
 from marketplace.credit.models import Agreement, CreditApplication, CreditNote
@@ -76,6 +77,7 @@ def test_what_is_missing_is_named(make_person: Callable[..., Person], shop: Shop
         "postcode",
         "city",
         "country",
+        "meter_number",
         "consent",
         "wallet",
         "documents",
@@ -90,7 +92,7 @@ def test_submitting_runs_the_checks_and_freezes_the_documents(
 ) -> None:
     application = apply(person, shop)
     assert application.state == "submitted"
-    assert application.checks.count() == 8
+    assert application.checks.count() == 13
     assert application.score == sum(check.points for check in application.checks.all())
     with pytest.raises(ConflictError):
         remove_document(document=Document.objects.filter(user=person.user).first())
@@ -236,9 +238,9 @@ def test_no_note_without_an_active_agreement(person: Person, shop: Shop, agree: 
 def test_erasure_waits_for_the_agreement(person: Person, shop: Shop, agree: Agree) -> None:
     agree(person, shop)
     with pytest.raises(ConflictError, match="still runs"):
-        services.erase_participant(user=person.user, actor=person.user)
+        erase_participant(user=person.user, actor=person.user)
     Agreement.objects.update(valid_until=1)
-    services.erase_participant(user=person.user, actor=person.user)
+    erase_participant(user=person.user, actor=person.user)
     assert not Wallet.objects.filter(user=person.user).exists()
     application = CreditApplication.objects.get(user=person.user)
     assert application.monthly_income is None

@@ -11,10 +11,12 @@ from pytest_django import DjangoAssertNumQueries, DjangoCaptureOnCommitCallbacks
 
 from marketplace.accounts import keyring
 from marketplace.accounts.crypto import MasterKeys, SealBrokenError, new_key, open_sealed, seal
+from marketplace.accounts.documents import read_document
+from marketplace.accounts.erasure import erase_person
 from marketplace.accounts.errors import RefusedError
 from marketplace.accounts.fields import prefetch_keys
 from marketplace.accounts.models import AuditEvent, DataKey, Document, Participant, User
-from marketplace.accounts.services import erase_person, read_document, update_profile
+from marketplace.accounts.services import update_profile
 
 pytestmark = pytest.mark.django_db
 

@@ -103,6 +103,36 @@ def test_active_pdfs_are_refused(change: Callable[[PdfWriter], None]) -> None:
     assert refused.value.code == "file_active"
 
 
+def _field(writer: PdfWriter, kind: str) -> None:
+    names = {"/FT": NameObject(kind), "/T": TextStringObject("x"), "/Subtype": NameObject("/Widget")}
+    field = writer._add_object(DictionaryObject({NameObject(name): value for name, value in names.items()}))
+    writer._root_object[NameObject("/AcroForm")] = DictionaryObject(
+        {NameObject("/Fields"): ArrayObject([field])}
+    )
+    writer.pages[0][NameObject("/Annots")] = ArrayObject([field])
+
+
+def test_forms_are_refused_and_signatures_dropped() -> None:
+    with pytest.raises(RefusedError) as refused:
+        clean(_pdf(lambda writer: _field(writer, "/Tx")), max_bytes=MAX)
+    assert refused.value.code == "file_form"
+    file = clean(_pdf(lambda writer: _field(writer, "/Sig")), max_bytes=MAX)
+    [page] = PdfReader(io.BytesIO(file.content)).pages
+    assert "/Annots" not in page
+    assert b"AcroForm" not in file.content
+
+
+def test_data_of_banks_is_taken_as_statements_only() -> None:
+    sheet = "Buchungstag;Betrag;Text\n01.06.2026;-1,00;Bäcker\n"
+    file = clean(sheet.encode("cp1252"), max_bytes=MAX, is_statement=True)
+    assert (file.content, file.content_type) == (sheet.encode(), "text/csv")
+    with pytest.raises(RefusedError, match="PDF, JPEG and PNG"):
+        clean(sheet.encode(), max_bytes=MAX)
+    with pytest.raises(RefusedError, match="Line 2: “one” is no amount") as refused:
+        clean(sheet.replace("-1,00", "one").encode(), max_bytes=MAX, is_statement=True)
+    assert refused.value.code == "statement_faults"
+
+
 def test_pdf_content_that_pages_do_not_reach_is_dropped() -> None:
     file = clean(_pdf() + b"\n% <script>hidden</script>", max_bytes=MAX)
     assert b"hidden" not in file.content

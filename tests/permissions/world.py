@@ -14,9 +14,10 @@ from channels_engine.core.state import CoSigned, Endpoint, Phase
 from channels_engine.core.typed_data import digest, struct_hash
 from channels_engine.store import models as engine
 from grid.models import ReplayRun
+from marketplace.accounts.documents import add_document
 from marketplace.accounts.hexadecimal import to_hex
 from marketplace.accounts.models import AuditEvent, Document, User, Wallet
-from marketplace.accounts.services import add_document, update_profile
+from marketplace.accounts.services import update_profile
 from marketplace.credit import services
 from marketplace.credit.issuing import domain_of, raw
 from marketplace.credit.keystores import new_keystore
@@ -70,7 +71,13 @@ def _person(number: int, name: str) -> User:
     user = User.objects.create_user(f"{name}@example.org", PASSWORD)
     signer = LocalSigner(number.to_bytes(32, "big"))
     sealed = {"legal_name": f"Legal {name}", "birth_date": "1985-06-01", "street": f"{name}-street 1"}
-    where = {"postcode": "10115", "city": "Berlin", "country": "DE", "display_name": f"Pseudonym {name}"}
+    where = {
+        "postcode": "10115",
+        "city": "Berlin",
+        "country": "DE",
+        "meter_number": "1ESY1160012345",
+        "display_name": f"Pseudonym {name}",
+    }
     update_profile(user=user, changes={**sealed, **where})
     Wallet.objects.create(user=user, address=to_hex(signer.address), message="m", signature="0x")
     add_document(user=user, kind="identity", filename=f"{name}.png", raw=png((number, 9, 9)))

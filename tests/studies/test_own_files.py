@@ -19,9 +19,9 @@ from django.utils import timezone
 from rest_framework.test import APIClient
 
 from grid.models import ReplayRun, SlotResult
+from marketplace.accounts.erasure import erase_person
 from marketplace.accounts.errors import ConflictError, RefusedError
 from marketplace.accounts.models import User
-from marketplace.accounts.services import erase_person
 from marketplace.studies import services, store, tasks, worker
 from marketplace.studies.models import InputFile, StudyOrder
 from marketplace.studies.tasks import check_file, play_study

@@ -21,6 +21,7 @@ PERSON = {
     "postcode": "10115",
     "city": "Berlin",
     "country": "DE",
+    "meter_number": "1ESY1160012345",
 }
 
 
