@@ -18,7 +18,8 @@ from marketplace.credit.account import account
 from marketplace.credit.backoffice import ScopedAdmin
 from marketplace.credit.claims import cancel_note
 from marketplace.credit.keystores import new_keystore
-from marketplace.credit.models import Agreement, CreditApplication, CreditNote, Ledger, ListEntry, Merchant
+from marketplace.credit.listing import ListEntry
+from marketplace.credit.models import Agreement, CreditApplication, CreditNote, Ledger, Merchant
 from marketplace.credit.money import shown
 from marketplace.credit.review import review
 

@@ -1,4 +1,4 @@
-"""Merchants, credit applications with their checks, agreements, credit notes, black and grey lists.
+"""Merchants, credit applications with their checks, agreements, credit notes; `listing` has the black and grey lists.
 
 Money is in micro-units of the stablecoin; addresses, hashes and signatures are lower-case 0x-hex.
 """
@@ -102,6 +102,12 @@ class Merchant(models.Model):
     max_limit = models.BigIntegerField(
         default=5_000_000_000, help_text=_("Largest credit limit, micro-units.")
     )
+    four_eyes_above = models.BigIntegerField(
+        _("two operators above"),
+        default=1_000_000_000,
+        validators=[MinValueValidator(0)],
+        help_text=_("Limits above this need the approval of two operators, micro-units; 0: every limit."),
+    )
     is_open = models.BooleanField(_("takes applications"), default=True)
 
     class Meta:
@@ -181,6 +187,47 @@ class CreditApplication(models.Model):
 
     def __str__(self) -> str:
         return f"Application {str(self.pk)[:8]}"
+
+
+class FirstApproval(models.Model):
+    """An operator's approval of terms that take a second one's; gone once the application moves on."""
+
+    application = models.OneToOneField(
+        CreditApplication, on_delete=models.CASCADE, related_name="first_approval"
+    )
+    operator = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+")
+    limit = models.BigIntegerField()
+    collateral = models.BigIntegerField()
+    reason = models.TextField(blank=True)
+    at = models.DateTimeField(auto_now=True)
+
+    def __str__(self) -> str:
+        return f"First approval of {self.application_id}"
+
+
+class ReasonTemplate(models.Model):
+    """Words of a merchant's own for questions and refusals, to begin from."""
+
+    class Use(models.TextChoices):
+        """Where it is offered."""
+
+        ASK = "ask", _("Asking for more")
+        REJECT = "reject", _("Rejecting")
+        APPEAL = "appeal", _("Answering an appeal")
+
+    merchant = models.ForeignKey(Merchant, on_delete=models.CASCADE, related_name="reasons")
+    use = models.CharField(max_length=6, choices=Use)
+    title = models.CharField(max_length=60)
+    text = models.TextField(max_length=2000, help_text=_("The applicant reads this; change it as you need."))
+
+    class Meta:
+        """By title."""
+
+        ordering = ("use", "title")
+        verbose_name = _("reason")
+
+    def __str__(self) -> str:
+        return self.title
 
 
 class CheckResult(models.Model):
@@ -324,33 +371,4 @@ class BookEvent(models.Model):
         return f"{self.name} in block {self.block_number}"
 
 
-class ListEntry(models.Model):
-    """Somebody whom merchants refuse (black) or look at twice (grey)."""
-
-    class Shade(models.TextChoices):
-        """How hard an entry weighs."""
-
-        GREY = "grey", _("Grey: collateral goes up")
-        BLACK = "black", _("Black: no credit")
-
-    merchant = models.ForeignKey(
-        Merchant,
-        on_delete=models.CASCADE,
-        null=True,
-        blank=True,
-        help_text=_("Empty: holds for every merchant."),
-    )
-    wallet = models.CharField(max_length=42, db_index=True, help_text=_("Root address, lower-case 0x-hex."))
-    shade = models.CharField(max_length=5, choices=Shade)
-    reason = models.CharField(max_length=300)
-    created_at = models.DateTimeField(auto_now_add=True)
-
-    class Meta:
-        """Newest first."""
-
-        ordering = ("-created_at",)
-        verbose_name = _("black or grey list entry")
-        verbose_name_plural = _("black and grey lists")
-
-    def __str__(self) -> str:
-        return f"{self.get_shade_display()}: {self.wallet}"
+from marketplace.credit.listing import Appeal, ListEntry  # noqa: E402, F401  Django finds an app's models in this module

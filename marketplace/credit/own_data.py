@@ -5,7 +5,8 @@ from typing import Any
 from marketplace.accounts import export
 from marketplace.accounts.fields import prefetch_keys
 from marketplace.accounts.models import User
-from marketplace.credit.models import Agreement, CreditApplication, CreditNote, ListEntry
+from marketplace.credit.listing import Appeal, ListEntry
+from marketplace.credit.models import Agreement, CreditApplication, CreditNote
 
 APPLICATION = (
     "id", "state", "requested_limit", "monthly_income", "monthly_outgoings", "consent_at", "question",
@@ -59,13 +60,20 @@ def list_entries(user: User) -> list[dict[str, Any]]:
     return [
         {
             "by": row.merchant.name if row.merchant else "all merchants",
-            **_row(row, ("shade", "reason", "created_at")),
+            **_row(row, ("shade", "reason", "created_at", "in_force", "lifted_at")),
         }
         for row in ListEntry.objects.filter(wallet=address).select_related("merchant")
     ]
 
 
+def appeals(user: User) -> list[dict[str, Any]]:
+    """What the person said against such entries, and the answers."""
+    rows = list(Appeal.objects.filter(user=user))
+    prefetch_keys(rows)
+    return [_row(row, ("words", "state", "answer", "created_at", "decided_at")) for row in rows]
+
+
 def register() -> None:
     """Name the topics."""
-    for collect in (applications, agreements, list_entries):
+    for collect in (applications, agreements, list_entries, appeals):
         export.register(collect.__name__, collect)

@@ -1,6 +1,7 @@
 """The review page: everything about one application on one screen, and the four things to do with it."""
 
 from collections.abc import Callable
+from datetime import datetime
 from typing import Any
 
 from django import forms
@@ -16,7 +17,7 @@ from marketplace.accounts.backoffice import user_of
 from marketplace.accounts.errors import RefusedError
 from marketplace.accounts.fields import prefetch_keys
 from marketplace.accounts.selectors import opened_documents, participant_of, wallet_of
-from marketplace.credit import services
+from marketplace.credit import decisions
 from marketplace.credit.models import CheckResult, CreditApplication
 from marketplace.credit.money import PLACES, micro_units, plain
 from marketplace.credit.selectors import merchant_audit, shade_of
@@ -94,11 +95,13 @@ FORMS: dict[str, type[forms.Form]] = {
     "ask": QuestionForm,
     "reject": RejectForm,
 }
+SEEING = ("approve", "ask", "reject")
+"""What is decided about the papers as they were handed in last."""
 VERBS: dict[str, tuple[Callable[..., Any], Any]] = {
-    "start": (services.start_review, _("The application is in review.")),
-    "approve": (services.approve_application, _("Approved: the agreement is signed.")),
-    "ask": (services.ask_for_more, _("The applicant was asked for more.")),
-    "reject": (services.reject_application, _("Rejected: the applicant sees the reason.")),
+    "start": (decisions.start_review, _("The application is in review.")),
+    "approve": (decisions.approve_application, _("Approved: the agreement is signed.")),
+    "ask": (decisions.ask_for_more, _("The applicant was asked for more.")),
+    "reject": (decisions.reject_application, _("Rejected: the applicant sees the reason.")),
 }
 
 
@@ -107,10 +110,10 @@ def review(
 ) -> HttpResponse:
     """Show an application, or act on it by one of the forms."""
     bound: dict[str, forms.Form] = {}
-    decision = request.POST.get("decision", "")
+    decision, seen = request.POST.get("decision", ""), _moment(request.POST.get("seen", ""))
     if request.method == "POST" and decision in FORMS:
         form = FORMS[decision](request.POST, prefix=decision)
-        if form.is_valid() and _done(request, application, decision, form):
+        if form.is_valid() and _done(request, application, decision, form, seen):
             return HttpResponseRedirect(
                 reverse("admin:credit_creditapplication_change", args=[application.pk])
             )
@@ -119,10 +122,24 @@ def review(
     return TemplateResponse(request, "admin/credit/review.html", context, status=400 if bound else 200)
 
 
-def _done(request: HttpRequest, application: CreditApplication, decision: str, form: forms.Form) -> bool:
-    verb, said = VERBS[decision]
+def _moment(text: str) -> datetime | None:
     try:
-        verb(application=application, operator=user_of(request), **form.cleaned_data)
+        return datetime.fromisoformat(text)
+    except ValueError:
+        return None
+
+
+def _done(
+    request: HttpRequest,
+    application: CreditApplication,
+    decision: str,
+    form: forms.Form,
+    seen: datetime | None,
+) -> bool:
+    verb, said = VERBS[decision]
+    looked = {"seen": seen} if decision in SEEING else {}
+    try:
+        verb(application=application, operator=user_of(request), **form.cleaned_data, **looked)
     except RefusedError as error:
         for name, problems in (error.fields or {"": [error.detail]}).items():
             form.add_error(name if name in form.fields else None, problems)
@@ -153,6 +170,7 @@ def _facts(request: HttpRequest, application: CreditApplication) -> dict[str, An
         "score_text": score,
         "title": _("Application of %(name)s") % {"name": participant or application.user.owner},
         "application": application,
+        "seen": application.submitted_at.isoformat() if application.submitted_at else "",
         "participant": participant,
         "wallet": wallet,
         "shade": shade_of(wallet=wallet.address, merchant=merchant) if wallet else "",

@@ -4,8 +4,17 @@ from django.db.models import BigIntegerField, OuterRef, Q, QuerySet, Subquery, S
 from django.db.models.functions import Coalesce
 from django.utils import timezone
 
-from marketplace.accounts.models import AuditEvent, User
-from marketplace.credit.models import Agreement, CreditApplication, CreditNote, Ledger, ListEntry, Merchant
+from marketplace.accounts.models import AuditEvent, User, Wallet
+from marketplace.credit.listing import Appeal, ListEntry
+from marketplace.credit.models import (
+    Agreement,
+    Appeal,
+    CreditApplication,
+    CreditNote,
+    Ledger,
+    ListEntry,
+    Merchant,
+)
 
 
 def open_merchants() -> QuerySet[Merchant]:
@@ -92,9 +101,29 @@ def merchant_audit(user: User) -> QuerySet[AuditEvent]:
     return rows.filter(Q(person__in=people) & (Q(actor__in=colleagues) | Q(actor__in=people)))
 
 
+def entries_in_force() -> QuerySet[ListEntry]:
+    """Entries that count: confirmed where they hold for all, and not lifted."""
+    return ListEntry.objects.filter(in_force=True, lifted_at=None)
+
+
+def own_entries(user: User) -> QuerySet[ListEntry]:
+    """What the lists say of the user's wallet, with what became of it."""
+    rows = ListEntry.objects.filter(
+        in_force=True, wallet__in=Wallet.objects.filter(user=user).values("address")
+    )
+    return rows.select_related("merchant", "appeal")
+
+
+def open_appeals(user: User) -> QuerySet[Appeal]:
+    """Appeals that the user may answer."""
+    mine = Q(entry__merchant__in=staffed_merchants(user))
+    own = mine | Q(entry__merchant=None) if user.is_superuser else mine
+    return Appeal.objects.filter(own).select_related("entry__merchant", "user", "user__participant")
+
+
 def shade_of(*, wallet: str, merchant: Merchant) -> str:
     """Darkest list entry of a wallet at a merchant: `black`, `grey`, or empty."""
-    entries = ListEntry.objects.filter(Q(merchant=merchant) | Q(merchant=None), wallet=wallet)
+    entries = entries_in_force().filter(Q(merchant=merchant) | Q(merchant=None), wallet=wallet)
     shades = set(entries.values_list("shade", flat=True))
     return next((shade for shade in ("black", "grey") if shade in shades), "")
 

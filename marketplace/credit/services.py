@@ -1,8 +1,7 @@
-"""Writes around credit applications: applying, checking, deciding. Every verb owns its transaction."""
+"""Writes around credit applications: applying and checking. Every verb owns its transaction. See also `decisions`."""
 
 from collections.abc import Mapping
 
-from django.core.exceptions import PermissionDenied
 from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -12,34 +11,12 @@ from marketplace.accounts.models import Document, User
 from marketplace.accounts.selectors import participant_of, shown_documents, wallet_of
 from marketplace.accounts.services import record
 from marketplace.credit.checking import read_papers, run_checks
-from marketplace.credit.issuing import sign_agreement
-from marketplace.credit.models import Agreement, CreditApplication, Merchant
-from marketplace.credit.rules import may
+from marketplace.credit.models import CreditApplication, FirstApproval, Merchant
+from marketplace.credit.states import locked, move
 
 MAX_MONEY = 10**15
 State = CreditApplication.State
 NEEDED = ("legal_name", "birth_date", "street", "postcode", "city", "country", "meter_number")
-
-
-def _locked(application: CreditApplication) -> CreditApplication:
-    """The application as it is now, locked where the database can lock rows."""
-    return (
-        CreditApplication.objects.select_for_update()
-        .select_related("merchant", "user")
-        .get(pk=application.pk)
-    )
-
-
-def _move(application: CreditApplication, target: str) -> None:
-    if target not in CreditApplication.TRANSITIONS[application.state]:
-        now = application.get_state_display().lower()
-        raise ConflictError("wrong_state", f"This can't be done now: the application is “{now}”.")
-    application.state = target
-
-
-def _may_review(operator: User, application: CreditApplication) -> None:
-    if not may(operator, "credit.review_application", application):
-        raise PermissionDenied("Only the merchant's own operators may review its applications.")
 
 
 @transaction.atomic
@@ -93,7 +70,7 @@ def change_application(
     Raises:
         ConflictError: it is with the merchant already, or decided.
     """
-    application = _locked(application)
+    application = locked(application)
     if application.state not in CreditApplication.EDITABLE_STATES:
         raise ConflictError("wrong_state", "The application is with the merchant and can't be changed now.")
     amounts = {name: int(value) for name, value in changes.items() if name != "consent"}
@@ -115,8 +92,8 @@ def submit_application(*, application: CreditApplication) -> CreditApplication:
     user = application.user
     papers = read_papers(user)
     with transaction.atomic():
-        application = _locked(application)
-        _move(application, State.SUBMITTED)
+        application = locked(application)
+        move(application, State.SUBMITTED)
         _refuse_incomplete(application)
         application.submitted_at, application.question = timezone.now(), ""
         documents = shown_documents(user)
@@ -157,99 +134,11 @@ def missing_for(application: CreditApplication) -> dict[str, list[str]]:
 @transaction.atomic
 def withdraw_application(*, application: CreditApplication) -> CreditApplication:
     """Take an undecided application back; repeating it is harmless."""
-    application = _locked(application)
+    application = locked(application)
     if application.state != State.WITHDRAWN:
-        _move(application, State.WITHDRAWN)
+        move(application, State.WITHDRAWN)
+        FirstApproval.objects.filter(application=application).delete()
         application.save()
     return application
 
 
-@transaction.atomic
-def start_review(*, application: CreditApplication, operator: User) -> CreditApplication:
-    """Take a submitted application into review."""
-    application = _locked(application)
-    _may_review(operator, application)
-    _move(application, State.IN_REVIEW)
-    application.reviewer = operator
-    application.save()
-    return application
-
-
-@transaction.atomic
-def ask_for_more(*, application: CreditApplication, operator: User, question: str) -> CreditApplication:
-    """Send the application back with a question."""
-    application = _locked(application)
-    _may_review(operator, application)
-    _move(application, State.MORE_INFO)
-    application.reviewer, application.question = operator, _needed(question, "question")
-    application.save()
-    _record_decision(application, operator, "application.more_info")
-    return application
-
-
-@transaction.atomic
-def reject_application(*, application: CreditApplication, operator: User, reason: str) -> CreditApplication:
-    """Turn the application down, with the reason that the applicant will read."""
-    application = _locked(application)
-    _may_review(operator, application)
-    _move(application, State.REJECTED)
-    application.reviewer, application.decision_reason = operator, _needed(reason, "reason")
-    application.decided_at = timezone.now()
-    application.save()
-    _record_decision(application, operator, "application.rejected")
-    return application
-
-
-def _needed(text: str, field: str) -> str:
-    if not text.strip():
-        raise RefusedError(
-            "reason_needed", "Say it in words: the applicant will read them.", {field: ["Needed."]}
-        )
-    return text.strip()[:2000]
-
-
-def _record_decision(application: CreditApplication, operator: User, action: str, **detail: object) -> None:
-    subject = f"application {application.pk}"
-    record(actor=operator, action=action, subject=subject, person=application.user, **detail)
-
-
-@transaction.atomic
-def approve_application(
-    *,
-    application: CreditApplication,
-    operator: User,
-    limit: int,
-    collateral: int,
-    reason: str = "",
-) -> Agreement:
-    """Approve: the merchant's key signs the agreement. The same approval again gives the same agreement.
-
-    Raises:
-        ConflictError: it can't be approved now, or was approved on other terms.
-        RefusedError: limit or collateral are out of range.
-        AwayError: the merchant's key or contract is not at hand.
-    """
-    application = _locked(application)
-    _may_review(operator, application)
-    signed = Agreement.objects.filter(application=application).first()
-    if signed is not None and (signed.credit_limit, signed.collateral) == (limit, collateral):
-        return signed
-    _move(application, State.APPROVED)
-    _check_terms(application.merchant, limit, collateral)
-    application.reviewer, application.decision_reason = operator, reason.strip()[:2000]
-    application.decided_at = timezone.now()
-    application.save()
-    _record_decision(
-        application, operator, "application.approved", limit=str(limit), collateral=str(collateral)
-    )
-    return sign_agreement(application=application, limit=limit, collateral=collateral)
-
-
-def _check_terms(merchant: Merchant, limit: int, collateral: int) -> None:
-    if not 0 < limit <= merchant.max_limit:
-        most = f"Between 1 and {merchant.max_limit} micro-units."
-        raise RefusedError("limit", "The limit is out of range.", {"limit": [most]})
-    if not 0 <= collateral <= limit:
-        raise RefusedError(
-            "collateral", "Collateral is out of range.", {"collateral": ["Between 0 and the limit."]}
-        )

@@ -3,7 +3,7 @@
 from django.urls import path, register_converter
 from django.views.i18n import JavaScriptCatalog
 
-from marketplace.web import onboarding, operating, own, runs, views
+from marketplace.web import lists, onboarding, operating, own, runs, views
 
 
 class ChannelIdConverter:
@@ -41,6 +41,8 @@ urlpatterns = [
     path("onboarding/documents/<uuid:document>/delete/", onboarding.drop_document, name="drop_document"),
     path("onboarding/apply/", onboarding.apply, name="apply"),
     path("onboarding/<uuid:application>/withdraw/", onboarding.withdraw, name="withdraw_application"),
+    path("lists/", lists.lists, name="lists"),
+    path("lists/<int:entry>/appeal/", lists.appeal, name="appeal"),
     path("own/", own.own, name="own"),
     path("own/files/", own.upload, name="own_upload"),
     path("own/files/list/", own.files, name="own_files"),

@@ -16,7 +16,7 @@ from marketplace.accounts.documents import add_document
 from marketplace.accounts.hexadecimal import to_hex
 from marketplace.accounts.models import User, Wallet
 from marketplace.accounts.services import update_profile
-from marketplace.credit import services
+from marketplace.credit import decisions, services
 from marketplace.credit.keystores import new_keystore
 from marketplace.credit.models import Agreement, CreditApplication, Merchant
 
@@ -111,7 +111,7 @@ def agree(apply: Callable[[Person, Shop], CreditApplication]) -> Callable[[Perso
     """An agreement that counts as active; the tests of the ledger go the whole way."""
 
     def active(person: Person, shop: Shop) -> Agreement:
-        agreement = services.approve_application(
+        agreement = decisions.approve_application(
             application=apply(person, shop),
             operator=shop.operator,
             limit=150_000_000,

@@ -17,10 +17,10 @@ from contracts.consents import token_permit
 from contracts.encoding import NoteProof, PermitProof
 from marketplace.accounts.hexadecimal import to_hex
 from marketplace.credit import ledger
+from marketplace.credit.decisions import approve_application
 from marketplace.credit.issuing import domain_of, raw, terms_of
 from marketplace.credit.models import Agreement, CreditNote, Merchant
 from marketplace.credit.notes import NoteRequest, issue_note
-from marketplace.credit.services import approve_application
 
 COIN = 1_000_000
 LIMIT, COLLATERAL = 100 * COIN, 20 * COIN

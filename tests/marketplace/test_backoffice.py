@@ -13,10 +13,10 @@ from pytest_django import DjangoAssertNumQueries
 
 from channels_engine.core import types
 from channels_engine.core.typed_data import digest
+from marketplace.credit.decisions import reject_application
 from marketplace.credit.issuing import domain_of, raw
 from marketplace.credit.models import Agreement, CreditApplication, CreditNote, ListEntry
 from marketplace.credit.notes import NoteRequest, issue_note
-from marketplace.credit.services import reject_application
 
 pytestmark = pytest.mark.django_db
 Apply = Callable[[Person, Shop], CreditApplication]

@@ -15,7 +15,7 @@ from channels_engine.core.typed_data import digest, struct_hash
 from marketplace.accounts.documents import add_document, remove_document
 from marketplace.accounts.errors import AwayError, ConflictError, RefusedError
 from marketplace.accounts.models import Document, Wallet
-from marketplace.credit import services
+from marketplace.credit import decisions, services
 from marketplace.credit.erasure import erase_participant
 from marketplace.credit.issuing import agreement_to_sign, documents_commitment, domain_of, raw, terms_of
 from marketplace.credit.keystores import merchant_signer
@@ -104,7 +104,7 @@ def test_submitting_runs_the_checks_and_freezes_the_documents(
 
 def test_more_information_comes_back_with_new_checks(person: Person, shop: Shop, apply: Apply) -> None:
     application = apply(person, shop)
-    services.ask_for_more(application=application, operator=shop.operator, question="A payslip, please")
+    decisions.ask_for_more(application=application, operator=shop.operator, question="A payslip, please")
     add_document(user=person.user, kind="income", filename="pay.png", raw=png((9, 9, 9)))
     services.change_application(application=application, changes={"requested_limit": 100_000_000})
     again = services.submit_application(application=application)
@@ -121,17 +121,17 @@ def test_only_operators_of_the_merchant_decide(
     application = apply(person, one)
     for outsider in (two.operator, person.user):
         for verb, words in (
-            (services.start_review, {}),
-            (services.approve_application, {"limit": 1, "collateral": 0}),
-            (services.ask_for_more, {"question": "x"}),
-            (services.reject_application, {"reason": "x"}),
+            (decisions.start_review, {}),
+            (decisions.approve_application, {"limit": 1, "collateral": 0}),
+            (decisions.ask_for_more, {"question": "x"}),
+            (decisions.reject_application, {"reason": "x"}),
         ):
             with pytest.raises(PermissionDenied):
                 verb(application=application, operator=outsider, **words)
     one.operator.is_staff = False
     one.operator.save()
     with pytest.raises(PermissionDenied):
-        services.start_review(application=application, operator=one.operator)
+        decisions.start_review(application=application, operator=one.operator)
 
 
 def test_the_merchants_key_signs_what_was_approved(person: Person, shop: Shop, agree: Agree) -> None:
@@ -160,11 +160,11 @@ def test_a_merchant_without_key_or_contract_can_not_approve(person: Person, shop
     keystore, shop.merchant.keystore = shop.merchant.keystore, {}
     shop.merchant.save()
     with pytest.raises(AwayError, match="no operator key"):
-        services.approve_application(**approval)
+        decisions.approve_application(**approval)
     shop.merchant.keystore, shop.merchant.msc = keystore, ""
     shop.merchant.save()
     with pytest.raises(AwayError, match="no contract"):
-        services.approve_application(**approval)
+        decisions.approve_application(**approval)
     application.refresh_from_db()
     assert application.state == "submitted"
 

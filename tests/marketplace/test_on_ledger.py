@@ -17,9 +17,9 @@ from channels_engine.core.signing import LocalSigner
 from contracts.bindings import MerchantContract
 from marketplace.accounts.errors import AwayError, ConflictError
 from marketplace.credit import ledger
+from marketplace.credit.decisions import approve_application
 from marketplace.credit.issuing import raw
 from marketplace.credit.models import Agreement, CreditApplication, Lease, Ledger, Merchant
-from marketplace.credit.services import approve_application
 from tests.fixtures_ledger import RunningNode, devnode  # noqa: F401  pytest finds the fixture by its name
 
 pytestmark = pytest.mark.django_db

@@ -18,7 +18,7 @@ from marketplace.accounts.documents import add_document
 from marketplace.accounts.hexadecimal import to_hex
 from marketplace.accounts.models import AuditEvent, Document, User, Wallet
 from marketplace.accounts.services import update_profile
-from marketplace.credit import services
+from marketplace.credit import decisions, lists, services
 from marketplace.credit.issuing import domain_of, raw
 from marketplace.credit.keystores import new_keystore
 from marketplace.credit.models import Agreement, CreditApplication, Ledger, ListEntry, Merchant
@@ -131,7 +131,7 @@ def _channel(owner: str, peer: str) -> tuple[str, str]:
 
 def _credit(owner: User, leaver: User, merchant: Merchant, operator: User) -> dict[str, Any]:
     approved = _applied(owner, merchant)
-    agreement = services.approve_application(
+    agreement = decisions.approve_application(
         application=approved, operator=operator, limit=150_000_000, collateral=15_000_000
     )
     Agreement.objects.filter(pk=agreement.pk).update(state=Agreement.State.ACTIVE)
@@ -145,7 +145,12 @@ def _credit(owner: User, leaver: User, merchant: Merchant, operator: User) -> di
     entry = ListEntry.objects.create(
         merchant=merchant, wallet=owner.wallet.address, shade="grey", reason="S3cret"
     )
+    answered = ListEntry.objects.create(
+        merchant=merchant, wallet=owner.wallet.address, shade="grey", reason="Second S3cret"
+    )
+    appeal = lists.appeal(entry=answered, user=owner, words="Words of appeal")
     return {
+        "appeal": appeal.pk,
         "application": _applied(owner, merchant).pk,
         "withdrawn": withdrawn.pk,
         "agreement": agreement.pk,
@@ -248,6 +253,7 @@ def build() -> World:
         "person": ("Legal owner", "owner-street", "owner.png"),
         "credit": ids,
         "list": ("S3cret",),
+        "appeal": ("Words of appeal",),
         "gate": ("77777777",),
         "withdrawn": ("Legal leaver", "leaver-street", "leaver.png"),
     }
@@ -255,8 +261,8 @@ def build() -> World:
 
 
 READERS = {
-    "owner": {"own", "person", "credit", "list", "gate"},
-    "operator": {"person", "credit", "list"},
+    "owner": {"own", "person", "credit", "list", "appeal", "gate"},
+    "operator": {"person", "credit", "list", "appeal"},
     "super": {"credit", "list", "gate"},
 }
 """Who may read which of the world's words; nobody else may, on any page."""
