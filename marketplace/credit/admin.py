@@ -13,12 +13,15 @@ from unfold.decorators import display
 from marketplace.accounts.backoffice import is_superuser, user_of
 from marketplace.accounts.errors import RefusedError
 from marketplace.accounts.models import AuditEvent
-from marketplace.credit import ledger, selectors
+from marketplace.credit import (
+    ledger,
+    list_admin,  # noqa: F401  registers the pages of the lists
+    selectors,
+)
 from marketplace.credit.account import account
 from marketplace.credit.backoffice import ScopedAdmin
 from marketplace.credit.claims import cancel_note
 from marketplace.credit.keystores import new_keystore
-from marketplace.credit.listing import ListEntry
 from marketplace.credit.models import Agreement, CreditApplication, CreditNote, Ledger, Merchant
 from marketplace.credit.money import shown
 from marketplace.credit.review import review
@@ -278,54 +281,6 @@ class MerchantAdmin(ScopedAdmin):
             ledger.ensure_merchant_contract(merchant=obj)
         except RefusedError as error:
             messages.warning(request, error.detail)
-
-
-@admin.register(ListEntry)
-class ListEntryAdmin(ScopedAdmin):
-    """Black and grey lists: operators keep their merchant's own."""
-
-    scope = staticmethod(selectors.merchant_list_entries)
-    list_display = ("wallet", "shade_label", "merchant", "reason", "created_at")
-    list_filter = ("shade",)
-    search_fields = ("wallet",)
-    fields = ("merchant", "wallet", "shade", "reason")
-
-    @display(description=_("List"), label={"grey": "warning", "black": "danger"}, ordering="shade")  # type: ignore[untyped-decorator]  # unfold ships no types
-    def shade_label(self, entry: ListEntry) -> tuple[str, str]:
-        """Coloured."""
-        return entry.shade, entry.get_shade_display()
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        """For operators."""
-        return self.has_module_permission(request)
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """For the merchant's own entries; those that hold for all belong to who runs the site."""
-        if obj is None or is_superuser(request):
-            return self.has_module_permission(request)
-        return obj.merchant_id is not None and self.has_view_permission(request, obj)
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """As changing."""
-        return self.has_change_permission(request, obj)
-
-    def formfield_for_foreignkey(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
-        """Only own merchants can be chosen, and operators must choose one."""
-        if db_field.name == "merchant":
-            kwargs["queryset"] = selectors.operated_merchants(user_of(request))
-            kwargs["required"] = not is_superuser(request)
-        return super().formfield_for_foreignkey(db_field, request, **kwargs)
-
-    def save_model(self, request: HttpRequest, obj: ListEntry, form: Any, change: bool) -> None:  # noqa: FBT001  Django's signature
-        """Wallets are compared in lower case."""
-        obj.wallet = obj.wallet.lower()
-        super().save_model(request, obj, form, change)
-
-    def get_deleted_objects(self, objs: QuerySet[ListEntry] | list[ListEntry], request: HttpRequest) -> Any:
-        """Of a bulk choice, refuse what is not the user's to delete."""
-        foreign = [str(entry) for entry in objs if not self.has_delete_permission(request, entry)]
-        to_delete, counts, needed, protected = super().get_deleted_objects(objs, request)
-        return to_delete, counts, needed, [*protected, *foreign]
 
 
 @admin.register(Ledger)

@@ -7,10 +7,16 @@ from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 from unfold.admin import ModelAdmin
 
-from marketplace.accounts.backoffice import user_of
+from marketplace.accounts.backoffice import is_superuser, user_of
 from marketplace.accounts.models import User
+from marketplace.credit.listing import Appeal
 from marketplace.credit.models import CreditApplication
-from marketplace.credit.selectors import merchant_agreements, operated_merchants, reviewable_applications
+from marketplace.credit.selectors import (
+    appeals_before,
+    merchant_agreements,
+    operated_merchants,
+    reviewable_applications,
+)
 
 
 def is_operator(request: HttpRequest) -> bool:
@@ -22,6 +28,16 @@ def waiting_applications(request: HttpRequest) -> str:
     """Number of applications that wait for a decision, for the navigation."""
     rows = reviewable_applications(user_of(request))
     return str(rows.filter(state__in=CreditApplication.REVIEWABLE_STATES).count())
+
+
+def answers_appeals(request: HttpRequest) -> bool:
+    """Operators answer for their merchant, who runs the site for what holds for all."""
+    return is_operator(request) or is_superuser(request)
+
+
+def waiting_appeals(request: HttpRequest) -> str:
+    """Number of appeals that wait for an answer, for the navigation."""
+    return str(appeals_before(user_of(request)).filter(state=Appeal.State.OPEN).count())
 
 
 def dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:

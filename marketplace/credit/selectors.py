@@ -8,12 +8,11 @@ from marketplace.accounts.models import AuditEvent, User, Wallet
 from marketplace.credit.listing import Appeal, ListEntry
 from marketplace.credit.models import (
     Agreement,
-    Appeal,
     CreditApplication,
     CreditNote,
     Ledger,
-    ListEntry,
     Merchant,
+    ReasonTemplate,
 )
 
 
@@ -114,11 +113,16 @@ def own_entries(user: User) -> QuerySet[ListEntry]:
     return rows.select_related("merchant", "appeal")
 
 
-def open_appeals(user: User) -> QuerySet[Appeal]:
-    """Appeals that the user may answer."""
+def appeals_before(user: User) -> QuerySet[Appeal]:
+    """Appeals that are the user's to answer, and those that were."""
     mine = Q(entry__merchant__in=staffed_merchants(user))
     own = mine | Q(entry__merchant=None) if user.is_superuser else mine
     return Appeal.objects.filter(own).select_related("entry__merchant", "user", "user__participant")
+
+
+def merchant_reasons(user: User) -> QuerySet[ReasonTemplate]:
+    """Words that the user's merchants begin from."""
+    return ReasonTemplate.objects.filter(merchant__in=staffed_merchants(user)).select_related("merchant")
 
 
 def shade_of(*, wallet: str, merchant: Merchant) -> str:

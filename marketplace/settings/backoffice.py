@@ -7,6 +7,7 @@ from django.urls import reverse_lazy
 from django.utils.translation import gettext_lazy as _
 
 _OPERATORS = "marketplace.credit.backoffice.is_operator"
+_APPEALS = "marketplace.credit.backoffice.answers_appeals"
 _SITE = "marketplace.accounts.backoffice.is_superuser"
 
 
@@ -58,6 +59,14 @@ UNFOLD: dict[str, Any] = {
                     _page(_("Agreements"), "handshake", "credit_agreement", _OPERATORS),
                     _page(_("Credit notes"), "receipt_long", "credit_creditnote", _OPERATORS),
                     _page(_("Black and grey lists"), "block", "credit_listentry", _OPERATORS),
+                    _page(
+                        _("Appeals"),
+                        "gavel",
+                        "credit_appeal",
+                        _APPEALS,
+                        badge="marketplace.credit.backoffice.waiting_appeals",
+                    ),
+                    _page(_("Reasons"), "notes", "credit_reasontemplate", _OPERATORS),
                     _page(_("Merchants"), "storefront", "credit_merchant", _OPERATORS),
                     _page(_("Audit log"), "policy", "accounts_auditevent", _OPERATORS),
                 ],

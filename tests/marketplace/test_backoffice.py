@@ -128,11 +128,13 @@ def test_operators_keep_their_own_lists(
     assert application.checks.get(code="lists").outcome == "fail"
     assert application.proposed_limit == 0
     assert apply(person, two).checks.get(code="lists").outcome == "pass"
-    delete = {"action": "delete_selected", "_selected_action": [entry.pk], "post": "yes"}
-    two.client.post(reverse("admin:credit_listentry_changelist"), delete)
     shared = ListEntry.objects.create(wallet=wallet, shade="grey", reason="Everywhere")
-    one.client.post(reverse("admin:credit_listentry_changelist"), {**delete, "_selected_action": [shared.pk]})
-    assert ListEntry.objects.count() == 2
+    lists, lift = reverse("admin:credit_listentry_changelist"), {"action": "lift"}
+    two.client.post(lists, {**lift, "_selected_action": [entry.pk]})
+    one.client.post(lists, {**lift, "_selected_action": [shared.pk]})
+    assert ListEntry.objects.filter(lifted_at=None).count() == 2
+    one.client.post(lists, {**lift, "_selected_action": [entry.pk]})
+    assert ListEntry.objects.filter(lifted_at=None).get() == shared
 
 
 def test_decisions_across_merchants_do_nothing(

@@ -21,7 +21,14 @@ from marketplace.accounts.services import update_profile
 from marketplace.credit import decisions, lists, services
 from marketplace.credit.issuing import domain_of, raw
 from marketplace.credit.keystores import new_keystore
-from marketplace.credit.models import Agreement, CreditApplication, Ledger, ListEntry, Merchant
+from marketplace.credit.models import (
+    Agreement,
+    CreditApplication,
+    Ledger,
+    ListEntry,
+    Merchant,
+    ReasonTemplate,
+)
 from marketplace.credit.notes import NoteRequest, issue_note
 from marketplace.studies.services import add_file
 from marketplace.trading.models import (
@@ -151,6 +158,7 @@ def _credit(owner: User, leaver: User, merchant: Merchant, operator: User) -> di
     appeal = lists.appeal(entry=answered, user=owner, words="Words of appeal")
     return {
         "appeal": appeal.pk,
+        "reason": ReasonTemplate.objects.create(merchant=merchant, use="ask", title="T", text="R3ason").pk,
         "application": _applied(owner, merchant).pk,
         "withdrawn": withdrawn.pk,
         "agreement": agreement.pk,
@@ -253,6 +261,7 @@ def build() -> World:
         "person": ("Legal owner", "owner-street", "owner.png"),
         "credit": ids,
         "list": ("S3cret",),
+        "reason": ("R3ason",),
         "appeal": ("Words of appeal",),
         "gate": ("77777777",),
         "withdrawn": ("Legal leaver", "leaver-street", "leaver.png"),
@@ -262,7 +271,7 @@ def build() -> World:
 
 READERS = {
     "owner": {"own", "person", "credit", "list", "appeal", "gate"},
-    "operator": {"person", "credit", "list", "appeal"},
+    "operator": {"person", "credit", "list", "appeal", "reason"},
     "super": {"credit", "list", "gate"},
 }
 """Who may read which of the world's words; nobody else may, on any page."""
