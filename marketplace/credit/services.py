@@ -140,5 +140,3 @@ def withdraw_application(*, application: CreditApplication) -> CreditApplication
         FirstApproval.objects.filter(application=application).delete()
         application.save()
     return application
-
-

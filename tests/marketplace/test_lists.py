@@ -6,9 +6,9 @@ import pytest
 from django.core.exceptions import PermissionDenied
 from people import Person, Shop
 
+from marketplace.accounts.erasure import erase_person
 from marketplace.accounts.errors import ConflictError, RefusedError
 from marketplace.accounts.models import AuditEvent, User
-from marketplace.accounts.services import erase_person
 from marketplace.credit import lists
 from marketplace.credit.models import Appeal, ListEntry
 from marketplace.credit.selectors import own_entries, shade_of
