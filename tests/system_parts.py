@@ -37,6 +37,7 @@ _FINDERS = {
     "ethers and viem": (CLIENT_PACKAGES / "viem" / "package.json").exists,
     "AsyncAPI's rules": (CLIENT_PACKAGES / "@asyncapi" / "specs" / "schemas").exists,
     "tsc": (SCRIPT_TOOLS / "tsc").exists,
+    "axe-core": (SCRIPT_TOOLS.parent / "axe-core" / "axe.min.js").exists,
     "spin": lambda: shutil.which("spin"),
     "gcc": lambda: shutil.which("gcc"),
 }

@@ -16,6 +16,7 @@ FOLDER = Path(settings.BASE_DIR) / "fixtures" / "scenarios"
 MARKET = ("mechanism", "strategy")
 GRID = ("pv_scale", "load_scale", "firm_export_permille")
 HEAD = ("seed",)
+MOST_NAME = 80
 CHANGEABLE = (*MARKET, *GRID, *HEAD)
 
 
@@ -61,7 +62,18 @@ def library_tables(*, key: str, changes: Mapping[str, Any]) -> dict[str, Any]:
     tables = tomllib.loads((FOLDER / f"{key}.toml").read_text(encoding="utf-8"))
     for section, names in (("market", MARKET), ("grid", GRID)):
         tables.setdefault(section, {}).update({name: changes[name] for name in names if name in changes})
-    return tables | {name: changes[name] for name in HEAD if name in changes}
+    named = f"{tables['name']}{_told(changes)}"[:MOST_NAME]
+    return tables | {name: changes[name] for name in HEAD if name in changes} | {"name": named}
+
+
+def _told(changes: Mapping[str, Any]) -> str:
+    """What is other than in the shipped scenario, so that two runs of it can be told apart."""
+    words = {"pv_scale": "PV x{:g}", "load_scale": "load x{:g}", "seed": "seed {}"}
+    words |= {"mechanism": "{}", "strategy": "{}"}
+    said = [form.format(changes[key]) for key, form in words.items() if key in changes]
+    if "firm_export_permille" in changes:
+        said.append(f"firm {changes['firm_export_permille'] / 10:g} %")
+    return "".join(f", {one}" for one in said)
 
 
 def library_scenario(tables: Mapping[str, Any]) -> Scenario:

@@ -1,6 +1,7 @@
 """The whole site in a process, and a browser, for each module of this folder."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser
@@ -11,20 +12,30 @@ from tests.services import free_port
 from tests.system_parts import require
 
 
-@pytest.fixture(scope="module")
-def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WholeSite]:
-    """The real site with its market open; stopped by Ctrl-C at the end, which must end it cleanly.
-
-    Of a module only: its market plays a quarter-hour every few seconds, and there is nothing to sell after dark.
-    """
+def _served(folder: Path) -> Iterator[WholeSite]:
     require("Chromium")
-    started = WholeSite(tmp_path_factory.mktemp("site"), free_port(), free_port())
+    started = WholeSite(folder, free_port(), free_port())
     try:
         started.start()
         yield started
     finally:
         code = started.stop()
     assert code == 0, started.log.read_text()[-3000:]
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WholeSite]:
+    """The real site with its market open; stopped by Ctrl-C at the end, which must end it cleanly.
+
+    Of a module only: its market plays a quarter-hour every few seconds, and there is nothing to sell after dark.
+    """
+    yield from _served(tmp_path_factory.mktemp("site"))
+
+
+@pytest.fixture(scope="session")
+def lasting_site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WholeSite]:
+    """One for all journeys that don't mind the hour of its market, or what others did before."""
+    yield from _served(tmp_path_factory.mktemp("lasting"))
 
 
 @pytest.fixture(scope="module")

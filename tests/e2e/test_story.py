@@ -9,7 +9,7 @@ from uuid import uuid4
 import pytest
 import requests
 from eth_account import Account
-from journey import DEMO_PASSWORD, PASSPHRASE, SLOTS_AHEAD, Newcomer, Reviewer, Trader
+from journey import PASSPHRASE, SLOTS_AHEAD, Newcomer, Reviewer, Trader
 from playwright.sync_api import Browser, expect
 from watched_browser import Camera, Watch, overflow, pictures_folder, visitor
 from whole_site import WholeSite
@@ -144,29 +144,4 @@ def test_own_feeder_from_upload_to_result(site: WholeSite, browser: Browser, tmp
         run = page.url.rstrip("/").rpartition("/")[2]
         page.goto(f"/runs/compare/?a={run}&b={run}")
         expect(page.locator(".plot svg")).to_have_count(9)
-        assert (overflow(page), watch.complaints, watch.elsewhere) == (0, [], [])
-
-
-def test_an_operator_pauses_the_market_for_everybody(site: WholeSite, browser: Browser) -> None:
-    with visitor(browser, site.url, 1280) as (page, watch), visitor(browser, site.url, 390) as (other, _):
-        other.goto("/feeder/")
-        expect(other.locator("[data-live=status]")).to_contain_text("Live")
-        assert other.locator("#operator").count() == 0
-        page.goto("/accounts/login/")
-        page.locator("input[name=login]").fill("operator@wattnote.example")
-        page.locator("input[name=password]").fill(DEMO_PASSWORD)
-        page.keyboard.press("Enter")
-        page.wait_for_url(lambda url: "login" not in url)
-        page.goto("/feeder/")
-        page.get_by_role("button", name="Pause").click()
-        expect(page.get_by_role("button", name="Go on")).to_be_visible()
-        expect(other.locator("[data-live=status]")).to_have_text("Paused")
-        site.wait_for("the slot that was being played", lambda: site.live()["run"]["paused"])
-        before = site.live()["slot_index"]
-        page.get_by_role("button", name="Play one quarter-hour").click()
-        site.wait_for("one slot more", lambda: site.live()["slot_index"] > before)
-        assert site.live()["run"]["paused"]
-        page.get_by_label("Speed").select_option(label="5 times")
-        page.get_by_role("button", name="Go on").click()
-        expect(other.locator("[data-live=status]")).to_have_text("Live, 5 times")
         assert (overflow(page), watch.complaints, watch.elsewhere) == (0, [], [])

@@ -5,6 +5,7 @@ import os
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal
 from urllib.parse import urlsplit
 
 from playwright.sync_api import (
@@ -31,6 +32,7 @@ FLAGS = (
 )
 HEIGHTS = {1280: 900, 390: 844}
 PATIENCE_MS = 30_000
+LOCALES = {"en": "en-GB", "de": "de-DE"}
 NETWORK = ("http", "https", "ws", "wss", "ftp")
 """Schemes that leave the browser; its own parts (data, blob, its PDF viewer) have others."""
 
@@ -141,13 +143,21 @@ def overflow(page: Page) -> int:
 
 
 @contextlib.contextmanager
-def visitor(browser: Browser, url: str, width: int) -> Iterator[tuple[Page, Watch]]:
-    """A fresh browser profile of a width, watched."""
+def visitor(
+    browser: Browser,
+    url: str,
+    width: int,
+    *,
+    language: str = "en",
+    scheme: Literal["light", "dark"] = "light",
+) -> Iterator[tuple[Page, Watch]]:
+    """A fresh browser profile of a width, a language and a colour scheme, watched."""
     context = browser.new_context(
         base_url=url,
         viewport={"width": width, "height": HEIGHTS[width]},
         has_touch=width < 600,
-        locale="en-GB",
+        locale=LOCALES[language],
+        color_scheme=scheme,
         timezone_id="Europe/Berlin",
     )
     context.set_default_timeout(PATIENCE_MS)

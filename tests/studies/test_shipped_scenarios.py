@@ -47,6 +47,7 @@ def test_a_shipped_scenario_is_played_with_changes(user: User, browser_of: Brows
     assert (tables["grid"]["pv_scale"], tables["grid"]["firm_export_permille"]) == (1.5, 245)
     run = ReplayRun.objects.get()
     assert run.owner == user
+    assert run.scenario == "june-day, PV x1.5, pay-as-clear, firm 24.5 %"
     assert client.get(f"/runs/{run.pk}/").status_code == 200
 
 
