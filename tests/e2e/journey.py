@@ -60,7 +60,7 @@ class Newcomer(Journey):
     def sign_up(self, email: str) -> None:
         page = self.page
         page.goto("/")
-        expect(page.locator("#feeder-map canvas").first).to_be_visible()
+        expect(page.locator("#feeder-map svg").first).to_be_visible()
         expect(page.locator("[data-live=traded]").first).to_contain_text("Wh")
         self.picture("landing")
         page.get_by_role("link", name="Join", exact=True).first.click()
@@ -319,7 +319,7 @@ class Trader(Journey):
             self.picture(step)
         page.goto("/feeder/")
         expect(page.locator("#live-trades")).to_contain_text("House")
-        expect(page.locator("#feeder-map canvas").first).to_be_visible()
+        expect(page.locator("#feeder-map svg").first).to_be_visible()
         self.picture("feeder")
 
 
