@@ -24,6 +24,7 @@ from marketplace.credit.rules import may
 
 # Chromium's viewer of PDFs does not run in a sandbox; their active content is gone since the upload.
 BARE_CSP = {"default-src": ["'none'"], "sandbox": True, "frame-ancestors": ["'self'"]}
+MEDIA = ("application/pdf", "image/jpeg", "image/png")
 VIEWING_CSP = {"default-src": ["'none'"], "style-src": ["'unsafe-inline'"], "frame-ancestors": ["'self'"]}
 
 
@@ -98,7 +99,7 @@ class DocumentContentView(APIView):
 
     scope = "session"
 
-    @extend_schema(responses={(200, "application/octet-stream"): OpenApiTypes.BINARY})
+    @extend_schema(responses={(200, media): OpenApiTypes.BINARY for media in MEDIA})
     def get(self, request: Request, pk: UUID) -> HttpResponse:
         """Read it, as its owner or as the reviewing merchant's operator; each view is recorded. Data is plain text."""
         user, document = user_of(request), one(Document.objects.select_related("user"), pk=pk)
