@@ -18,7 +18,8 @@ from marketplace.credit.billing import Statement
 from marketplace.credit.books import fresh_statement_of
 from marketplace.credit.models import Agreement
 from marketplace.credit.money import plain
-from marketplace.credit.review import UnitsField
+from marketplace.credit.overview import Standing, exposure_chart
+from marketplace.credit.review_forms import UnitsField
 
 
 class LimitForm(forms.Form):
@@ -76,7 +77,9 @@ def _facts(agreement: Agreement) -> dict[str, Any]:
         books = fresh_statement_of(agreement)
     except RefusedError as error:
         return {**facts, "problem": error.detail}
-    return {**facts, "books": books, "may": _may(books)}
+    one = Standing(agreement, books)
+    chart = exposure_chart([agreement])
+    return {**facts, "books": books, "may": _may(books), "standing": one, "chart": chart}
 
 
 def _may(books: Statement) -> dict[str, bool]:

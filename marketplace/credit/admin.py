@@ -1,5 +1,6 @@
 """The merchants' back office."""
 
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any, ClassVar
 
@@ -14,8 +15,10 @@ from marketplace.accounts.backoffice import is_superuser, user_of
 from marketplace.accounts.errors import RefusedError
 from marketplace.accounts.models import AuditEvent
 from marketplace.credit import (
+    decisions,
     ledger,
     list_admin,  # noqa: F401  registers the pages of the lists
+    queue,
     selectors,
 )
 from marketplace.credit.account import account
@@ -26,6 +29,8 @@ from marketplace.credit.models import Agreement, CreditApplication, CreditNote, 
 from marketplace.credit.money import shown
 from marketplace.credit.review import review
 
+RISKS = {"low": "success", "middle": "warning", "high": "danger"}
+RISK_WORDS = {"low": _("low"), "middle": _("middle"), "high": _("high")}
 STATE_LABELS = {
     "submitted": "info",
     "in_review": "primary",
@@ -49,26 +54,73 @@ class ApplicationAdmin(ScopedAdmin):
     """The queue, and the review page behind each row."""
 
     scope = staticmethod(selectors.reviewable_applications)
-    list_display = ("applicant", "merchant", "state_label", "requested", "score", "proposed", "waiting")
-    list_filter = ("state", "merchant")
+    list_display = ("applicant", "state_label", "requested", "proposed", "risk", "waiting", "hands")
+    list_filter = (
+        queue.StateFilter,
+        queue.HandsFilter,
+        queue.AgeFilter,
+        queue.AmountFilter,
+        queue.RiskFilter,
+    )
+    list_before_template = "admin/credit/parts/queue.html"
     search_fields = ("user__participant__display_name", "id")
-    ordering = ("submitted_at",)
     list_fullwidth = True
+    actions = ("take", "hand_back")
 
-    def get_list_filter(self, request: HttpRequest) -> tuple[str, ...]:
-        """The merchant's filter only where there are several: its choices would name the others."""
-        return ("state", "merchant") if is_superuser(request) else ("state",)
+    def get_queryset(self, request: HttpRequest) -> QuerySet[CreditApplication]:
+        """What needs this operator first, the longest waiting before the others."""
+        return queue.ranked(self.scope(user_of(request)), user_of(request))
+
+    def get_ordering(self, request: HttpRequest) -> tuple[str, ...]:
+        """As the rows come."""
+        del request
+        return ("rank", "submitted_at")
+
+    def changelist_view(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """With counts above the list."""
+        user = user_of(request)
+        counts = queue.counted(selectors.reviewable_applications(user), user)
+        return super().changelist_view(request, {**(extra_context or {}), "counts": counts})  # type: ignore[no-any-return]  # unfold ships no types
+
+    def has_take_permission(self, request: HttpRequest) -> bool:
+        """For operators; each application is asked about again."""
+        return selectors.staffed_merchants(user_of(request)).exists()
+
+    def _each(
+        self, request: HttpRequest, rows: QuerySet[CreditApplication], verb: Callable[..., object]
+    ) -> None:
+        for application in rows:
+            try:
+                verb(application=application, operator=user_of(request))
+            except RefusedError as error:
+                messages.error(request, f"{application}: {error.detail}")
+            else:
+                messages.success(request, _("%(application)s: done.") % {"application": application})
+
+    @admin.action(description=_("Take into my hands"), permissions=("take",))
+    def take(self, request: HttpRequest, rows: QuerySet[CreditApplication]) -> None:
+        """Begin to review the chosen ones; nothing is decided in bulk."""
+        self._each(request, rows, decisions.start_review)
+
+    @admin.action(description=_("Hand back to the queue"), permissions=("take",))
+    def hand_back(self, request: HttpRequest, rows: QuerySet[CreditApplication]) -> None:
+        """Free the chosen ones for colleagues."""
+        self._each(request, rows, decisions.hand_back)
 
     @display(description=_("Applicant"), header=True)  # type: ignore[untyped-decorator]  # unfold ships no types
     def applicant(self, application: CreditApplication) -> list[str]:
-        """Pseudonym and number."""
+        """Pseudonym, number and merchant."""
         participant = getattr(application.user, "participant", None)
         name = participant.display_name if participant else application.user.owner
-        return [name, str(application), name[:1].upper()]
+        return [name, f"{application} · {application.merchant}", name[:1].upper()]
 
     @display(description=_("State"), label=STATE_LABELS, ordering="state")  # type: ignore[untyped-decorator]  # unfold ships no types
-    def state_label(self, application: CreditApplication) -> tuple[str, str]:
-        """Coloured."""
+    def state_label(self, application: CreditApplication) -> tuple[str, Any]:
+        """Coloured; a kept first approval is a state of its own to a clerk."""
+        if hasattr(application, "first_approval"):
+            return "more_info", _("Waits for a second approval")
         return application.state, application.get_state_display()
 
     @admin.display(description=_("Requested"), ordering="requested_limit")
@@ -81,14 +133,21 @@ class ApplicationAdmin(ScopedAdmin):
         """In units."""
         return f"{shown(application.proposed_limit)} / {shown(application.proposed_collateral)}"
 
-    @admin.display(description=_("Submitted"), ordering="submitted_at")
+    @display(description=_("Risk"), label=RISKS, ordering="score")  # type: ignore[untyped-decorator]  # unfold ships no types
+    def risk(self, application: CreditApplication) -> tuple[str, str]:
+        """Band and score."""
+        band = queue.risk_of(application)
+        return band, f"{RISK_WORDS[band]} · {application.score if application.score is not None else '–'}"
+
+    @admin.display(description=_("Waiting"), ordering="submitted_at")
     def waiting(self, application: CreditApplication) -> str:
-        """How long ago."""
-        return (
-            _("%(age)s ago") % {"age": timesince(application.submitted_at, depth=1)}
-            if application.submitted_at
-            else "–"
-        )
+        """For how long."""
+        return timesince(application.submitted_at, depth=1) if application.submitted_at else "–"
+
+    @admin.display(description=_("In the hands of"), ordering="reviewer")
+    def hands(self, application: CreditApplication) -> str:
+        """The operator who took it."""
+        return application.reviewer.get_short_name() if application.reviewer else "–"
 
     def change_view(
         self,
@@ -224,6 +283,7 @@ class MerchantAdmin(ScopedAdmin):
         "description",
         "is_open",
         "max_limit",
+        "four_eyes_above",
         "billing_period",
         "payment_term",
         "agreement_life",

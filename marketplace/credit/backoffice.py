@@ -8,9 +8,13 @@ from django.utils.translation import gettext_lazy as _
 from unfold.admin import ModelAdmin
 
 from marketplace.accounts.backoffice import is_superuser, user_of
+from marketplace.accounts.errors import RefusedError
 from marketplace.accounts.models import User
+from marketplace.credit.ledger import treasury_of
 from marketplace.credit.listing import Appeal
-from marketplace.credit.models import CreditApplication
+from marketplace.credit.models import Agreement, CreditApplication, Merchant
+from marketplace.credit.overview import exposure_chart, overview_of, standings
+from marketplace.credit.queue import counted
 from marketplace.credit.selectors import (
     appeals_before,
     merchant_agreements,
@@ -41,18 +45,47 @@ def waiting_appeals(request: HttpRequest) -> str:
 
 
 def dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
-    """Figures of the front page."""
+    """The front page: what waits for me, money at risk, claims whose clock runs."""
     user = user_of(request)
-    waiting = reviewable_applications(user).filter(state__in=CreditApplication.REVIEWABLE_STATES)
-    agreements = list(merchant_agreements(user).filter(state="active"))
+    applications = reviewable_applications(user)
+    waiting = applications.filter(state__in=CreditApplication.REVIEWABLE_STATES)
+    agreements = list(merchant_agreements(user))
     context["title"] = _("Overview")
-    context["waiting"] = waiting.count()
+    context["counts"] = counted(applications, user)
     context["oldest"] = waiting.order_by("submitted_at").first()
-    context["active_agreements"] = len(agreements)
-    context["exposure"] = sum(agreement.limit - agreement.collateral for agreement in agreements)
-    context["outstanding"] = sum(agreement.outstanding for agreement in agreements)
-    context["merchants"] = operated_merchants(user)
+    context["appeals"] = appeals_before(user).filter(state=Appeal.State.OPEN).count()
+    context["active_agreements"] = sum(one.state == Agreement.State.ACTIVE for one in agreements)
+    context["sums"] = overview_of(standings(agreements))
+    context["chart"] = exposure_chart(agreements)
+    context["merchants"] = [_with_treasury(merchant) for merchant in operated_merchants(user)]
     return context
+
+
+def _with_treasury(merchant: Merchant) -> dict[str, Any]:
+    if not merchant.msc:
+        return {"merchant": merchant, "problem": _("no contract yet")}
+    try:
+        held = treasury_of(merchant)
+    except RefusedError as error:
+        return {"merchant": merchant, "problem": error.detail}
+    total = held.free + held.reserved + held.earnings + held.collateral
+    parts = [
+        (_("free"), "free", held.free),
+        (_("reserved"), "reserved", held.reserved),
+        (_("owed as earnings"), "earnings", held.earnings),
+        (_("participants' collateral"), "collateral", held.collateral),
+    ]
+    return {"merchant": merchant, "parts": _bars(parts, total), "total": total, "held": held}
+
+
+def _bars(parts: list[tuple[Any, str, int]], total: int) -> list[dict[str, Any]]:
+    """Widths and places of a stacked bar a thousand wide."""
+    found, place = [], 0
+    for words, name, amount in parts:
+        width = 1000 * amount // total if total else 0
+        found.append({"words": words, "name": name, "amount": amount, "x": place, "width": width})
+        place += width
+    return found
 
 
 class ScopedAdmin(ModelAdmin):  # type: ignore[misc]  # unfold ships no types

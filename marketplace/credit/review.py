@@ -6,12 +6,10 @@ from typing import Any
 
 from django import forms
 from django.contrib import messages
-from django.core.exceptions import ValidationError
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
-from unfold.widgets import UnfoldAdminDecimalFieldWidget, UnfoldAdminTextareaWidget
 
 from marketplace.accounts.backoffice import user_of
 from marketplace.accounts.errors import RefusedError
@@ -19,86 +17,31 @@ from marketplace.accounts.fields import prefetch_keys
 from marketplace.accounts.selectors import opened_documents, participant_of, wallet_of
 from marketplace.credit import decisions
 from marketplace.credit.models import CheckResult, CreditApplication
-from marketplace.credit.money import PLACES, micro_units, plain
-from marketplace.credit.selectors import merchant_audit, shade_of
+from marketplace.credit.money import plain
+from marketplace.credit.overview import standings
+from marketplace.credit.reason_words import reasons_for
+from marketplace.credit.reasons import in_words, title_of
+from marketplace.credit.record import record_of
+from marketplace.credit.review_forms import ApproveForm, QuestionForm, RejectForm, StartForm
+from marketplace.credit.selectors import merchant_agreements, merchant_audit, shade_of
 
 State = CreditApplication.State
 OUTCOMES = {"pass": "success", "warn": "warning", "fail": "danger"}
+OUTCOME_WORDS = {"pass": _("passed"), "warn": _("look"), "fail": _("failed")}
 STATE_VARIANTS = {"more_info": "warning", "approved": "success", "rejected": "danger"}
-TITLES = {
-    "age": _("Age"),
-    "wallet": _("Wallet"),
-    "lists": _("Black and grey lists"),
-    "identity": _("Identity document"),
-    "income_documents": _("Proof of income"),
-    "name": _("Name in documents"),
-    "address": _("Address"),
-    "affordability": _("Affordability"),
-}
-
-
-class UnitsField(forms.DecimalField):
-    """An amount in units; its value is in micro-units."""
-
-    def __init__(self, **kwargs: Any) -> None:
-        widget = UnfoldAdminDecimalFieldWidget()
-        super().__init__(min_value=0, max_digits=15, decimal_places=PLACES, widget=widget, **kwargs)
-
-    def clean(self, value: Any) -> int:
-        """Convert after the checks."""
-        units = super().clean(value)
-        if units is None:
-            raise ValidationError(self.error_messages["required"], code="required")
-        return micro_units(units)
-
-
-class ApproveForm(forms.Form):
-    """Limit and collateral."""
-
-    limit = UnitsField(label=_("Credit limit"), help_text=_("In units of the stablecoin."))
-    collateral = UnitsField(label=_("Collateral"), help_text=_("Locked by the participant on the ledger."))
-    reason = forms.CharField(
-        label=_("Note to the applicant"),
-        required=False,
-        max_length=2000,
-        widget=UnfoldAdminTextareaWidget(attrs={"rows": 2}),
-    )
-
-
-class QuestionForm(forms.Form):
-    """What is missing."""
-
-    question = forms.CharField(
-        label=_("What should the applicant add?"),
-        max_length=2000,
-        widget=UnfoldAdminTextareaWidget(attrs={"rows": 3}),
-    )
-
-
-class RejectForm(forms.Form):
-    """Why not."""
-
-    reason = forms.CharField(
-        label=_("Reason, as the applicant will read it"),
-        max_length=2000,
-        widget=UnfoldAdminTextareaWidget(attrs={"rows": 3}),
-    )
-
-
-class StartForm(forms.Form):
-    """Nothing to fill in."""
-
-
 FORMS: dict[str, type[forms.Form]] = {
     "start": StartForm,
+    "hand_back": StartForm,
     "approve": ApproveForm,
     "ask": QuestionForm,
     "reject": RejectForm,
 }
+FIRST = _("Your approval is kept. A second operator must approve the same terms before anything is signed.")
 SEEING = ("approve", "ask", "reject")
 """What is decided about the papers as they were handed in last."""
 VERBS: dict[str, tuple[Callable[..., Any], Any]] = {
-    "start": (decisions.start_review, _("The application is in review.")),
+    "start": (decisions.start_review, _("The application is in your hands.")),
+    "hand_back": (decisions.hand_back, _("The application is free for a colleague.")),
     "approve": (decisions.approve_application, _("Approved: the agreement is signed.")),
     "ask": (decisions.ask_for_more, _("The applicant was asked for more.")),
     "reject": (decisions.reject_application, _("Rejected: the applicant sees the reason.")),
@@ -139,20 +82,21 @@ def _done(
     verb, said = VERBS[decision]
     looked = {"seen": seen} if decision in SEEING else {}
     try:
-        verb(application=application, operator=user_of(request), **form.cleaned_data, **looked)
+        made = verb(application=application, operator=user_of(request), **form.cleaned_data, **looked)
     except RefusedError as error:
         for name, problems in (error.fields or {"": [error.detail]}).items():
             form.add_error(name if name in form.fields else None, problems)
         return False
-    messages.success(request, said)
+    is_first = decision == "approve" and made is None
+    messages.success(request, FIRST if is_first else said)
     return True
 
 
 def _forms(application: CreditApplication, bound: dict[str, forms.Form]) -> dict[str, forms.Form]:
-    initial = {
-        "limit": plain(application.proposed_limit or 0),
-        "collateral": plain(application.proposed_collateral or 0),
-    }
+    first = decisions.first_approval_of(application)
+    limit = first.limit if first else application.proposed_limit
+    collateral = first.collateral if first else application.proposed_collateral
+    initial = {"limit": plain(limit or 0), "collateral": plain(collateral or 0)}
     fresh = {name: form(prefix=name, initial=initial) for name, form in FORMS.items()}
     return {**fresh, **bound}
 
@@ -162,12 +106,10 @@ def _facts(request: HttpRequest, application: CreditApplication) -> dict[str, An
         return {"title": str(application), "application": application, "withdrawn": True}
     participant, wallet = participant_of(application.user), wallet_of(application.user)
     prefetch_keys([application, *([participant] if participant else [])])
-    transitions = CreditApplication.TRANSITIONS[application.state]
     merchant = application.merchant
-    score = f"{application.score}/100" if application.score is not None else ""
     return {
         "state_variant": STATE_VARIANTS.get(application.state, "info"),
-        "score_text": score,
+        "score_text": f"{application.score}/100" if application.score is not None else "",
         "title": _("Application of %(name)s") % {"name": participant or application.user.owner},
         "application": application,
         "seen": application.submitted_at.isoformat() if application.submitted_at else "",
@@ -178,8 +120,30 @@ def _facts(request: HttpRequest, application: CreditApplication) -> dict[str, An
         "checks": [_check(result) for result in application.checks.all()],
         "agreement": getattr(application, "agreement", None),
         "events": merchant_audit(user_of(request)).filter(person=application.user)[:12],
+        "reasons": {use: reasons_for(merchant, use) for use in ("ask", "reject")},
+        **_history(request, application),
+        **_hands(request, application),
+    }
+
+
+def _history(request: HttpRequest, application: CreditApplication) -> dict[str, Any]:
+    """What the ledger knows: credit of this person at the operator's merchants, and all of their disputes."""
+    mine = merchant_agreements(user_of(request)).filter(user=application.user)
+    return {"standings": standings(list(mine)), "record": record_of(application.user)}
+
+
+def _hands(request: HttpRequest, application: CreditApplication) -> dict[str, Any]:
+    """Who has it, whose eyes it takes, and what this operator may do now."""
+    me, transitions = user_of(request), CreditApplication.TRANSITIONS[application.state]
+    first, reviewer = decisions.first_approval_of(application), application.reviewer
+    is_waiting = application.state in CreditApplication.REVIEWABLE_STATES
+    return {
+        "first": first,
+        "i_was_first": first is not None and first.operator_id == me.pk,
+        "somebody_else": reviewer if is_waiting and reviewer and reviewer != me else None,
         "may": {
-            "start": State.IN_REVIEW in transitions,
+            "start": is_waiting and reviewer != me,
+            "hand_back": is_waiting and reviewer == me,
             "approve": State.APPROVED in transitions,
             "ask": State.MORE_INFO in transitions,
             "reject": State.REJECTED in transitions,
@@ -189,9 +153,10 @@ def _facts(request: HttpRequest, application: CreditApplication) -> dict[str, An
 
 def _check(result: CheckResult) -> dict[str, Any]:
     return {
-        "title": TITLES.get(result.code, result.code),
+        "title": title_of(result),
         "variant": OUTCOMES.get(result.outcome, "info"),
-        "outcome": result.outcome,
-        "reason": result.reason,
+        "outcome": OUTCOME_WORDS.get(result.outcome, result.outcome),
+        "reason": in_words(result),
         "points": f"{result.points}/{result.max_points}" if result.max_points else "",
+        "percent": max(0, 100 * result.points // result.max_points) if result.max_points else None,
     }

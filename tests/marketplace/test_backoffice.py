@@ -180,6 +180,7 @@ def test_superusers_see_all_and_keys_never_show(shop: Shop, admin_client: Client
         "slug": "neue-werke",
         "role": "supplier",
         "max_limit": 10**9,
+        "four_eyes_above": 10**8,
         "billing_period": 86_400,
         "payment_term": 1,
         "agreement_life": 1,
