@@ -26,7 +26,7 @@ else
 	@echo "Node is not installed: tsc and forge fmt are left out"
 endif
 
-bench: .make/dev .make/node  ## measure; one area with ONLY=gas|core|durable|capacity|websocket|grid|phases|gate|replay
+bench: .make/dev .make/node  ## measure; one area with ONLY=gas|core|...|pages
 	@$(PY) -m benchmarks $(ONLY)
 
 mutate: .make/dev .make/node  ## break each check of contracts and core in turn; see docs/mutation.md

@@ -16,6 +16,7 @@ AREAS = {
     "growth": "benchmarks.growth",
     "sweep": "benchmarks.sweep",
     "devnode": "benchmarks.devnode",
+    "pages": "benchmarks.pages",
 }
 
 
