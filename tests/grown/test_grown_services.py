@@ -12,7 +12,18 @@ FOLDERS = ("tests/marketplace", "tests/trading", "tests/web")
 def test_the_site_runs_on_postgresql_and_redis(postgres_url: str, redis_url: str) -> None:
     outer = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
     done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", *FOLDERS],
+        [
+            sys.executable,
+            "-m",
+            "pytest",
+            "-q",
+            "-x",
+            "-p",
+            "no:cacheprovider",
+            "-p",
+            "tests.grown.only_database",
+            *FOLDERS,
+        ],
         cwd=ROOT,
         env=outer | {"DATABASE_URL": postgres_url, "REDIS_URL": redis_url},
         capture_output=True,

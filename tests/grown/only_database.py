@@ -1,0 +1,17 @@
+"""A pytest plugin that leaves out what never touches the database: it was run before, and would come out the same."""
+
+import pytest
+
+USES_IT = {"db", "transactional_db", "django_db_setup", "django_db_blocker", "live_server"}
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Keep what asks for the database, by marker or through any of its fixtures."""
+    kept = [item for item in items if _uses_it(item)]
+    config.hook.pytest_deselected(items=[item for item in items if item not in set(kept)])
+    items[:] = kept
+
+
+def _uses_it(item: pytest.Item) -> bool:
+    named: list[str] = getattr(item, "fixturenames", [])
+    return item.get_closest_marker("django_db") is not None or not USES_IT.isdisjoint(named)
