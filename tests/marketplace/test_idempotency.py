@@ -13,8 +13,8 @@ from program_clients import confirmed, program
 from pytest_django import Settings
 from rest_framework.test import APIClient
 
+from marketplace.accounts.erasure import erase_person
 from marketplace.accounts.models import Document, Participant
-from marketplace.accounts.services import erase_person
 from marketplace.api import idempotency
 from marketplace.programs import answers
 from marketplace.programs.models import KeptAnswer, ProgramToken

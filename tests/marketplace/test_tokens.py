@@ -11,8 +11,8 @@ from people import Person
 from program_clients import confirmed, program
 from rest_framework.test import APIClient
 
+from marketplace.accounts.erasure import erase_person
 from marketplace.accounts.models import AuditEvent
-from marketplace.accounts.services import erase_person
 from marketplace.programs.models import ProgramToken
 from marketplace.programs.scopes import every
 from marketplace.programs.tokens import LONGEST_DAYS, MOST_TOKENS, make_token
