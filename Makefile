@@ -5,7 +5,7 @@ NODE := $(shell command -v npm 2>/dev/null)
 PORT ?= 8000
 COMPILE := -q --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url
 
-.PHONY: run test check bench format locks contracts schema clean
+.PHONY: run test check bench format locks contracts words schema clean
 .DEFAULT_GOAL := run
 
 run: .make/run  ## set up, then serve the marketplace with the seeded feeder trading live
@@ -34,6 +34,9 @@ mutate: .make/dev .make/node  ## break each check of contracts and core in turn;
 
 contracts: .make/node  ## recompile the contracts and rewrite their artifacts
 	npm run --silent --prefix contracts artifacts
+
+words: .make/run  ## bring the German catalogues up to the sources and compile them; needs GNU gettext
+	@$(PY) manage.py words
 
 schema: .make/run  ## rewrite docs/asyncapi.json, docs/schema and the examples of docs/messages.md
 	@$(PY) manage.py schema

@@ -40,6 +40,7 @@ _FINDERS = {
     "axe-core": (SCRIPT_TOOLS.parent / "axe-core" / "axe.min.js").exists,
     "spin": lambda: shutil.which("spin"),
     "gcc": lambda: shutil.which("gcc"),
+    "gettext": lambda: shutil.which("xgettext") and shutil.which("msgfmt"),
 }
 
 

@@ -10,8 +10,13 @@ class AccountsConfig(AppConfig):
     verbose_name = "People"
 
     def ready(self) -> None:
-        """Name what exports hold, delete what is too old, ask scanners again."""
-        from marketplace.accounts import own_data, quarantine, retention  # noqa: PLC0415  models are loaded by now
+        """Name what exports hold, remember languages, delete what is too old, ask scanners again."""
+        from marketplace.accounts import (  # noqa: PLC0415  models are loaded by now
+            languages,  # noqa: F401  listens to sign-ins
+            own_data,
+            quarantine,
+            retention,
+        )
         from marketplace.upkeep.registry import register  # noqa: PLC0415  as above
 
         own_data.register()

@@ -1,18 +1,17 @@
 """Forms of the onboarding. Money is typed in euros and cleaned to integer micro-units."""
 
-import re
 from datetime import date
 from typing import Any
 
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
+from marketplace import formats
 from marketplace.accounts.models import Document
 from marketplace.credit.models import Merchant
 
 MICRO_DIGITS = 6
-_DECIMAL = re.compile(r"(\d{1,9})(?:\.(\d{1,2}))?", re.ASCII)
-_SPACES = str.maketrans("", "", " \u00a0\u202f'")
+_TOO_MANY_CENTS = 10**11
 _ADULT_YEARS = 18
 
 
@@ -31,16 +30,18 @@ class EuroField(forms.CharField):
         super().__init__(widget=UnitInput("€"), **options)
 
     def clean(self, value: Any) -> int:
-        """Micro-units of what was typed; point and comma both separate decimals."""
-        text = str(super().clean(value)).translate(_SPACES).replace(",", ".")
-        match = _DECIMAL.fullmatch(text)
-        if match is None:
-            raise forms.ValidationError(_("Type an amount such as 250 or 249.90."), code="amount")
-        return int(match[1] + (match[2] or "").ljust(MICRO_DIGITS, "0"))
+        """Micro-units of what was typed."""
+        try:
+            cents = formats.parse(str(super().clean(value)), 2)
+        except formats.NumberError as error:
+            raise forms.ValidationError(str(error), code=error.code) from error
+        if cents >= _TOO_MANY_CENTS:
+            raise forms.ValidationError(_("That is more than anybody can owe here."), code="too_large")
+        return cents * formats.CENT
 
     def prepare_value(self, value: Any) -> Any:
         """Micro-units from the database as euros; what was typed stays as it is."""
-        return f"{value // 10**MICRO_DIGITS}" if isinstance(value, int) else value
+        return formats.plain(value, MICRO_DIGITS, 2) if isinstance(value, int) else value
 
 
 class ProfileForm(forms.Form):

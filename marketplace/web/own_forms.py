@@ -8,11 +8,12 @@ from zoneinfo import ZoneInfo, available_timezones
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
+from marketplace import formats
 from marketplace.studies.choices import UNIT_NAMES, Choices, mechanism_names
 from marketplace.studies.models import InputFile
 from marketplace.web.forms import UnitInput
 
-MICRO_PER_CENT = 10_000
+_MOST_MICRO = 9_990_000
 PER_MILLE = 10
 FIRST_STUDY = timedelta(days=2)
 LOCAL = "%Y-%m-%dT%H:%M"
@@ -86,19 +87,25 @@ class InputFilesForm(forms.Form):
             field.choices = [("", _("have an offset")), *((zone, zone) for zone in zones())]
 
 
-class CentField(forms.DecimalField):
+class CentField(forms.CharField):
     """Cents per kWh, as integer micro-units."""
 
     def __init__(self, **options: Any) -> None:
-        super().__init__(min_value=0, max_value=999, decimal_places=4, widget=UnitInput("ct/kWh"), **options)
+        super().__init__(widget=UnitInput("ct/kWh"), **options)
 
-    def to_python(self, value: Any) -> Any:
-        """Point and comma both separate decimals."""
-        return super().to_python(str(value).replace(",", ".") if value is not None else value)
+    def clean(self, value: Any) -> int:
+        """Micro-units per kWh of what was typed."""
+        try:
+            micro = formats.parse(str(super().clean(value)), 4)
+        except formats.NumberError as error:
+            raise forms.ValidationError(str(error), code=error.code) from error
+        if micro > _MOST_MICRO:
+            raise forms.ValidationError(_("At most 999 ct/kWh."), code="too_large")
+        return micro
 
-    def clean(self, value: Any) -> Any:
-        """Micro-units per kWh."""
-        return round(super().clean(value) * MICRO_PER_CENT)
+    def prepare_value(self, value: Any) -> Any:
+        """Micro-units per kWh as cents; what was typed stays as it is."""
+        return formats.plain(value, 4, 2) if isinstance(value, int) else value
 
 
 class StudyForm(forms.Form):
@@ -128,9 +135,9 @@ class StudyForm(forms.Form):
             "Share of a plant’s rating. What goes beyond flows only if it was sold and the grid has room."
         ),
     )
-    retail = CentField(label=_("Retail price"), initial="32")
-    feed_in = CentField(label=_("Feed-in price"), initial="8.2")
-    imbalance = CentField(label=_("Imbalance price"), initial="38")
+    retail = CentField(label=_("Retail price"), initial=320_000)
+    feed_in = CentField(label=_("Feed-in price"), initial=82_000)
+    imbalance = CentField(label=_("Imbalance price"), initial=380_000)
 
     def __init__(self, *args: Any, files: Sequence[InputFile], **options: Any) -> None:
         """`files` are those that are fine."""

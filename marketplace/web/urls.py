@@ -1,9 +1,8 @@
 """Paths of the pages."""
 
 from django.urls import path, register_converter
-from django.views.i18n import JavaScriptCatalog
 
-from marketplace.web import lists, onboarding, operating, own, runs, views
+from marketplace.web import language, lists, onboarding, operating, own, runs, views
 
 
 class ChannelIdConverter:
@@ -60,5 +59,6 @@ urlpatterns = [
     path("runs/<uuid:pk>/", runs.run, name="run"),
     path("runs/<uuid:pk>/report/", runs.report, name="run_report"),
     path("design/", views.design, name="design"),
-    path("words.js", JavaScriptCatalog.as_view(packages=["marketplace.web"]), name="words"),
+    path("language/", language.choose, name="language"),
+    path("words/<slug:code>/<slug:digest>.js", language.words, name="words"),
 ]

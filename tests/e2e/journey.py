@@ -325,7 +325,7 @@ class Trader(Journey):
 
 def euros(text: str) -> Decimal:
     """Of money as it is shown."""
-    if not text.endswith("€"):
+    if "€" not in text:
         raise ValueError(f"{text!r} is no money")
     return number(text)
 

@@ -99,7 +99,7 @@ class Neighbour(Journey):
         button = self.page.locator("#money-back button")
         expect(button).to_be_visible(timeout=DEALS_MS)
         self.picture(f"{step}-to-bring-back")
-        said = re.search(r"Bring (.+€)", button.inner_text())
+        said = re.search(r"Bring (€\S+)", button.inner_text())
         assert said
         button.click()
         self.sign(f"{step}-question")

@@ -42,6 +42,7 @@ from marketplace.trading.models import (
     RegisterReading,
 )
 from marketplace.trading.own_agent.rules import Rules
+from marketplace.web.language import catalogue
 from tests.marketplace.people import at_desk, png
 from tests.stored_channels import store_endpoints
 
@@ -251,6 +252,7 @@ def build() -> World:
         "user": owner.pk,
         "address": "credit",
         "key": "none",
+        "catalogue": {"code": "de", "digest": catalogue("de").digest},
     }
     for user in users.values():
         EmailAddress.objects.create(user=user, email=user.email, primary=True, verified=True)

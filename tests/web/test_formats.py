@@ -1,39 +1,57 @@
-"""Numbers as people read and type them, without a float in between."""
+"""Figures and times as people of each language read and type them, without a float in between."""
 
+import json
 from datetime import UTC, datetime
+from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 from django.core.exceptions import ValidationError
+from django.utils import translation
 
+from marketplace import formats
 from marketplace.web.forms import EuroField
+from marketplace.web.own_forms import CentField
 from marketplace.web.templatetags import wattnote
 
-
-@pytest.mark.parametrize(
-    ("filter_", "value", "shown"),
-    [
-        (wattnote.money, 1_234_567_890_123, "1\u202f234\u202f567.89\u00a0€"),
-        (wattnote.money, -5_999, "\u22120.0059\u00a0€"),
-        (wattnote.money, 1_005_999, "1.00\u00a0€"),
-        (wattnote.money_exact, 19_960_193, "19.960193\u00a0€"),
-        (wattnote.money_exact, -500_000, "\u22120.50\u00a0€"),
-        (wattnote.money_exact, None, "–"),
-        (wattnote.money, "420000", "0.42\u00a0€"),
-        (wattnote.money, None, "–"),
-        (wattnote.price, 234_300, "23.43\u00a0ct/kWh"),
-        (wattnote.energy, 48, "0.048\u00a0kWh"),
-        (wattnote.energy, "", "–"),
-    ],
+VECTORS = json.loads(
+    (Path(__file__).resolve().parents[2] / "fixtures" / "vectors" / "formats.json").read_text()
 )
-def test_numbers(filter_: object, value: object, shown: str) -> None:
-    assert filter_(value) == shown  # type: ignore[operator]  # each is a template filter
+LANGUAGES = ("en", "de")
 
 
-@pytest.mark.parametrize(
-    ("seconds", "shown"), [(59, "59 s"), (60, "1 min"), (3600, "1 h"), (2_592_000, "30 days")]
-)
-def test_durations(seconds: int, shown: str) -> None:
-    assert wattnote.duration(seconds) == shown
+def _read(typed: str, decimals: int, language: str) -> str:
+    try:
+        return str(formats.parse(typed, decimals, language))
+    except formats.NumberError as error:
+        return error.code
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_both_sides_write_the_same(language: str) -> None:
+    """The browser's modules are held to the same file by tests/web/js/format.test.mjs."""
+    for row in VECTORS["figures"]:
+        options = {name: row[name] for name in ("signed", "exact") if name in row}
+        assert getattr(formats, row["kind"])(int(row["value"]), language, **options) == row[language]
+    for row in VECTORS["plain"]:
+        shown = formats.plain(int(row["value"]), row["decimals"], row["shown"], language)
+        assert shown == row[language]
+    for row in VECTORS["times"]:
+        assert formats.when(row["seconds"], row["form"], language) == row[language]
+    for row in VECTORS["durations"]:
+        assert formats.duration(row["seconds"], language) == row[language]
+    for row in VECTORS["typed"]:
+        assert _read(row["typed"], row["decimals"], language) == row[language], row["typed"]
+
+
+def test_filters_speak_the_active_language() -> None:
+    with translation.override("de"):
+        assert wattnote.money("1234560000") == "1.234,56\u00a0€"
+        assert wattnote.money_exact(None) == wattnote.energy("") == "–"
+        assert wattnote.price_input(82_000) == "8,20"
+        assert "08.06.2016, 13:00\u00a0Uhr UTC" in wattnote.moment(1_465_390_800)
+    assert wattnote.money(1_234_560_000) == "€1,234.56"
+    assert wattnote.money_exact(19_960_193) == "€19.960193"
 
 
 @pytest.mark.parametrize(
@@ -47,6 +65,25 @@ def test_euros_become_micro_units(typed: str, micro: int) -> None:
 def test_what_is_no_amount_is_refused(typed: str) -> None:
     with pytest.raises(ValidationError):
         EuroField().clean(typed)
+
+
+def test_money_is_never_misread() -> None:
+    """A German's 1.234 is a thousand, a program's is one and a bit: nobody guesses."""
+    with translation.override("de"):
+        with pytest.raises(ValidationError) as refused:
+            EuroField().clean("1.234")
+        assert "1234" in refused.value.messages[0]
+        assert "1,234" in refused.value.messages[0]
+        assert EuroField().clean("1.234,50") == 1_234_500_000
+        assert EuroField().prepare_value(1_234_500_000) == "1234,50"
+        assert CentField().clean("8,2") == 82_000
+        assert CentField().prepare_value(82_000) == "8,20"
+
+
+def test_a_slot_over_the_change_of_the_clocks() -> None:
+    berlin = ZoneInfo("Europe/Berlin")
+    before = int(datetime(2026, 3, 29, 0, 45, tzinfo=UTC).timestamp())
+    assert formats.when(before, "slot", "de", berlin) == "29.03.2026, 01:45\u2009–\u200903:00\u00a0Uhr"
 
 
 def test_times_name_their_zone() -> None:

@@ -1,4 +1,4 @@
-"""How money, energy, prices, times and hashes look on a page. `static/web/js/ui/format.js` does the same."""
+"""How money, energy, prices, times and hashes look on a page, by the rules of `marketplace.formats`."""
 
 from datetime import UTC, datetime
 
@@ -6,15 +6,12 @@ from django import template
 from django.templatetags.static import static
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
+
+from marketplace import formats
 
 register = template.Library()
 
-NARROW_SPACE = "\u202f"
-NO_BREAK_SPACE = "\u00a0"
-MINUS = "\u2212"
-MICRO = 1_000_000
-CENT = 10_000
-FINE_DECIMALS = 4
 CHIP_BY_WORD = {
     "open": "good",
     "active": "good",
@@ -51,14 +48,6 @@ CHIP_BY_WORD = {
 }
 
 
-def scaled(value: int, decimals: int, shown: int) -> str:
-    """`value` divided by 10**decimals, cut to `shown` decimals, grouped by narrow spaces; no float involved."""
-    whole, fraction = divmod(abs(value), 10**decimals)
-    grouped = f"{whole:,}".replace(",", NARROW_SPACE)
-    digits = f"{fraction:0{decimals}d}"[:shown]
-    return f"{MINUS if value < 0 else ''}{grouped}.{digits}"
-
-
 def _integer(value: object) -> int | None:
     try:
         return int(str(value))
@@ -70,46 +59,40 @@ def _integer(value: object) -> int | None:
 def money(value: object) -> str:
     """Micro-units as euros with cents, under one euro with what is left of a cent; an en dash without a number."""
     number = _integer(value)
-    if number is None:
-        return "–"
-    shown = FINE_DECIMALS if abs(number) < MICRO and number % CENT else 2
-    return f"{scaled(number, 6, shown)}{NO_BREAK_SPACE}€"
+    return formats.NOTHING if number is None else formats.money(number)
 
 
 @register.filter
 def money_exact(value: object) -> str:
     """Micro-units as euros to the last one: where a figure is proven by a signature."""
     number = _integer(value)
-    if number is None:
-        return "–"
-    whole, _, fraction = scaled(number, 6, 6).partition(".")
-    return f"{whole}.{fraction.rstrip('0').ljust(2, '0')}{NO_BREAK_SPACE}€"
+    return formats.NOTHING if number is None else formats.money(number, exact=True)
 
 
 @register.filter
 def price(value: object) -> str:
     """Micro-units per kWh as cents per kWh."""
     number = _integer(value)
-    return "–" if number is None else f"{scaled(number, 4, 2)}{NO_BREAK_SPACE}ct/kWh"
+    return formats.NOTHING if number is None else formats.price(number)
 
 
 @register.filter
 def energy(value: object) -> str:
     """Wh as kWh with all three decimals."""
     number = _integer(value)
-    return "–" if number is None else f"{scaled(number, 3, 3)}{NO_BREAK_SPACE}kWh"
+    return formats.NOTHING if number is None else formats.energy(number)
 
 
 @register.filter
 def energy_input(value: int) -> str:
     """Wh as the kWh that a person types."""
-    return scaled(value, 3, 3)
+    return formats.plain(value, 3, 3)
 
 
 @register.filter
 def price_input(value: int) -> str:
     """Micro-units per kWh as the cents that a person types."""
-    return scaled(value, 4, 2)
+    return formats.plain(value, 4, 2)
 
 
 @register.simple_tag
@@ -118,16 +101,16 @@ def moment(value: datetime | float | None, form: str = "datetime") -> str | Safe
 
     Args:
         value: Seconds since the epoch, or an aware datetime.
-        form: `datetime`, `date`, `time`, or `slot` for a quarter-hour that starts then.
+        form: `datetime`, `date`, `day`, `month`, `time`, or `slot` for a quarter-hour that starts then.
     """
     if value is None:
-        return "–"
+        return formats.NOTHING
     at = value.astimezone(UTC) if isinstance(value, datetime) else datetime.fromtimestamp(value, tz=UTC)
     return format_html(
         '<time datetime="{}" data-form="{}">{} UTC</time>',
         at.isoformat(),
         form,
-        at.strftime("%d %b %Y %H:%M"),
+        formats.when(at.timestamp(), form),
     )
 
 
@@ -140,15 +123,14 @@ def icon(name: str) -> SafeString:
 
 
 @register.simple_tag
-def short_hash(value: str, label: str = "hash") -> SafeString:
+def short_hash(value: str, label: str = "") -> SafeString:
     """A hash, shortened, that copies itself when pressed."""
     text = value if len(value) <= 18 else f"{value[:8]}…{value[-6:]}"  # noqa: PLR2004  0x, 6 digits, dots, 6 digits
     return format_html(
-        '<button type="button" class="hash" data-copy="{}" title="{}" aria-label="Copy {} {}">{}</button>',
+        '<button type="button" class="hash" data-copy="{}" title="{}" aria-label="{}">{}</button>',
         value,
         value,
-        label,
-        text,
+        _("Copy %(what)s %(text)s") % {"what": label or _("hash"), "text": text},
         text,
     )
 
@@ -168,11 +150,8 @@ def chip(word: str, label: str = "") -> SafeString:
 
 @register.filter
 def duration(seconds: int) -> str:
-    """A time span in the largest unit that divides it evenly enough: 60 s, 15 min, 2 h, 30 days."""
-    for size, unit in ((86_400, "days"), (3600, "h"), (60, "min")):
-        if seconds >= 2 * size or (seconds >= size and seconds % size == 0 and unit != "days"):
-            return f"{round(seconds / size)} {unit}"
-    return f"{seconds} s"
+    """A time span in the largest unit that says enough."""
+    return formats.duration(seconds)
 
 
 @register.filter

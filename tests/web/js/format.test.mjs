@@ -1,26 +1,51 @@
 import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
 import { test } from "node:test";
 
-import { duration, energy, money, parseDecimal, price } from "../../../marketplace/web/static/web/js/ui/format.js";
+import * as format from "../../../marketplace/web/static/web/js/ui/format.js";
 
-test("money, prices and energy are exact", () => {
-  assert.equal(money("1234567890123"), "1\u202f234\u202f567.89\u00a0€");
-  assert.equal(money(-5_999), "\u22120.0059\u00a0€");
-  assert.equal(money(1_005_999), "1.00\u00a0€");
-  assert.equal(money(36_000n, { exact: true }), "0.036\u00a0€");
-  assert.equal(money(5_000_000n, { exact: true }), "5.00\u00a0€");
-  assert.equal(money(-1n, { exact: true }), "\u22120.000001\u00a0€");
-  assert.equal(price(234_300), "23.43\u00a0ct/kWh");
-  assert.equal(energy(48), "0.048\u00a0kWh");
-  assert.equal(energy("9007199254740993"), "9\u202f007\u202f199\u202f254\u202f740.993\u00a0kWh");
+process.env.TZ = "UTC";
+const vectors = JSON.parse(readFileSync(new URL("../../../fixtures/vectors/formats.json", import.meta.url), "utf-8"));
+
+/** @param {(lang: string) => void} body */
+function inEach(body) {
+  for (const lang of ["en", "de"]) {
+    globalThis.document = { documentElement: { lang } };
+    try {
+      body(lang);
+    } finally {
+      delete globalThis.document;
+    }
+  }
+}
+
+test("figures look as the server writes them", () => {
+  inEach((lang) => {
+    for (const { kind, value, signed, exact, ...shown } of vectors.figures) {
+      assert.equal(format[kind](value, { signed, exact }), shown[lang]);
+    }
+    for (const { value, decimals, shown, ...text } of vectors.plain) assert.equal(format.plain(BigInt(value), decimals, shown), text[lang]);
+  });
 });
 
-test("typed numbers become integers without rounding", () => {
-  assert.equal(parseDecimal("0,25", 3), 250n);
-  assert.equal(parseDecimal("1 234.5", 6), 1_234_500_000n);
-  for (const bad of ["", "-1", "1e3", "0x10", "1.2345", "NaN", "١"]) assert.throws(() => parseDecimal(bad, 3), RangeError);
+test("times and spans look as the server writes them", () => {
+  inEach((lang) => {
+    for (const { seconds, form, ...shown } of vectors.times) assert.equal(format.when(seconds, form), shown[lang]);
+    for (const { seconds, ...shown } of vectors.durations) assert.equal(format.duration(seconds), shown[lang]);
+  });
 });
 
-test("time left is said in the largest unit that says enough", () => {
-  assert.deepEqual([5, 300, 7200, 259_200].map(duration), ["5 s", "5 min", "2 h", "3 days"]);
+test("typed numbers become the server's integers, or its refusals", () => {
+  /** @param {string} typed @param {number} decimals */
+  const read = (typed, decimals) => {
+    try {
+      return format.parseDecimal(typed, decimals).toString();
+    } catch (error) {
+      if (error instanceof format.NumberError) return error.code;
+      throw error;
+    }
+  };
+  inEach((lang) => {
+    for (const { typed, decimals, ...meant } of vectors.typed) assert.equal(read(typed, decimals), meant[lang], `${typed} in ${lang}`);
+  });
 });

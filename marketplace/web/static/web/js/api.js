@@ -2,6 +2,8 @@
  * The JSON API (docs/api.md) from the browser.
  */
 
+import { fill, gettext, language } from "./ui/language.js";
+
 const ROOT = "/api/v1/";
 
 /** A refusal of the API, with what it says to do. */
@@ -11,7 +13,7 @@ export class ApiError extends Error {
    * @param {{code?: string, detail?: string, errors?: Record<string, string[]>}} problem
    */
   constructor(status, problem) {
-    super(problem.detail ?? `The server answered ${status}. Try again in a moment.`);
+    super(problem.detail ?? fill(gettext("The server answered %(status)s. Try again in a moment."), { status }));
     this.status = status;
     this.code = problem.code ?? "";
     this.errors = problem.errors ?? {};
@@ -32,7 +34,7 @@ function csrfToken() {
  */
 async function request(method, path, body) {
   /** @type {Record<string, string>} */
-  const headers = { Accept: "application/json" };
+  const headers = { Accept: "application/json", "Accept-Language": language() };
   if (method !== "GET") headers["X-CSRFToken"] = csrfToken();
   const isForm = body instanceof FormData;
   if (body && !isForm) headers["Content-Type"] = "application/json";

@@ -1,7 +1,7 @@
 /**
  * Words in the page's language. The catalogue (`web:words`, a script before all modules) puts Django's functions on the
- * window; without it, as in Node's tests, the English text stands for itself. Call them by these names with literal
- * text: `manage.py makemessages` finds them by name.
+ * window; without it, as in English and in Node's tests, the English text stands for itself. Call them by these names
+ * with literal text: `manage.py words` finds them by name.
  */
 
 /** @typedef {{gettext: (text: string) => string, ngettext: (one: string, many: string, n: number) => string, pgettext: (context: string, text: string) => string}} Catalogue */
@@ -9,6 +9,11 @@
 /** @returns {Partial<Catalogue>} */
 function catalogue() {
   return /** @type {any} */ (globalThis).django ?? {};
+}
+
+/** @returns {string} the page's language, such as "de" */
+export function language() {
+  return globalThis.document?.documentElement?.lang || "en";
 }
 
 /** @param {string} text */
