@@ -33,6 +33,7 @@ FLAGS = (
 HEIGHTS = {1280: 900, 390: 844}
 PATIENCE_MS = 30_000
 LOCALES = {"en": "en-GB", "de": "de-DE"}
+TOUR = Path(__file__).resolve().parents[2] / "docs" / "images" / "tour"
 NETWORK = ("http", "https", "ws", "wss", "ftp")
 """Schemes that leave the browser; its own parts (data, blob, its PDF viewer) have others."""
 
@@ -126,8 +127,13 @@ class Camera:
         for old in folder.glob("*.png"):
             old.unlink()
 
-    def take(self, page: Page, step: str, *, whole: bool = True) -> None:
-        """Picture of a page; an open dialog, and what is not `whole`, is shown as a reader sees it."""
+    def take(self, page: Page, step: str, *, whole: bool = True, tour: str = "") -> None:
+        """Picture of a page; an open dialog, and what is not `whole`, is shown as a reader sees it.
+
+        A step of the `tour` is kept for docs/tour.md too where TOUR is set.
+        """
+        if tour and os.environ.get("TOUR"):
+            page.screenshot(path=TOUR / f"{tour}.png", animations="disabled")
         self._taken += 1
         modal = not whole or page.locator("dialog[open]").count() > 0
         if not modal:

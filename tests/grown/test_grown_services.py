@@ -25,7 +25,7 @@ def test_the_site_runs_on_postgresql_and_redis(postgres_url: str, redis_url: str
             *FOLDERS,
         ],
         cwd=ROOT,
-        env=outer | {"DATABASE_URL": postgres_url, "REDIS_URL": redis_url},
+        env=outer | {"DATABASE_URL": postgres_url, "REDIS_URL": redis_url, "SCHEMATHESIS_EXAMPLES": "1"},
         capture_output=True,
         text=True,
         check=False,
