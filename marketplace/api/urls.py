@@ -26,6 +26,7 @@ from marketplace.api import (
     studies,
     trading,
     wallet,
+    webhooks,
 )
 from marketplace.api.views import NowhereView
 
@@ -58,6 +59,16 @@ urlpatterns = [
     path("me/erasure/", me.ErasureView.as_view(), name="erasure"),
     path("tokens/", programs.TokensView.as_view(), name="tokens"),
     path("tokens/<uuid:pk>/", programs.TokenView.as_view(), name="token"),
+    path("webhooks/", webhooks.WebhooksView.as_view(), name="webhooks"),
+    path("webhooks/<uuid:pk>/", webhooks.WebhookView.as_view(), name="webhook"),
+    path("webhooks/<uuid:pk>/secret/", webhooks.WebhookSecretView.as_view(), name="webhook-secret"),
+    path("webhooks/<uuid:pk>/ping/", webhooks.WebhookPingView.as_view(), name="webhook-ping"),
+    path("webhooks/<uuid:pk>/deliveries/", webhooks.DeliveriesView.as_view(), name="webhook-deliveries"),
+    path(
+        "webhooks/<uuid:pk>/deliveries/<uuid:delivery>/resend/",
+        webhooks.ResendView.as_view(),
+        name="webhook-resend",
+    ),
     path("ledger/", wallet.LedgerView.as_view(), name="ledger"),
     path("wallet/", wallet.WalletView.as_view(), name="wallet"),
     path("wallet/challenge/", wallet.ChallengeView.as_view(), name="challenge"),
