@@ -22,9 +22,7 @@ KINDS: dict[str, Kind] = {
     "application_decided": Kind(
         _("Your application was decided"), _("{merchant} has answered."), urgent=True
     ),
-    "listed": Kind(
-        _("You are on a list of {by}"), _("Read why, and say what you think of it."), urgent=True
-    ),
+    "listed": Kind(_("You are on a list of {by}"), _("Read why, and say what you think of it."), urgent=True),
     "appeal_answered": Kind(_("Your appeal was answered"), _("Read the answer."), urgent=True),
     "appeal_waits": Kind(_("An appeal waits"), _("About the wallet {wallet}.")),
     "application_question": Kind(

@@ -52,7 +52,7 @@ def tokens(request: HttpRequest) -> HttpResponse:
 @never_cache
 @login_required
 @require_POST
-@reauthentication_required
+@reauthentication_required  # type: ignore[untyped-decorator]  # allauth ships no types
 def add_token(request: HttpRequest) -> HttpResponse:
     """Make a token, and show its secret this once."""
     form = TokenForm(request.POST)

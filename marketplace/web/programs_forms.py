@@ -27,7 +27,9 @@ class TokenForm(forms.Form):
         super().__init__(*args, **kwargs)
         choices = [("", _("Nothing")), (READ, _("Read")), (WRITE, _("Read and change"))]
         for name, words in SCOPES.items():
-            self.fields[f"scope_{name}"] = forms.ChoiceField(label=words, choices=choices, required=False)
+            self.fields[f"scope_{name}"] = forms.ChoiceField(
+                label=str(words), choices=choices, required=False
+            )
 
     def scope_fields(self) -> list[forms.BoundField]:
         """The choices, for the page."""

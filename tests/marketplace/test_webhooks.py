@@ -13,7 +13,6 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 from typing import Any
 
 import pytest
-from django.core.serializers import serialize
 from django.db import connection
 from django.utils import timezone
 from people import Person
@@ -21,8 +20,8 @@ from program_clients import confirmed
 from pytest_django import Settings
 
 from channels_engine.store.models import Endpoint, LedgerEvent, TradeRecord
-from marketplace.accounts.errors import RefusedError
 from marketplace.accounts.erasure import erase_person
+from marketplace.accounts.errors import RefusedError
 from marketplace.notifications.models import Notice
 from marketplace.notifications.services import notify
 from marketplace.programs import delivering, events, posting
@@ -31,6 +30,7 @@ from marketplace.programs.posting import check_url, judged_address, post
 from marketplace.programs.signing import signature
 from marketplace.programs.webhooks import add_webhook, ping, rotate_secret
 from marketplace.upkeep.registry import WORKS
+from tests.services import free_port
 
 pytestmark = pytest.mark.django_db
 ROOT = "/api/v1/webhooks/"
@@ -158,7 +158,7 @@ def test_trades_and_closings(hooked: tuple[Webhook, str], person: Person, receiv
     event = {"channel": channel, "scid": "0x", "block_number": 4, "block_hash": "0x", "arguments": {}}
     LedgerEvent.objects.create(name="ChannelFinalised", transaction_hash="0xdd", log_index=0, **event)
     Endpoint.objects.create(
-        channel=channel, owner=mine, **{f.name: _some(f) for f in Endpoint._meta.fields if _needed(f)}
+        channel=channel, owner=mine, side=0, peer="h-1", scid="0x", phase="closed", fixed=b""
     )
     for _ in range(2):
         WORKS["programs.webhooks"].do()
@@ -167,20 +167,6 @@ def test_trades_and_closings(hooked: tuple[Webhook, str], person: Person, receiv
         ("channel.closed", ""),
         ("trade.agreed", "seller"),
     ]
-
-
-def _needed(field: Any) -> bool:
-    return (
-        not field.has_default()
-        and not field.null
-        and not field.primary_key
-        and field.name not in ("channel", "owner")
-    )
-
-
-def _some(field: Any) -> Any:
-    kind = field.get_internal_type()
-    return b"" if kind == "BinaryField" else "x" if kind in ("CharField", "TextField") else 0
 
 
 def test_again_later_with_the_same_id_until_it_is_off(
@@ -221,7 +207,7 @@ def test_gone_is_gone(hooked: tuple[Webhook, str], receiver: Receiver) -> None:
 
 
 def test_given_up_after_the_last_attempt(hooked: tuple[Webhook, str], receiver: Receiver) -> None:
-    receiver.server.server_close()
+    Webhook.objects.update(url=f"http://127.0.0.1:{free_port()}/")
     sent = ping(webhook=hooked[0])
     Delivery.objects.update(attempts=len(delivering.WAITS_S))
     delivering.deliver_due(time.time())
@@ -367,7 +353,6 @@ def test_the_pages(person: Person, receiver: Receiver) -> None:
     delivering.deliver_due(time.time())
     page = client.get(f"/webhooks/{mine.pk}/").content.decode()
     assert ("whsec_" in page, "ping" in page, "Taken" in page) == (False, True, True)
-    assert "whsec_" not in serialize("json", Webhook.objects.defer("secret"))
     wrong = client.post(
         "/webhooks/add/", "url=http://10.0.0.1/&events=*", content_type="application/x-www-form-urlencoded"
     )
