@@ -5,6 +5,7 @@ from datetime import date
 from typing import Any
 
 from django.contrib.auth import logout
+from django.utils.translation import gettext as _
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers, status
 from rest_framework.request import Request
@@ -74,13 +75,13 @@ class ProfileSerializer(serializers.Serializer[Participant]):
             try:
                 return date.fromisoformat(value).isoformat()
             except ValueError:
-                raise serializers.ValidationError("Must be a date, as 1990-12-31.") from None
+                raise serializers.ValidationError(_("Must be a date, as 1990-12-31.")) from None
         return value
 
     def validate_country(self, value: str | None) -> str | None:
         """Two letters, or nothing."""
         if value and not re.fullmatch("[A-Za-z]{2}", value):
-            raise serializers.ValidationError("Must be the country's two letters, as DE.")
+            raise serializers.ValidationError(_("Must be the country's two letters, as DE."))
         return value.upper() if value else value
 
 
@@ -126,7 +127,7 @@ class ErasureView(APIView):
         """Make my personal data unreadable for good, and sign me out."""
         user = user_of(request)
         if checked(ErasureSerializer, request)["email"].strip().lower() != user.email:
-            problem = "This is not the address of this account."
+            problem = _("This is not the address of this account.")
             raise RefusedError("wrong_email", problem, {"email": [problem]})
         erase_participant(user=user, actor=user)
         logout(request._request)  # noqa: SLF001  DRF hides the Django request there
