@@ -1,24 +1,22 @@
-"""Me: who is signed in, the profile, erasure."""
+"""Me: who is signed in, and the profile."""
 
 import re
 from datetime import date
 from typing import Any
 
-from django.contrib.auth import logout
-from django.utils.translation import gettext as _
 from drf_spectacular.utils import extend_schema
-from rest_framework import serializers, status
+from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from marketplace.accounts.errors import RefusedError
+from marketplace.accounts.connection_words import METER_WORDS
+from marketplace.accounts.connections import Wrong, read_connection
 from marketplace.accounts.models import Participant, User
 from marketplace.accounts.selectors import display_name, participant_of, wallet_of
 from marketplace.accounts.services import PROFILE_FIELDS, update_profile
 from marketplace.api.fields import AddressField, StrictCharField
 from marketplace.api.views import checked, user_of
-from marketplace.credit.erasure import erase_participant
 from marketplace.credit.selectors import active_agreement, operated_merchants
 from marketplace.trading.services import ensure_prosumer
 
@@ -67,7 +65,7 @@ class ProfileSerializer(serializers.Serializer[Participant]):
     postcode = StrictCharField(max_length=12, allow_blank=True, allow_null=True, required=False)
     city = StrictCharField(max_length=80, allow_blank=True, allow_null=True, required=False)
     country = StrictCharField(max_length=2, allow_blank=True, allow_null=True, required=False)
-    meter_number = StrictCharField(max_length=40, allow_blank=True, allow_null=True, required=False)
+    meter_number = StrictCharField(max_length=60, allow_blank=True, allow_null=True, required=False)
 
     def validate_birth_date(self, value: str | None) -> str | None:
         """An ISO date, or nothing."""
@@ -75,13 +73,20 @@ class ProfileSerializer(serializers.Serializer[Participant]):
             try:
                 return date.fromisoformat(value).isoformat()
             except ValueError:
-                raise serializers.ValidationError(_("Must be a date, as 1990-12-31.")) from None
+                raise serializers.ValidationError("Must be a date, as 1990-12-31.") from None
         return value
+
+    def validate_meter_number(self, value: str | None) -> str | None:
+        """A meter, market location or metering location in its plain form, or nothing."""
+        found = read_connection(value) if value else None
+        if isinstance(found, Wrong):
+            raise serializers.ValidationError(str(METER_WORDS[found]), code=found.value)
+        return found.number if found else value
 
     def validate_country(self, value: str | None) -> str | None:
         """Two letters, or nothing."""
         if value and not re.fullmatch("[A-Za-z]{2}", value):
-            raise serializers.ValidationError(_("Must be the country's two letters, as DE."))
+            raise serializers.ValidationError("Must be the country's two letters, as DE.")
         return value.upper() if value else value
 
 
@@ -108,27 +113,3 @@ class ProfileView(APIView):
         update_profile(user=user, changes=checked(ProfileSerializer, request, partial=True))
         ensure_prosumer(user=user)
         return Response(_profile(user))
-
-
-class ErasureSerializer(serializers.Serializer[Any]):
-    """The address once more, since there is no way back."""
-
-    email = StrictCharField(max_length=254)
-
-
-class ErasureView(APIView):
-    """Erasure of my personal data."""
-
-    scope = "session"
-    throttle_scope = "sensitive"
-
-    @extend_schema(request=ErasureSerializer, responses={204: None})
-    def post(self, request: Request) -> Response:
-        """Make my personal data unreadable for good, and sign me out."""
-        user = user_of(request)
-        if checked(ErasureSerializer, request)["email"].strip().lower() != user.email:
-            problem = _("This is not the address of this account.")
-            raise RefusedError("wrong_email", problem, {"email": [problem]})
-        erase_participant(user=user, actor=user)
-        logout(request._request)  # noqa: SLF001  DRF hides the Django request there
-        return Response(status=status.HTTP_204_NO_CONTENT)

@@ -1,5 +1,6 @@
 """Forms of the onboarding. Money is typed in euros and cleaned to integer micro-units."""
 
+import re
 from datetime import date
 from typing import Any
 
@@ -7,12 +8,17 @@ from django import forms
 from django.utils.translation import gettext_lazy as _
 
 from marketplace import formats
+from marketplace.accounts.connection_words import METER_WORDS
+from marketplace.accounts.connections import Wrong, read_connection
 from marketplace.accounts.models import Document
 from marketplace.credit.models import Merchant
+from marketplace.web.countries import countries
 
 MICRO_DIGITS = 6
 _TOO_MANY_CENTS = 10**11
 _ADULT_YEARS = 18
+_OLDEST_YEARS = 120
+_POSTCODE = re.compile(r"\d{5}", re.ASCII)
 
 
 class UnitInput(forms.TextInput):
@@ -44,28 +50,25 @@ class EuroField(forms.CharField):
         return formats.plain(value, MICRO_DIGITS, 2) if isinstance(value, int) else value
 
 
-class ProfileForm(forms.Form):
-    """Who applies. Everything but the display name is sealed at rest."""
+class PersonForm(forms.Form):
+    """Who applies."""
 
     display_name = forms.CharField(
         label=_("Name shown to partners"),
         min_length=2,
         max_length=40,
-        help_text=_("A pseudonym will do, such as “Blue house”."),
+        help_text=_("A pseudonym will do, such as “Blue house”. It is all that partners see of you."),
+        widget=forms.TextInput({"autocomplete": "nickname"}),
     )
-    legal_name = forms.CharField(label=_("Legal name"), max_length=120)
-    birth_date = forms.DateField(label=_("Date of birth"), widget=forms.DateInput({"type": "date"}))
-    street = forms.CharField(label=_("Street and number"), max_length=120)
-    postcode = forms.CharField(label=_("Postcode"), max_length=12)
-    city = forms.CharField(label=_("Town"), max_length=80)
-    country = forms.CharField(
-        label=_("Country"), min_length=2, max_length=2, initial="DE", help_text=_("Two letters, such as DE.")
+    legal_name = forms.CharField(
+        label=_("Legal name"),
+        max_length=120,
+        help_text=_("As in your identity document."),
+        widget=forms.TextInput({"autocomplete": "name"}),
     )
-    meter_number = forms.CharField(
-        label=_("Meter number"),
-        max_length=40,
-        required=False,
-        help_text=_("On your meter or your last bill."),
+    birth_date = forms.DateField(
+        label=_("Date of birth"),
+        widget=forms.DateInput({"type": "date", "autocomplete": "bday"}, format="%Y-%m-%d"),
     )
 
     def clean_birth_date(self) -> str:
@@ -73,29 +76,126 @@ class ProfileForm(forms.Form):
         born: date = self.cleaned_data["birth_date"]
         today = date.today()  # noqa: DTZ011  a civil date: nobody's age depends on a time zone's hour
         years = today.year - born.year - ((today.month, today.day) < (born.month, born.day))
+        if years > _OLDEST_YEARS:
+            raise forms.ValidationError(
+                _("Look at the year: this would be %(years)s years ago.") % {"years": years}
+            )
         if years < _ADULT_YEARS:
             raise forms.ValidationError(_("Credit agreements are for people of 18 years and more."))
         return born.isoformat()
 
-    def clean_country(self) -> str:
-        """ISO 3166 code in capitals."""
-        return str(self.cleaned_data["country"]).upper()
+
+class AddressForm(forms.Form):
+    """Where the applicant lives."""
+
+    street = forms.CharField(
+        label=_("Street and number"),
+        max_length=120,
+        widget=forms.TextInput({"autocomplete": "street-address"}),
+    )
+    postcode = forms.CharField(
+        label=_("Postcode"), max_length=12, widget=forms.TextInput({"autocomplete": "postal-code"})
+    )
+    city = forms.CharField(
+        label=_("Town"), max_length=80, widget=forms.TextInput({"autocomplete": "address-level2"})
+    )
+    country = forms.ChoiceField(
+        label=_("Country"), choices=countries, initial="DE", widget=forms.Select({"autocomplete": "country"})
+    )
+
+    def clean_street(self) -> str:
+        """With a number, where there is one everywhere."""
+        street = str(self.cleaned_data["street"])
+        if self.data.get("country") == "DE" and not any(letter.isdigit() for letter in street):
+            raise forms.ValidationError(_("The house number is missing."))
+        return street
+
+    def clean_postcode(self) -> str:
+        """Five digits in Germany."""
+        postcode = str(self.cleaned_data["postcode"]).strip()
+        if self.data.get("country") == "DE" and not _POSTCODE.fullmatch(postcode):
+            raise forms.ValidationError(_("A German postcode has five digits."))
+        return postcode
 
 
-class DocumentForm(forms.Form):
-    """One document."""
+def meter_number(text: str) -> str:
+    """A meter's or location's number in its plain form.
 
-    kind = forms.ChoiceField(label=_("What it shows"), choices=Document.Kind.choices)
-    file = forms.FileField(
-        label=_("File"),
+    Raises:
+        ValidationError: With what is wrong and how it must look.
+    """
+    found = read_connection(text)
+    if isinstance(found, Wrong):
+        raise forms.ValidationError(METER_WORDS[found], code=found.value)
+    return found.number
+
+
+class MeterForm(forms.Form):
+    """The connection that trades."""
+
+    meter_number = forms.CharField(
+        label=_("Meter number, market location or metering location"),
+        max_length=60,
         help_text=_(
-            "PDF, JPEG or PNG, up to 10 MB. Stored encrypted; only the merchant's reviewers can open it."
+            "On the meter itself (such as 1ESY1160012345), or on your last bill. Spaces don’t matter."
         ),
-        widget=forms.FileInput({"accept": "application/pdf,image/jpeg,image/png"}),
+        widget=forms.TextInput(
+            {"autocomplete": "off", "spellcheck": "false", "autocapitalize": "characters"}
+        ),
+    )
+
+    def clean_meter_number(self) -> str:
+        """In its plain form."""
+        return meter_number(self.cleaned_data["meter_number"])
+
+
+class FilesInput(forms.FileInput):
+    """Several files at once."""
+
+    allow_multiple_selected = True
+
+
+class FilesField(forms.FileField):
+    """A list of files."""
+
+    def clean(self, data: Any, initial: Any = None) -> Any:
+        """Each by itself."""
+        files = data if isinstance(data, list | tuple) else [data]
+        return [super(FilesField, self).clean(file, initial) for file in files or [None]]
+
+
+class IdentityForm(forms.Form):
+    """One identity document, front and back maybe."""
+
+    file = FilesField(
+        label=_("Photo or scan"),
+        help_text=_("PDF, JPEG or PNG, up to 10 MB each; front and back at once if you like."),
+        widget=FilesInput({"accept": "application/pdf,image/jpeg,image/png", "multiple": True}),
     )
 
 
-class ApplicationForm(forms.Form):
+class StatementForm(forms.Form):
+    """Bank statements, or a proof of income."""
+
+    kind = forms.ChoiceField(
+        label=_("What it shows"),
+        choices=[
+            (Document.Kind.STATEMENT.value, Document.Kind.STATEMENT.label),
+            (Document.Kind.INCOME.value, Document.Kind.INCOME.label),
+        ],
+    )
+    file = FilesField(
+        label=_("Files"),
+        help_text=_(
+            "Best: the export of your online banking (CAMT.053, MT940 or CSV) of the last three months. PDF, JPEG and PNG are read by people."
+        ),
+        widget=FilesInput(
+            {"accept": ".xml,.sta,.mt940,.txt,.csv,application/pdf,image/jpeg,image/png", "multiple": True}
+        ),
+    )
+
+
+class CreditForm(forms.Form):
     """The wish for credit."""
 
     merchant = forms.ModelChoiceField(
@@ -106,12 +206,17 @@ class ApplicationForm(forms.Form):
     )
     monthly_income = EuroField(label=_("Your monthly income"))
     monthly_outgoings = EuroField(label=_("Your regular monthly outgoings"))
-    consent = forms.BooleanField(
-        label=_("I agree that the merchant checks what I have given, for this application only."),
-    )
 
     def __init__(self, *args: Any, merchants: Any, **options: Any) -> None:
         super().__init__(*args, **options)
         field = self.fields["merchant"]
         if isinstance(field, forms.ModelChoiceField):
             field.queryset = merchants
+
+
+class ConsentForm(forms.Form):
+    """Consent to the check."""
+
+    consent = forms.BooleanField(
+        label=_("I agree that the merchant checks what I have given, for this application only."),
+    )

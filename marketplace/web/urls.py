@@ -2,7 +2,7 @@
 
 from django.urls import path, register_converter
 
-from marketplace.web import language, lists, onboarding, operating, own, programs, runs, views
+from marketplace.web import language, lists, onboarding, operating, own, privacy, runs, views
 
 
 class ChannelIdConverter:
@@ -34,11 +34,12 @@ urlpatterns = [
     path("feeder/decisions/", operating.decisions, name="decisions"),
     path("ledger/", views.ledger, name="ledger"),
     path("wallet/", views.wallet, name="wallet"),
+    path("privacy/", privacy.privacy, name="privacy"),
+    path("privacy/export/", privacy.download, name="privacy_export"),
+    path("privacy/erase/", privacy.erase, name="privacy_erase"),
     path("onboarding/", onboarding.onboarding, name="onboarding"),
-    path("onboarding/person/", onboarding.save_person, name="save_person"),
-    path("onboarding/documents/", onboarding.save_document, name="save_document"),
     path("onboarding/documents/<uuid:document>/delete/", onboarding.drop_document, name="drop_document"),
-    path("onboarding/apply/", onboarding.apply, name="apply"),
+    path("onboarding/<slug:step>/", onboarding.onboarding_step, name="onboarding_step"),
     path("onboarding/<uuid:application>/withdraw/", onboarding.withdraw, name="withdraw_application"),
     path("lists/", lists.lists, name="lists"),
     path("lists/<int:entry>/appeal/", lists.appeal, name="appeal"),
@@ -58,17 +59,6 @@ urlpatterns = [
     path("runs/compare/", runs.compare, name="compare"),
     path("runs/<uuid:pk>/", runs.run, name="run"),
     path("runs/<uuid:pk>/report/", runs.report, name="run_report"),
-    path("tokens/", programs.tokens, name="tokens"),
-    path("tokens/add/", programs.add_token, name="add_token"),
-    path("tokens/<uuid:pk>/drop/", programs.drop_token, name="drop_token"),
-    path("webhooks/", programs.webhooks, name="webhooks"),
-    path("webhooks/add/", programs.add_webhook, name="add_webhook"),
-    path("webhooks/<uuid:pk>/", programs.webhook, name="webhook"),
-    path("webhooks/<uuid:pk>/secret/", programs.rotate_webhook, name="rotate_webhook"),
-    path("webhooks/<uuid:pk>/ping/", programs.ping_webhook, name="ping_webhook"),
-    path("webhooks/<uuid:pk>/switch/", programs.switch_webhook, name="switch_webhook"),
-    path("webhooks/<uuid:pk>/drop/", programs.drop_webhook, name="drop_webhook"),
-    path("webhooks/<uuid:pk>/<uuid:delivery>/resend/", programs.resend, name="resend"),
     path("design/", views.design, name="design"),
     path("language/", language.choose, name="language"),
     path("words/<slug:code>/<slug:digest>.js", language.words, name="words"),

@@ -24,7 +24,7 @@ from marketplace.trading.meters.selectors import latest_slots
 from marketplace.trading.models import Listing, Prosumer
 from marketplace.trading.standings import standing_with, with_standings
 from marketplace.web.ledger_words import spoken
-from marketplace.web.onboarding import progress_of
+from marketplace.web.progress import progress_of
 
 PAGE_SIZE = 25
 LISTINGS_SHOWN = 3

@@ -100,40 +100,56 @@ class Newcomer(Journey):
         return str(page.locator("body").get_attribute("data-wallet"))
 
     def tell_about_myself(self) -> None:
+        """Person, address, meter: a page each, each saved by itself."""
         page = self.page
-        for label, value in {
-            "Name shown to partners": self.pseudonym,
-            "Legal name": NAME,
-            "Date of birth": "1985-06-01",
-            "Street and number": "Hauptstraße 1",
-            "Postcode": "10115",
-            "Town": "Berlin",
-            "Country": "DE",
-        }.items():
-            page.get_by_label(label).fill(value)
-        self.picture("profile")
-        self.press("Save and go on")
-        expect(page.get_by_role("heading", name="Documents")).to_be_visible()
+        for step, heading, fields in (
+            (
+                "person",
+                "Address",
+                {
+                    "Name shown to partners": self.pseudonym,
+                    "Legal name": NAME,
+                    "Date of birth": "1985-06-01",
+                },
+            ),
+            (
+                "address",
+                "Meter",
+                {"Street and number": "Hauptstraße 1", "Postcode": "10115", "Town": "Berlin"},
+            ),
+            ("meter", "Identity document", {re.compile("^Meter number"): "1 ESY 11 6001 2345"}),
+        ):
+            for label, value in fields.items():
+                page.get_by_label(label).fill(value)
+            self.picture(f"profile-{step}")
+            self.press("Save and go on")
+            expect(page.get_by_role("heading", name=heading, level=1)).to_be_visible()
 
     def apply(self, folder: Path) -> None:
         page = self.page
-        papers = {
-            "identity": identity_card(folder / "identity-card.png", NAME, "1 June 1985"),
-            "statement": statement(folder / "bank-statement.pdf", NAME),
-        }
-        for kind, path in papers.items():
-            page.locator("#documents select[name=kind]").select_option(kind)
-            page.locator("#documents input[type=file]").set_input_files(path)
-            self.press("Upload")
-            expect(page.locator("#documents")).to_contain_text(path.name)
+        self._upload(identity_card(folder / "identity-card.png", NAME, "1 June 1985"))
+        page.get_by_role("link", name="Go on", exact=True).click()
+        self._upload(statement(folder / "bank-statement.pdf", NAME))
+        self.picture("statements")
+        page.get_by_role("link", name="Go on", exact=True).click()
         page.get_by_label("Credit limit you would like").fill("150")
         page.get_by_label("Your monthly income").fill("3100")
         page.get_by_label("Your regular monthly outgoings").fill("1600")
+        self.picture("wish")
+        self.press("Save and go on")
         page.get_by_label(re.compile("I agree")).check()
+        self.picture("consent")
+        self.press("Save and go on")
+        expect(page.get_by_role("heading", name="Check and send")).to_be_visible()
         self.picture("application")
         self.press("Send to the merchant")
         expect(page.get_by_role("heading", name=re.compile("is reviewing"))).to_be_visible()
         self.picture("application-sent")
+
+    def _upload(self, path: Path) -> None:
+        self.page.locator("input[type=file]").set_input_files(path)
+        self.press("Upload")
+        expect(self.page.locator("#documents")).to_contain_text(path.name)
 
     def start_agreement(self) -> None:
         page = self.page

@@ -200,7 +200,12 @@ def test_erasure_needs_the_address(person: Person) -> None:
         _json(person.client.post(f"{ROOT}me/erasure/", {"email": "x@example.org"}), 400)["code"]
         == "wrong_email"
     )
-    assert person.client.post(f"{ROOT}me/erasure/", {"email": person.user.email}).status_code == 204
+    whole = {"email": person.user.email, "password": "long enough password"}
+    for wrong in ({}, {"password": "another password"}):
+        answer = person.client.post(f"{ROOT}me/erasure/", {"email": person.user.email} | wrong)
+        assert _json(answer, 400)["code"] == "wrong_password"
+    assert person.client.get(f"{ROOT}me/erasure/").json() == []
+    assert person.client.post(f"{ROOT}me/erasure/", whole).status_code == 204
     assert person.client.get(f"{ROOT}me/").status_code == 403
 
 

@@ -3,20 +3,17 @@
 import re
 from collections.abc import Callable
 from html.parser import HTMLParser
-from io import BytesIO
 
 import pytest
-from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import connection
 from django.template.loader import render_to_string
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
-from PIL import Image
 
 from channels_engine.core.state import Phase
 from channels_engine.store.models import CoSignedState, Endpoint, LedgerEvent, TradeRecord
-from marketplace.accounts.models import Document, User, Wallet
-from marketplace.credit.models import Agreement, CreditApplication, Merchant
+from marketplace.accounts.models import Document, User
+from marketplace.credit.models import Agreement, CreditApplication
 from marketplace.trading.models import Prosumer
 from marketplace.trading.services import ensure_prosumer
 from tests.core.pair import open_pair, trade
@@ -31,14 +28,12 @@ CLOSED = [
     "/trades/",
     "/wallet/",
     "/onboarding/",
+    "/privacy/",
     "/partners/home-1/",
     "/own/",
 ]
 MANAGE = ["/accounts/email/", "/accounts/password/change/", "/accounts/2fa/", "/accounts/logout/"]
 POST_ONLY = [
-    "/onboarding/person/",
-    "/onboarding/documents/",
-    "/onboarding/apply/",
     "/own/files/",
     "/own/studies/",
 ]
@@ -129,16 +124,6 @@ def test_forms_need_post_and_sign_in(client: Client, client_of: SignIn, user: Us
     assert strict.post(path).status_code == 403
 
 
-@pytest.mark.parametrize("state", CreditApplication.State.values)
-def test_onboarding_in_every_state(client_of: SignIn, application: CreditApplication, state: str) -> None:
-    application.state, application.decision_reason, application.question = state, "too little income", ""
-    application.save()
-    html = client_of(application.user).get("/onboarding/").content.decode()
-    check_page(html)
-    heading = {"in_review": "is reviewing", "submitted": "is reviewing", "rejected": "too little income"}
-    assert heading.get(state, "Documents" if state != "approved" else "is reviewing") in html
-
-
 @pytest.mark.parametrize("state", Agreement.State.values)
 def test_agreement_in_every_state(client_of: SignIn, agreement: Agreement, state: str) -> None:
     agreement.state, agreement.failure = state, "collateral missing" if state == "failed" else ""
@@ -147,54 +132,6 @@ def test_agreement_in_every_state(client_of: SignIn, agreement: Agreement, state
     check_page(html)
     assert ("Find a partner" in html) == (state == "active")
     assert ("collateral missing" in html) == (state == "failed")
-
-
-def test_person_is_kept_and_wrong_fields_are_named(client_of: SignIn, user: User) -> None:
-    Wallet.objects.create(user=user, address="0x" + "11" * 20, message="", signature="0x")
-    client = client_of(user)
-    good = {
-        "display_name": "Blue house",
-        "legal_name": "Erika Musterfrau",
-        "birth_date": "1985-06-01",
-        "street": "Hauptstraße 1",
-        "postcode": "10115",
-        "city": "Berlin",
-        "country": "de",
-    }
-    child = client.post("/onboarding/person/", {**good, "birth_date": "2020-01-01"})
-    assert child.status_code == 422
-    assert "18 years" in child.content.decode()
-    assert client.post("/onboarding/person/", good).status_code == 302
-    user.refresh_from_db()
-    assert user.participant.country == "DE"
-    assert Prosumer.objects.get(user=user).display_name == "Blue house"
-
-
-def test_application_with_document(client_of: SignIn, member: User, merchant: Merchant) -> None:
-    client = client_of(member)
-    wish = {
-        "merchant": "nord",
-        "requested_limit": "150,50",
-        "monthly_income": "2 600",
-        "monthly_outgoings": "1400",
-    }
-    assert "consent" in client.post("/onboarding/apply/", wish).content.decode()
-    missing = client.post("/onboarding/apply/", {**wish, "consent": "on"})
-    assert missing.status_code == 422
-    assert "Upload an identity document" in missing.content.decode()
-    rubbish = SimpleUploadedFile("card.png", b"no picture", content_type="image/png")
-    assert client.post("/onboarding/documents/", {"kind": "identity", "file": rubbish}).status_code == 422
-    card = SimpleUploadedFile("card.png", _png(), content_type="image/png")
-    assert client.post("/onboarding/documents/", {"kind": "identity", "file": card}).status_code == 302
-    assert client.post("/onboarding/apply/", {**wish, "consent": "on"}).status_code == 302
-    sent = CreditApplication.objects.get(user=member)
-    assert (sent.state, sent.requested_limit, sent.monthly_income) == ("submitted", 150_500_000, "2600000000")
-
-
-def _png() -> bytes:
-    target = BytesIO()
-    Image.new("RGB", (40, 30), (200, 30, 30)).save(target, "PNG")
-    return target.getvalue()
 
 
 def test_documents_and_applications_of_others_are_not_there(

@@ -4,8 +4,7 @@
 
 import uPlot from "../../vendor/uplot/uPlot.esm.js";
 import { color } from "../ui/colors.js";
-import { measured, when } from "../ui/format.js";
-import { gettext } from "../ui/language.js";
+import { when } from "../ui/format.js";
 
 const SLOT_S = 900;
 const SHORTEST_SPAN_S = 4 * 3600;
@@ -58,7 +57,7 @@ export class SeriesChart {
         { ...axis, size: 52, values: (/** @type {any} */ _, /** @type {number[]} */ ticks) => ticks.map((t) => String(t)) },
       ],
       series: [
-        { label: gettext("Slot"), value: (/** @type {any} */ _, /** @type {number|null} */ t) => (t === null ? "–" : when(t)) },
+        { label: "Slot", value: (/** @type {any} */ _, /** @type {number|null} */ t) => (t === null ? "–" : when(t)) },
         ...this.lines.map(({ label, token, filled }) => ({
           label,
           stroke: color(token),
@@ -66,7 +65,7 @@ export class SeriesChart {
           width: 2,
           paths: step,
           points: { show: false },
-          value: (/** @type {any} */ _, /** @type {number|null} */ v) => (v === null || v === undefined ? "–" : `${measured(v, this.decimals)} ${this.unit}`),
+          value: (/** @type {any} */ _, /** @type {number|null} */ v) => (v === null || v === undefined ? "–" : `${v.toFixed(this.decimals)} ${this.unit}`),
         })),
       ],
     };
@@ -102,9 +101,9 @@ export class SeriesChart {
 export function energyLines(series) {
   const kwh = (/** @type {number[]} */ values) => values.map((wh) => wh / WH_PER_KWH);
   return [
-    { label: gettext("Traded"), token: "--money", values: kwh(series.traded_wh), filled: true },
-    { label: gettext("From the grid"), token: "--need", values: kwh(series.import_wh) },
-    { label: gettext("To the grid"), token: "--energy", values: kwh(series.export_wh) },
+    { label: "Traded", token: "--money", values: kwh(series.traded_wh), filled: true },
+    { label: "From the grid", token: "--need", values: kwh(series.import_wh) },
+    { label: "To the grid", token: "--energy", values: kwh(series.export_wh) },
   ];
 }
 
@@ -113,5 +112,5 @@ export function energyLines(series) {
  * @returns {Line[]}
  */
 export function priceLines(series) {
-  return [{ label: gettext("Mean price"), token: "--brand-text", values: series.price.map((p) => (p === null ? null : Number(p) / MICRO_PER_CENT)) }];
+  return [{ label: "Mean price", token: "--brand-text", values: series.price.map((p) => (p === null ? null : Number(p) / MICRO_PER_CENT)) }];
 }
