@@ -2,6 +2,8 @@
 
 import re
 
+from django.utils.translation import gettext as _
+
 from marketplace.accounts.errors import RefusedError
 
 _FORM = re.compile(r"0x(?:[0-9a-fA-F]{2})*", re.ASCII)
@@ -17,7 +19,7 @@ def from_hex(text: object, *, length: int, field: str) -> bytes:
         RefusedError: no text, no hex, or another length.
     """
     if not isinstance(text, str) or not _FORM.fullmatch(text) or len(text) != 2 + 2 * length:
-        problem = f"Must be 0x and {2 * length} hexadecimal digits."
+        problem = _("Must be 0x and %(length)s hexadecimal digits.") % {"length": 2 * length}
         raise RefusedError("invalid_hex", f"{field}: {problem}", {field: [problem]})
     return bytes.fromhex(text[2:])
 

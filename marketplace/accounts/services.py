@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 
 from django.db import IntegrityError, transaction
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from channels_engine.core.errors import SignatureError
 from channels_engine.core.signing import recover
@@ -80,7 +81,7 @@ def prove_wallet(*, user: User, text: str, signature: bytes, site: siwe.Site) ->
     siwe.check(message, site=site, now=timezone.now())
     _use_up(nonce=message.nonce, user=user)
     if _signer(text, signature) != message.address:
-        raise RefusedError("wrong_signer", "The signature is by another key than the message names.")
+        raise RefusedError("wrong_signer", _("The signature is by another key than the message names."))
     return _keep_wallet(user=user, address=to_hex(message.address), text=text, signature=to_hex(signature))
 
 
@@ -88,7 +89,7 @@ def _use_up(*, nonce: str, user: User) -> None:
     now = timezone.now()
     unused = SignInNonce.objects.filter(value=nonce, user=user, used_at__isnull=True, expires_at__gt=now)
     if unused.update(used_at=now) != 1:
-        raise RefusedError("siwe_nonce", "The message was used before or is not yours: ask for a new one.")
+        raise RefusedError("siwe_nonce", _("The message was used before or is not yours: ask for a new one."))
 
 
 def _signer(text: str, signature: bytes) -> bytes:
@@ -102,8 +103,8 @@ def _keep_wallet(*, user: User, address: str, text: str, signature: str) -> Wall
     proof = {"address": address, "message": text, "signature": signature, "proven_at": timezone.now()}
     try:
         with transaction.atomic():
-            wallet, _ = Wallet.objects.update_or_create(user=user, defaults=proof)
+            wallet, _new = Wallet.objects.update_or_create(user=user, defaults=proof)
             record(actor=user, action="wallet.proven", subject=f"wallet {address}", person=user)
     except IntegrityError as error:
-        raise ConflictError("wallet_taken", "Another account has proven this wallet already.") from error
+        raise ConflictError("wallet_taken", _("Another account has proven this wallet already.")) from error
     return wallet

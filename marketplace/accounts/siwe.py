@@ -8,6 +8,7 @@ import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from django.utils.translation import gettext as _
 from eth_utils.address import is_checksum_address, to_checksum_address
 
 from channels_engine.core.keccak import keccak256
@@ -66,7 +67,7 @@ def _moment(text: str) -> datetime:
     try:
         return datetime.strptime(text, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC)
     except ValueError:
-        raise RefusedError("siwe_time", f"{text} is no date and time.") from None
+        raise RefusedError("siwe_time", _("%(text)s is no date and time.") % {"text": text}) from None
 
 
 def parse(text: str) -> SignInMessage:
@@ -78,10 +79,10 @@ def parse(text: str) -> SignInMessage:
     match = _FORM.fullmatch(text) if len(text) <= MAX_LENGTH else None
     if match is None:
         raise RefusedError(
-            "siwe_form", "This is no sign-in message of this site: sign the text as it was given."
+            "siwe_form", _("This is no sign-in message of this site: sign the text as it was given.")
         )
     if not is_checksum_address(match["address"]):
-        raise RefusedError("siwe_address", "The address in the message has a wrong checksum (EIP-55).")
+        raise RefusedError("siwe_address", _("The address in the message has a wrong checksum (EIP-55)."))
     return SignInMessage(
         domain=match["domain"],
         address=bytes.fromhex(match["address"][2:]),
@@ -110,13 +111,23 @@ def check(message: SignInMessage, *, site: Site, now: datetime) -> None:
         RefusedError: with the field that doesn't fit.
     """
     if message.domain != site.domain or message.uri != site.uri:
-        raise RefusedError("siwe_domain", f"The message is for {message.domain}, this site is {site.domain}.")
+        raise RefusedError(
+            "siwe_domain",
+            _("The message is for %(domain)s, this site is %(site)s.")
+            % {"domain": message.domain, "site": site.domain},
+        )
     if message.chain_id != site.chain_id:
-        raise RefusedError("siwe_chain", f"The message is for chain {message.chain_id}, not {site.chain_id}.")
+        raise RefusedError(
+            "siwe_chain",
+            _("The message is for chain %(chain)s, not %(site)s.")
+            % {"chain": message.chain_id, "site": site.chain_id},
+        )
     if message.statement != STATEMENT:
-        raise RefusedError("siwe_statement", "The message says something else than this site's sign-in text.")
+        raise RefusedError(
+            "siwe_statement", _("The message says something else than this site's sign-in text.")
+        )
     if not message.issued_at <= now < message.expires_at:
-        raise RefusedError("siwe_expired", "The message is out of date: ask for a new one.")
+        raise RefusedError("siwe_expired", _("The message is out of date: ask for a new one."))
 
 
 def personal_digest(text: str) -> bytes:

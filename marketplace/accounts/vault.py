@@ -2,6 +2,7 @@
 
 from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
+from django.utils.translation import gettext as _
 
 from marketplace.accounts import keyring
 from marketplace.accounts.crypto import open_sealed, seal
@@ -33,7 +34,7 @@ def open_content(document: Document) -> bytes:
     key = keyring.find(document.user_id)
     if key is None or not default_storage.exists(place_of(document)):
         raise RefusedError(
-            "document_erased", "The person's data was erased; this document can't be read any more."
+            "document_erased", _("The person's data was erased; this document can't be read any more.")
         )
     with default_storage.open(place_of(document)) as file:
         return open_sealed(key, file.read(), aad=_bound_to(document))

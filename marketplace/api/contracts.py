@@ -3,6 +3,7 @@
 from typing import Any
 
 from django.http import Http404
+from django.utils.translation import gettext as _
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
@@ -65,7 +66,7 @@ class PromiseView(APIView):
         """What my partner said that it would bring."""
         found = partners_promise(user_of(request), nonce)
         if found is None:
-            raise MissingError("not_said", "Your partner has not said yet how it funds its side.")
+            raise MissingError("not_said", _("Your partner has not said yet how it funds its side."))
         return Response(PromiseSerializer(found).data)
 
     @extend_schema(request=PromiseSerializer, responses={204: None})

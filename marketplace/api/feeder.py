@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from django.utils.translation import gettext as _
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import serializers
 from rest_framework.permissions import AllowAny
@@ -176,7 +177,7 @@ class FundingSerializer(serializers.Serializer[Any]):
 def _market() -> MarketView:
     market = market_view()
     if market is None:
-        raise MissingError("no_replay", "The market is not running yet; try again in a minute.")
+        raise MissingError("no_replay", _("The market is not running yet; try again in a minute."))
     return market
 
 
@@ -191,7 +192,7 @@ class FeederView(APIView):
         """Nodes, edges and connections."""
         run = live_run()
         if run is None:
-            raise MissingError("no_replay", "No replay has begun yet; try again in a minute.")
+            raise MissingError("no_replay", _("No replay has begun yet; try again in a minute."))
         return Response({"feeder": feeder_of(run.scenario)})
 
 
@@ -238,7 +239,7 @@ class MarketForecastView(APIView):
         market = _market()
         index = market.connections().get(user_of(request).owner)
         if index is None:
-            raise MissingError("not_connected", "You have no connection on this feeder yet.")
+            raise MissingError("not_connected", _("You have no connection on this feeder yet."))
         positions = ((slot, market.plan(slot).positions[index]) for slot in market.open_slots)
         rows = [
             {"slot_start": slot, "surplus_wh": at.surplus_wh, "deficit_wh": at.deficit_wh}
@@ -268,5 +269,5 @@ class FundingView(APIView):
             prosumer.owner, bytes.fromhex(query.validated_data["scid"][2:]), query.validated_data["index"]
         )
         if funding is None:
-            raise MissingError("no_replay", "The market is not running yet; try again in a minute.")
+            raise MissingError("no_replay", _("The market is not running yet; try again in a minute."))
         return Response(FundingSerializer(funding).data)

@@ -4,6 +4,7 @@ import re
 from datetime import date
 from typing import Any
 
+from django.utils.translation import gettext as _
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
@@ -73,7 +74,7 @@ class ProfileSerializer(serializers.Serializer[Participant]):
             try:
                 return date.fromisoformat(value).isoformat()
             except ValueError:
-                raise serializers.ValidationError("Must be a date, as 1990-12-31.") from None
+                raise serializers.ValidationError(_("Must be a date, as 1990-12-31.")) from None
         return value
 
     def validate_meter_number(self, value: str | None) -> str | None:
@@ -86,7 +87,7 @@ class ProfileSerializer(serializers.Serializer[Participant]):
     def validate_country(self, value: str | None) -> str | None:
         """Two letters, or nothing."""
         if value and not re.fullmatch("[A-Za-z]{2}", value):
-            raise serializers.ValidationError("Must be the country's two letters, as DE.")
+            raise serializers.ValidationError(_("Must be the country's two letters, as DE."))
         return value.upper() if value else value
 
 

@@ -3,6 +3,7 @@
 import math
 from typing import Any
 
+from django.utils.translation import gettext as _
 from drf_spectacular.utils import OpenApiExample, extend_schema
 from rest_framework import serializers
 from rest_framework.permissions import SAFE_METHODS, AllowAny, IsAuthenticated
@@ -50,7 +51,7 @@ class SteeringSerializer(serializers.Serializer[Any]):
     def validate_speed(self, speed: float) -> float:
         """A number; what is none passes every comparison."""
         if not math.isfinite(speed):
-            raise serializers.ValidationError("Must be a number.")
+            raise serializers.ValidationError(_("Must be a number."))
         return speed
 
 

@@ -5,6 +5,7 @@ from uuid import UUID
 
 from django.contrib.auth import logout
 from django.http import HttpResponse
+from django.utils.translation import gettext as _
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers, status
@@ -131,10 +132,10 @@ class ErasureView(APIView):
         """Make my personal data unreadable for good, and sign me out."""
         user, given = user_of(request), checked(ErasureSerializer, request)
         if given["email"].strip().lower() != user.email:
-            problem = "This is not the address of this account."
+            problem = _("This is not the address of this account.")
             raise RefusedError("wrong_email", problem, {"email": [problem]})
         if user.has_usable_password() and not user.check_password(given.get("password", "")):
-            problem = "Give the account's password: there is no way back."
+            problem = _("Give the account’s password: there is no way back.")
             raise RefusedError("wrong_password", problem, {"password": [problem]})
         erase_participant(user=user, actor=user)
         logout(request._request)  # noqa: SLF001  DRF hides the Django request there

@@ -5,6 +5,7 @@ from contextlib import ExitStack
 from typing import Any
 
 from django.http import FileResponse, HttpResponseBase
+from django.utils.translation import gettext as _
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiExample, OpenApiParameter, extend_schema
 from rest_framework import serializers
@@ -132,7 +133,9 @@ class RunTableView(APIView):
         kind = asked(TableQuerySerializer, request)["kind"]
         run = one(finished_runs(user_of(request)), pk=pk)
         if table not in TABLES:
-            raise MissingError("no_table", f"There is no such table; there are {', '.join(TABLES)}.")
+            raise MissingError(
+                "no_table", _("There is no such table; there are %(names)s.") % {"names": ", ".join(TABLES)}
+            )
         with ExitStack() as stack:
             file = stack.enter_context(tempfile.TemporaryFile())
             export_table(run, table, kind, file)

@@ -74,7 +74,8 @@ class StatementSerializer(serializers.Serializer[Any]):
     claim = ClaimSerializer(allow_null=True)
 
 
-def _shown(books: Statement) -> dict[str, Any]:
+def statement_of_books(books: Statement) -> dict[str, Any]:
+    """A statement as JSON."""
     names = ("limit", "available", "collateral", "released", "locked_until", "debt", "due", "paid", "payable")
     content = {name: getattr(books, name) for name in (*names, "earnings", "periods", "claim")}
     notes = [_note(note, books) for note in books.notes]
@@ -100,7 +101,7 @@ class StatementView(APIView):
     @extend_schema(responses=StatementSerializer)
     def get(self, request: Request, pk: UUID) -> Response:
         """Debt, earnings and payments by billing period, read from the ledger now."""
-        return Response(_shown(fresh_statement_of(_own(request, pk))))
+        return Response(statement_of_books(fresh_statement_of(_own(request, pk))))
 
 
 class AmountSerializer(serializers.Serializer[Any]):
@@ -148,7 +149,7 @@ class _PaymentView(APIView):
         agreement = _own(request, pk)
         signed = checked(SignedPaymentSerializer, request)
         pay_in(agreement=agreement, purpose=self.purpose, payment=SignedPayment(**signed))
-        return Response(_shown(fresh_statement_of(agreement)))
+        return Response(statement_of_books(fresh_statement_of(agreement)))
 
 
 class PayView(_PaymentView):
@@ -174,4 +175,4 @@ class WithdrawCollateralView(APIView):
         """Have it sent back to my wallet."""
         agreement = _own(request, pk)
         withdraw_collateral(agreement=agreement)
-        return Response(_shown(fresh_statement_of(agreement)))
+        return Response(statement_of_books(fresh_statement_of(agreement)))

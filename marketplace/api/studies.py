@@ -4,6 +4,7 @@ from typing import Any
 from uuid import UUID
 
 from django.utils import timezone
+from django.utils.translation import gettext as _
 from drf_spectacular.utils import OpenApiExample, extend_schema
 from rest_framework import serializers, status
 from rest_framework.request import Request
@@ -237,7 +238,7 @@ class StudiesView(PagedView):
         if named:
             found = [f for f in selectors.opened_files(selectors.own_files(user)) if f.filename == named]
             if not found or found[0].kind != InputFile.Kind.SCENARIO:
-                words = f"{named!r} is no scenario of yours: upload it first."
+                words = _("%(named)s is no scenario of yours: upload it first.") % {"named": f"{named!r}"}
                 raise RefusedError("scenario", words, {"scenario": [words]})
             tables = services.scenario_tables(file=found[0])
         else:

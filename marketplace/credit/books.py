@@ -14,6 +14,7 @@ from uuid import UUID
 from django.db import transaction
 from django.db.models import Q
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from contracts.calls import LogEntry
 from contracts.connection import LedgerError
@@ -96,7 +97,7 @@ def bring_up_to_date(msc: str) -> None:
     try:
         indexer.catch_up()
     except LedgerError as error:
-        raise AwayError("ledger_away", f"The ledger can't be read: {error}") from error
+        raise AwayError("ledger_away", _("The ledger can't be read: %(error)s") % {"error": error}) from error
 
 
 def statement_of(agreement: Agreement, *, now: int | None = None) -> billing.Statement:

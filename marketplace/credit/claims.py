@@ -8,6 +8,7 @@ from typing import Any
 
 from django.core.exceptions import PermissionDenied
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from contracts import consents
 from contracts.bindings import MerchantContract
@@ -38,9 +39,9 @@ def start_claim(*, agreement: Agreement, operator: User) -> Receipt:
     _may_operate(operator, agreement)
     books, now = fresh_statement_of(agreement), int(timezone.now().timestamp())
     if books.claim is not None:
-        raise ConflictError("claim_open", "A claim is open already: wait for its window, or drop it.")
+        raise ConflictError("claim_open", _("A claim is open already: wait for its window, or drop it."))
     if not books.payable:
-        raise ConflictError("nothing_due", "Nothing is due that was not paid.")
+        raise ConflictError("nothing_due", _("Nothing is due that was not paid."))
     due = [note for note in books.notes if note.debt and now > note.due_at(books.terms)]
     receipts = _receipts(agreement, due)
     domain = domain_of(agreement)
@@ -111,8 +112,8 @@ def change_limit(*, agreement: Agreement, operator: User, limit: int) -> Receipt
     """
     _may_operate(operator, agreement)
     if not 0 <= limit <= agreement.merchant.max_limit:
-        most = f"Between 0 and {agreement.merchant.max_limit} micro-units."
-        raise RefusedError("limit", "The limit is out of range.", {"limit": [most]})
+        most = _("Between 0 and %(max_limit)s micro-units.") % {"max_limit": agreement.merchant.max_limit}
+        raise RefusedError("limit", _("The limit is out of range."), {"limit": [most]})
     domain = domain_of(agreement)
     message = consents.limit_change(
         domain, sid=raw(agreement.sid), credit_limit=limit, nonce=_nonce(agreement)
@@ -164,7 +165,7 @@ def _may_operate(operator: User, agreement: Agreement) -> None:
     if not may(operator, "credit.operate_merchant", agreement.merchant):
         raise PermissionDenied("Only the merchant's own operators may do this.")
     if agreement.state != Agreement.State.ACTIVE:
-        raise ConflictError("agreement_not_active", "The agreement is not active on the ledger.")
+        raise ConflictError("agreement_not_active", _("The agreement is not active on the ledger."))
 
 
 def _contract(agreement: Agreement) -> MerchantClaims:
@@ -182,7 +183,7 @@ def _signed(agreement: Agreement, message: bytes) -> bytes:
 
 def _open_claim(books: Statement) -> Any:
     if books.claim is None:
-        raise ConflictError("no_claim", "No claim is open.")
+        raise ConflictError("no_claim", _("No claim is open."))
     return books.claim
 
 

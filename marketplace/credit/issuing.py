@@ -5,6 +5,7 @@ from typing import Any
 
 from django.conf import settings
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from channels_engine.core import types
 from channels_engine.core.keccak import keccak256
@@ -62,9 +63,11 @@ def sign_agreement(*, application: CreditApplication, limit: int, collateral: in
     """
     merchant, wallet = application.merchant, wallet_of(application.user)
     if not merchant.msc:
-        raise AwayError("no_merchant_contract", f"{merchant.name} has no contract on the ledger yet.")
+        raise AwayError(
+            "no_merchant_contract", _("%(name)s has no contract on the ledger yet.") % {"name": merchant.name}
+        )
     if wallet is None:
-        raise ConflictError("no_wallet", "The applicant has no proven wallet: ask for one.")
+        raise ConflictError("no_wallet", _("The applicant has no proven wallet: ask for one."))
     salt = secrets.token_bytes(32)
     agreement = Agreement(
         application=application,

@@ -6,6 +6,7 @@ from functools import lru_cache
 from typing import Any
 
 from django.conf import settings
+from django.utils.translation import gettext as _
 from eth_keyfile.keyfile import create_keyfile_json, decode_keyfile_json
 
 from channels_engine.core.signing import LocalSigner
@@ -34,14 +35,15 @@ def merchant_signer(merchant: Merchant) -> LocalSigner:
     """
     if not merchant.keystore:
         raise AwayError(
-            "no_merchant_key", f"{merchant.name} has no operator key yet: make one in the back office."
+            "no_merchant_key",
+            _("%(name)s has no operator key yet: make one in the back office.") % {"name": merchant.name},
         )
     try:
         return _opened(json.dumps(merchant.keystore, sort_keys=True), settings.KEYSTORE_PASSPHRASE)
     except ValueError as error:
         raise AwayError(
             "merchant_key_locked",
-            f"KEYSTORE_PASSPHRASE does not open the key of {merchant.name}.",
+            _("KEYSTORE_PASSPHRASE does not open the key of %(name)s.") % {"name": merchant.name},
         ) from error
 
 

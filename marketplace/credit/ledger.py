@@ -12,6 +12,7 @@ from typing import Any
 from django.conf import settings
 from django.db import IntegrityError, transaction
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from channels_engine.core.errors import SignatureError
 from channels_engine.core.signing import canonical
@@ -68,7 +69,9 @@ def _relayer_key() -> bytes:
     if settings.RELAYER_KEY:
         return raw(settings.RELAYER_KEY)
     if settings.LEDGER_CHAIN_ID != DEV_CHAIN_ID:
-        raise AwayError("no_relayer", "RELAYER_KEY is not set: transactions can't be relayed on this chain.")
+        raise AwayError(
+            "no_relayer", _("RELAYER_KEY is not set: transactions can't be relayed on this chain.")
+        )
     return dev_key(RELAYER_ACCOUNT)
 
 
@@ -80,7 +83,7 @@ def the_ledger() -> Ledger:
     """
     ledger = Ledger.objects.filter(chain_id=settings.LEDGER_CHAIN_ID).first()
     if ledger is None:
-        raise AwayError("ledger_away", "No contracts are deployed yet: the site is still being set up.")
+        raise AwayError("ledger_away", _("No contracts are deployed yet: the site is still being set up."))
     return ledger
 
 
@@ -95,7 +98,7 @@ def lease(name: str) -> Iterator[None]:
     with _sign_of_life(holder):
         while not _taken(name, holder):
             if time.monotonic() > deadline:
-                raise AwayError("ledger_busy", "The ledger relay is busy: try again in a minute.")
+                raise AwayError("ledger_busy", _("The ledger relay is busy: try again in a minute."))
             time.sleep(0.05)
         try:
             yield
@@ -159,7 +162,9 @@ def relay(call: Call) -> Receipt:
         reason = REFUSALS.get(error.revert.name if error.revert else "", f"The ledger refused: {error}")
         raise ConflictError("ledger_refused", reason) from error
     except LedgerError as error:
-        raise AwayError("ledger_away", f"The ledger can't be reached: {error}") from error
+        raise AwayError(
+            "ledger_away", _("The ledger can't be reached: %(error)s") % {"error": error}
+        ) from error
 
 
 def read(function: Any, *arguments: Any) -> Any:
@@ -171,7 +176,7 @@ def read(function: Any, *arguments: Any) -> Any:
     try:
         return function(client().call, *arguments)
     except (LedgerError, ValueError) as error:
-        raise AwayError("ledger_away", f"The ledger can't be read: {error}") from error
+        raise AwayError("ledger_away", _("The ledger can't be read: %(error)s") % {"error": error}) from error
 
 
 def deploy_ledger(*, metering: bytes) -> Ledger:
@@ -192,7 +197,7 @@ def deploy_ledger(*, metering: bytes) -> Ledger:
         "metering": metering,
     }
     values = {name: to_hex(address) for name, address in addresses.items()}
-    ledger, _ = Ledger.objects.update_or_create(
+    ledger, _new = Ledger.objects.update_or_create(
         chain_id=settings.LEDGER_CHAIN_ID,
         defaults={**values, "token_name": domain.name, "token_version": domain.version},
     )
@@ -231,7 +236,7 @@ def mint_test_money(*, address: str, amount: int = TEST_MONEY_AMOUNT) -> None:
         ConflictError: this site is on no test network.
     """
     if not settings.TEST_MONEY:
-        raise ConflictError("no_test_money", "This site runs on real money.")
+        raise ConflictError("no_test_money", _("This site runs on real money."))
     relay(Stablecoin(raw(the_ledger().token)).mint(raw(address), amount))
 
 

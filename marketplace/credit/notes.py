@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from django.db import transaction
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from channels_engine.core import types
 from channels_engine.core.errors import SignatureError
@@ -46,7 +47,7 @@ def issue_note(*, agreement: Agreement, request: NoteRequest) -> CreditNote:
     """
     if request.amount <= 0 or request.holder == types.ZERO_ADDRESS:
         raise RefusedError(
-            "note", "A note needs a holder and an amount above 0.", {"amount": ["Must be above 0."]}
+            "note", _("A note needs a holder and an amount above 0."), {"amount": [_("Must be above 0.")]}
         )
     receipt = _checked_receipt(agreement, request)
     left = _still_owed(agreement)
@@ -73,7 +74,7 @@ def _checked_receipt(agreement: Agreement, request: NoteRequest) -> bytes:
 def _same_note(found: CreditNote, agreement: Agreement, request: NoteRequest) -> CreditNote:
     asked = (agreement.pk, to_hex(request.holder), request.amount)
     if (found.agreement_id, found.holder, found.amount) != asked:
-        raise ConflictError("serial_used", "This serial names another note: draw a new one.")
+        raise ConflictError("serial_used", _("This serial names another note: draw a new one."))
     return found
 
 
@@ -93,10 +94,12 @@ def _still_owed(agreement: Agreement) -> int:
 def _signed_note(agreement: Agreement, request: NoteRequest, receipt: bytes, still_owed: int) -> CreditNote:
     now = int(timezone.now().timestamp())
     if agreement.state != Agreement.State.ACTIVE or agreement.valid_until <= now:
-        raise ConflictError("agreement_not_active", "The agreement is not active on the ledger.")
+        raise ConflictError("agreement_not_active", _("The agreement is not active on the ledger."))
     available = agreement.limit - agreement.outstanding - still_owed
     if request.amount > available:
-        problem = f"At most {max(0, available)} micro-units are left of the limit."
+        problem = _("At most %(available)s micro-units are left of the limit.") % {
+            "available": max(0, available)
+        }
         raise ConflictError("limit_used_up", problem, {"amount": [problem]})
     until = min(now + agreement.merchant.note_life, agreement.valid_until)
     note = types.CreditNote(request.serial, request.holder, request.amount, until)

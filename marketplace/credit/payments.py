@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from channels_engine.core.errors import SignatureError
 from channels_engine.core.signing import canonical
@@ -97,9 +98,9 @@ def withdraw_collateral(*, agreement: Agreement) -> Receipt:
 
 def _check(agreement: Agreement, amount: int) -> None:
     if amount <= 0:
-        raise RefusedError("amount", "Nothing would move.", {"amount": ["Must be above 0."]})
+        raise RefusedError("amount", _("Nothing would move."), {"amount": [_("Must be above 0.")]})
     if agreement.state != Agreement.State.ACTIVE:
-        raise ConflictError("agreement_not_active", "The agreement is not active on the ledger.")
+        raise ConflictError("agreement_not_active", _("The agreement is not active on the ledger."))
 
 
 def _nonce(agreement: Agreement) -> int:

@@ -9,6 +9,7 @@ from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from marketplace.accounts.backoffice import user_of
 from marketplace.accounts.models import User
 from marketplace.credit.models import CreditApplication
 
@@ -75,6 +76,15 @@ class _Choice(admin.SimpleListFilter):
         raise NotImplementedError
 
 
+def hands_of(value: str, user: User) -> Q:
+    """Applications that are `me`'s, `nobody`'s, or want the user's `second` approval; all of them otherwise."""
+    if value == "me":
+        return Q(reviewer=user)
+    if value == "second":
+        return Q(first_approval__isnull=False) & ~Q(first_approval__operator=user)
+    return Q(reviewer=None) if value == NOBODY else Q()
+
+
 class StateFilter(_Choice):
     """Who has to do something; at first only what waits for the merchant."""
 
@@ -112,11 +122,7 @@ class HandsFilter(_Choice):
 
     def query(self, value: str, request: HttpRequest) -> Q | None:
         """By the reviewer."""
-        if value == "me":
-            return Q(reviewer=request.user.pk)
-        if value == "second":
-            return Q(first_approval__isnull=False) & ~Q(first_approval__operator=request.user.pk)
-        return Q(reviewer=None) if value == NOBODY else None
+        return hands_of(value, user_of(request))
 
 
 class AgeFilter(_Choice):

@@ -58,7 +58,7 @@ def _check_money(**amounts: int) -> None:
     if amounts.get("requested_limit") == 0:
         wrong["requested_limit"] = ["Must be more than nothing."]
     if wrong:
-        raise RefusedError("amount", "An amount is out of range.", wrong)
+        raise RefusedError("amount", _("An amount is out of range."), wrong)
 
 
 @transaction.atomic
@@ -72,7 +72,9 @@ def change_application(
     """
     application = locked(application)
     if application.state not in CreditApplication.EDITABLE_STATES:
-        raise ConflictError("wrong_state", "The application is with the merchant and can't be changed now.")
+        raise ConflictError(
+            "wrong_state", _("The application is with the merchant and can't be changed now.")
+        )
     amounts = {name: int(value) for name, value in changes.items() if name != "consent"}
     _check_money(**amounts)
     for name, amount in amounts.items():

@@ -7,6 +7,7 @@ import time
 from functools import lru_cache
 
 from django.conf import settings
+from django.utils.translation import gettext as _
 
 from channels_engine.core.errors import SignatureError
 from channels_engine.core.signing import canonical
@@ -60,22 +61,24 @@ def relay_transfer(
         defaults={"user": user, "digest": to_hex(digest)},
     )
     if row.digest != to_hex(digest):
-        raise ConflictError("nonce_used", "This nonce names another transfer: draw a new one.")
+        raise ConflictError("nonce_used", _("This nonce names another transfer: draw a new one."))
     return row if row.transaction_hash else _brought(row, wanted, signature, is_new=is_new)
 
 
 def _checked(wallet: Wallet, wanted: AuthorizedTransfer, signature: bytes) -> tuple[bytes, bytes]:
     if raw(wallet.address) not in {wanted.source, wanted.to} or wanted.source == wanted.to:
-        problem = "Either end of the transfer must be your wallet."
+        problem = _("Either end of the transfer must be your wallet.")
         raise RefusedError("not_yours", problem, {"to": [problem]})
     if wanted.amount <= 0 or wanted.to == ZERO_ADDRESS:
-        raise RefusedError("nothing", "A transfer needs a value above 0.", {"value": ["Must be above 0."]})
+        raise RefusedError(
+            "nothing", _("A transfer needs a value above 0."), {"value": [_("Must be above 0.")]}
+        )
     if wanted.valid_before <= time.time():
-        problem = "The authorization has run out: sign again."
+        problem = _("The authorization has run out: sign again.")
         raise RefusedError("too_late", problem, {"valid_before": [problem]})
     if takes_authorizations() is False:
         raise ConflictError(
-            "no_authorizations", "This stablecoin has no ERC-3009: transfer it by your own means."
+            "no_authorizations", _("This stablecoin has no ERC-3009: transfer it by your own means.")
         )
     digest = transfer_authorization(_token_domain(), wanted)
     return digest, _signed_by(wanted.source, digest, signature)
@@ -117,7 +120,7 @@ def _used(row: RelayedTransfer, *, is_new: bool) -> RelayedTransfer:
         row.refresh_from_db()
         return row
     row.delete()
-    raise ConflictError("nonce_used", "The ledger knows this nonce already: draw a new one.")
+    raise ConflictError("nonce_used", _("The ledger knows this nonce already: draw a new one."))
 
 
 def account_of(note: CreditNote) -> NoteAccount:
@@ -143,7 +146,7 @@ def withdraw_earnings(*, note: CreditNote, wallet: Wallet, signature: bytes) -> 
     earnings = account_of(note).earnings
     if not earnings:
         raise ConflictError(
-            "nothing_to_withdraw", "This note holds no earnings, or they were withdrawn before."
+            "nothing_to_withdraw", _("This note holds no earnings, or they were withdrawn before.")
         )
     serial, holder, to, nonce = (
         raw(note.serial),

@@ -16,6 +16,9 @@ class Kind:
 
 
 KINDS: dict[str, Kind] = {
+    "webhook_off": Kind(
+        _("A webhook was switched off"), _("Its address has not taken anything for days."), urgent=True
+    ),
     "application_decided": Kind(
         _("Your application was decided"), _("{merchant} has answered."), urgent=True
     ),

@@ -72,6 +72,9 @@ KEYSTORE_PASSPHRASE = kept_secret(
 KEYSTORE_ROUNDS = 300_000
 PII_MASTER_KEYS = kept_secret("PII_MASTER_KEYS", path=VAR_DIR / "pii_master_key", required=not DEBUG)
 
+# Programs on this machine may hear of things over plain HTTP; everything else is https:// on the internet.
+WEBHOOKS_TO_LOOPBACK = flag("WEBHOOKS_TO_LOOPBACK", default=DEBUG)
+
 EMAIL_HOST = os.environ.get("EMAIL_HOST", "")
 EMAIL_PORT = integer("EMAIL_PORT", default=587)
 EMAIL_HOST_USER = os.environ.get("EMAIL_HOST_USER", "")

@@ -51,3 +51,4 @@ ACCOUNT_EMAIL_VERIFICATION = "optional"
 ACCOUNT_RATE_LIMITS = False
 API_LIMITS.clear()  # the tests of limits set their own
 LOGGING["root"]["level"] = "ERROR"
+WEBHOOKS_TO_LOOPBACK = False

@@ -5,6 +5,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from django.utils.translation import gettext as _
+
 from grid.market.mechanisms import MECHANISMS
 from grid.profiles.options import STAMPS as _STAMPS
 from grid.profiles.units import UNITS
@@ -44,7 +46,7 @@ def mechanism_names() -> list[str]:
 def tables_from(choices: Choices) -> dict[str, Any]:
     """The scenario file that says the same. Raises RefusedError for times beyond the calendar."""
     if max(choices.start, choices.end) > LAST_MOMENT:
-        words = "The period lies beyond the year 2199."
+        words = _("The period lies beyond the year 2199.")
         raise RefusedError("period", words, {"end": [words]})
     start, end = (datetime.fromtimestamp(at, UTC) for at in (choices.start, choices.end))
     return {

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from django.conf import settings
+from django.utils.translation import gettext as _
 
 from grid.scenarios.scenario import Scenario, load_scenario, parse_scenario
 from marketplace.accounts.errors import RefusedError
@@ -57,7 +58,10 @@ def library_tables(*, key: str, changes: Mapping[str, Any]) -> dict[str, Any]:
         RefusedError: there is no such scenario.
     """
     if key not in {one.key for one in shipped()}:
-        words = f"{key!r} is no shipped scenario; there are {', '.join(one.key for one in shipped())}."
+        words = _("%(key)s is no shipped scenario; there are %(shipped)s.") % {
+            "key": f"{key!r}",
+            "shipped": ", ".join(one.key for one in shipped()),
+        }
         raise RefusedError("library", words, {"library": [words]})
     tables = tomllib.loads((FOLDER / f"{key}.toml").read_text(encoding="utf-8"))
     for section, names in (("market", MARKET), ("grid", GRID)):

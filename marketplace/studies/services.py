@@ -142,9 +142,9 @@ def _refuse_large(scenario: Scenario, network: InputFile) -> None:
     slots = (scenario.end - scenario.start) // 900
     if homes * slots > MOST_HOME_SLOTS:
         days = MOST_HOME_SLOTS // max(homes, 1) // 96
-        words = (
-            f"{homes} connections over this period are too many for the site: at most {days} days of them."
-        )
+        words = _(
+            "%(homes)s connections over this period are too many for the site: at most %(days)s days of them."
+        ) % {"homes": homes, "days": days}
         raise RefusedError("study_too_large", words, {"end": [words]})
 
 
@@ -199,7 +199,7 @@ def is_stalled(run: ReplayRun, now: datetime) -> bool:
 def resume_study(*, run: ReplayRun) -> None:
     """Have a stalled study played again. Raises ConflictError if it is not stalled."""
     if not is_stalled(run, timezone.now()):
-        raise ConflictError("not_stalled", "This study is finished or being played.")
+        raise ConflictError("not_stalled", _("This study is finished or being played."))
     run.save(update_fields=["updated_at"])
     _have_played(run)
 

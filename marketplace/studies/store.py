@@ -8,6 +8,7 @@ from pathlib import Path
 
 from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
+from django.utils.translation import gettext as _
 
 from marketplace.accounts import keyring
 from marketplace.accounts.crypto import open_sealed, seal
@@ -40,7 +41,7 @@ def content_of(file: InputFile) -> bytes:
     """Plain content. Raises RefusedError if the person was erased or the file is gone."""
     key = keyring.find(file.user_id)
     if key is None or not default_storage.exists(_path(file)):
-        raise RefusedError("file_gone", "The file is not there any more: upload it again.")
+        raise RefusedError("file_gone", _("The file is not there any more: upload it again."))
     with default_storage.open(_path(file)) as sealed:
         return open_sealed(key, sealed.read(), aad=_place(file))
 

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from django.db.models import Q
+from django.utils.translation import gettext as _
 
 from channels_engine.agreements import AgreementPhase
 from channels_engine.core.messages import SignedDelivery
@@ -83,13 +84,13 @@ def promise_funding(*, user: User, conversation: str, source: bytes, note: bytes
     if _contract(user, conversation) is None:
         return False
     if amount <= 0:
-        raise RefusedError("nothing", "Each side brings something.", {"amount": ["Must be above 0."]})
+        raise RefusedError("nothing", _("Each side brings something."), {"amount": [_("Must be above 0.")]})
     if (source == ZERO_ADDRESS) != (note == ZERO_HASH):
-        problem = "A deposit has neither source nor note, a note has both."
+        problem = _("A deposit has neither source nor note, a note has both.")
         raise RefusedError("funding", problem, {"note": [problem]})
     agreement = active_agreement(user)
     if source != ZERO_ADDRESS and (agreement is None or raw(agreement.msc) != source):
-        raise ConflictError("no_agreement", "You have no active agreement with this merchant.")
+        raise ConflictError("no_agreement", _("You have no active agreement with this merchant."))
     values = {"source": to_hex(source), "note": to_hex(note), "amount": amount}
     PromisedFunding.objects.update_or_create(conversation=conversation, owner=user.owner, defaults=values)
     return True

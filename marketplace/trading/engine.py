@@ -2,6 +2,7 @@
 
 from django.conf import settings
 from django.contrib.auth.models import AnonymousUser
+from django.utils.translation import gettext as _
 
 from channels_engine import service
 from channels_engine.codec import to_hex
@@ -117,7 +118,7 @@ def _engine_key(account: int) -> bytes:
         return _raw(settings.ENGINE_KEY)
     if settings.LEDGER_CHAIN_ID != DEV_CHAIN_ID:
         raise AwayError(
-            "no_engine_key", "ENGINE_KEY is not set: give the engine an account that can pay for gas."
+            "no_engine_key", _("ENGINE_KEY is not set: give the engine an account that can pay for gas.")
         )
     return dev_key(account)
 

@@ -7,6 +7,7 @@ from typing import IO, Any
 
 from django.contrib.auth.models import AnonymousUser
 from django.db.models import Q, QuerySet
+from django.utils.translation import gettext as _
 
 from grid.models import ReplayRun
 from grid.results.export import Export
@@ -49,7 +50,7 @@ def report_of_run(run: ReplayRun) -> dict[str, Any]:
     """
     kept = RunReport.objects.filter(run=run).first()
     if kept is None:
-        raise MissingError("no_report", "This run has no report; play its scenario once more.")
+        raise MissingError("no_report", _("This run has no report; play its scenario once more."))
     content: dict[str, Any] = json.loads(zlib.decompress(kept.data))
     return content
 

@@ -19,6 +19,7 @@ _KEYWORDS = {
     "django": (
         "gettext_noop",
         "gettext_lazy",
+        "_lazy",
         "ngettext_lazy:1,2",
         "pgettext:1c,2",
         "npgettext:1c,2,3",

@@ -2,7 +2,7 @@
 
 from django.urls import path, register_converter
 
-from marketplace.web import language, lists, onboarding, operating, own, privacy, runs, views
+from marketplace.web import language, lists, onboarding, operating, own, privacy, programs, runs, views
 
 
 class ChannelIdConverter:
@@ -59,6 +59,17 @@ urlpatterns = [
     path("runs/compare/", runs.compare, name="compare"),
     path("runs/<uuid:pk>/", runs.run, name="run"),
     path("runs/<uuid:pk>/report/", runs.report, name="run_report"),
+    path("tokens/", programs.tokens, name="tokens"),
+    path("tokens/add/", programs.add_token, name="add_token"),
+    path("tokens/<uuid:pk>/drop/", programs.drop_token, name="drop_token"),
+    path("webhooks/", programs.webhooks, name="webhooks"),
+    path("webhooks/add/", programs.add_webhook, name="add_webhook"),
+    path("webhooks/<uuid:pk>/", programs.webhook, name="webhook"),
+    path("webhooks/<uuid:pk>/secret/", programs.rotate_webhook, name="rotate_webhook"),
+    path("webhooks/<uuid:pk>/ping/", programs.ping_webhook, name="ping_webhook"),
+    path("webhooks/<uuid:pk>/switch/", programs.switch_webhook, name="switch_webhook"),
+    path("webhooks/<uuid:pk>/drop/", programs.drop_webhook, name="drop_webhook"),
+    path("webhooks/<uuid:pk>/<uuid:delivery>/resend/", programs.resend, name="resend"),
     path("design/", views.design, name="design"),
     path("language/", language.choose, name="language"),
     path("words/<slug:code>/<slug:digest>.js", language.words, name="words"),

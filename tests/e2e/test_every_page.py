@@ -49,6 +49,7 @@ def reader(browser: Browser, site: WholeSite, language: str, email: str) -> Iter
     """Somebody who reads in a language, signed in or not."""
     with visitor(browser, site.url, 1280, language=language) as (page, watch):
         watch.expected = AXES_OWN
+        page.context.add_cookies([{"name": "django_language", "value": language, "url": site.url}])
         if email:
             sign_in(page, email)
         yield page, watch

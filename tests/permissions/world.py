@@ -30,6 +30,8 @@ from marketplace.credit.models import (
     ReasonTemplate,
 )
 from marketplace.credit.notes import NoteRequest, issue_note
+from marketplace.programs.models import Delivery, Webhook
+from marketplace.programs.tokens import make_token
 from marketplace.studies.services import add_file
 from marketplace.trading.models import (
     AgentRules,
@@ -224,6 +226,15 @@ def _runs(owner: User) -> dict[str, Any]:
     return {"file": file.pk, "study": run.pk, "study's table": {"pk": run.pk, "table": "bills"}}
 
 
+def _programs(owner: User) -> dict[str, Any]:
+    token = make_token(user=owner, label="Program of owner", scopes=["trade:read"], days=1)[0]
+    webhook = Webhook.objects.create(
+        user=owner, url="https://owner.example/hooks", events=["*"], secret="whsec_AAAA"
+    )
+    sent = Delivery.objects.create(webhook=webhook, event="ping", key="1")
+    return {"program token": token.pk, "webhook": webhook.pk, "sent": {"pk": webhook.pk, "delivery": sent.pk}}
+
+
 def _ledger() -> int:
     places = dict.fromkeys(("token", "factory", "registry"), "0x" + "66" * 20)
     return Ledger.objects.create(chain_id=31337, token_name="T", token_version="1", **places).pk
@@ -249,6 +260,7 @@ def build() -> World:
         **_credit(owner, leaver, merchant, operator),
         **_trade(owner, other),
         **_runs(owner),
+        **_programs(owner),
         "ledger": _ledger(),
         "user": owner.pk,
         "address": "credit",
@@ -260,7 +272,14 @@ def build() -> World:
     clients = {"anonymous": Client(), **{name: at_desk(user) for name, user in users.items()}}
     ids = tuple(str(objects[name]) for name in ("agreement", "application", "document", "note"))
     words = {
-        "own": ("my-meter.csv", str(objects["file"]), str(objects["study"])),
+        "own": (
+            "Program of owner",
+            "https://owner.example",
+            "whsec_",
+            "my-meter.csv",
+            str(objects["file"]),
+            str(objects["study"]),
+        ),
         "person": ("Legal owner", "owner-street", "owner.png"),
         "credit": ids,
         "list": ("S3cret",),

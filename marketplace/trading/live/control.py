@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from django.core.exceptions import PermissionDenied
 from django.db import transaction
 from django.db.models import F
+from django.utils.translation import gettext as _
 
 from marketplace.accounts.errors import ConflictError, RefusedError
 from marketplace.accounts.models import User
@@ -58,8 +59,11 @@ def steer(*, operator: User, paused: bool | None = None, speed_permille: int | N
     row = _locked(operator)
     if speed_permille is not None:
         if not SLOWEST <= speed_permille <= FASTEST:
-            limits = f"Between {SLOWEST / USUAL:g} and {FASTEST // USUAL} times the pace."
-            raise RefusedError("speed", "The market can't run at this speed.", {"speed": [limits]})
+            limits = _("Between %(least)s and %(most)s times the pace.") % {
+                "least": f"{SLOWEST / USUAL:g}",
+                "most": FASTEST // USUAL,
+            }
+            raise RefusedError("speed", _("The market can't run at this speed."), {"speed": [limits]})
         row.speed_permille = speed_permille
     if paused is not None:
         row.paused, row.steps = paused, 0
@@ -77,9 +81,9 @@ def step(*, operator: User) -> Hand:
     """
     row = _locked(operator)
     if not row.paused:
-        raise ConflictError("not_paused", "The market runs by itself; pause it first.")
+        raise ConflictError("not_paused", _("The market runs by itself; pause it first."))
     if row.steps >= MOST_STEPS:
-        raise ConflictError("many_steps", "Many steps wait already; let the market play them first.")
+        raise ConflictError("many_steps", _("Many steps wait already; let the market play them first."))
     row.steps += 1
     _keep(row, operator, "market.stepped")
     return Hand(row.paused, row.speed_permille)

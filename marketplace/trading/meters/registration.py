@@ -5,6 +5,7 @@ import secrets
 
 from django.db import transaction
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from grid.assets import SLOT_SECONDS
 from marketplace.accounts.errors import RefusedError
@@ -24,7 +25,7 @@ def register_meter(*, meter: Meter) -> Meter:
     """
     wrong = faults_of(meter)
     if wrong:
-        raise RefusedError("meter", "The meter can't be registered as it is.", wrong)
+        raise RefusedError("meter", _("The meter can't be registered as it is."), wrong)
     meter.serial, meter.key = meter.serial.lower(), meter.key.lower()
     meter.save()
     if meter.replaces is not None:

@@ -7,6 +7,7 @@ from django.templatetags.static import static
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy as _lazy
 
 from marketplace import formats
 
@@ -50,6 +51,46 @@ CHIP_BY_WORD = {
     "buys": "need",
     "seller": "energy",
     "buyer": "need",
+}
+
+
+CHIP_WORDS = {
+    "accepted": _lazy("Accepted"),
+    "active": _lazy("Active"),
+    "agreed": _lazy("Agreed"),
+    "allowed": _lazy("Allowed"),
+    "approved": _lazy("Approved"),
+    "changing": _lazy("Funding changes"),
+    "closed": _lazy("Closed"),
+    "closing": _lazy("Closing"),
+    "corrected": _lazy("Corrected"),
+    "disputed": _lazy("In dispute"),
+    "draft": _lazy("Draft"),
+    "ended": _lazy("Ended"),
+    "estimated": _lazy("Estimated"),
+    "expired": _lazy("Expired"),
+    "failed": _lazy("Failed"),
+    "faulty": _lazy("Faulty"),
+    "fine": _lazy("Fine"),
+    "finished": _lazy("Finished"),
+    "funding": _lazy("Funding"),
+    "in_review": _lazy("In review"),
+    "initialising": _lazy("Initialising"),
+    "measured": _lazy("Measured"),
+    "more_info": _lazy("More asked for"),
+    "offered": _lazy("Offered"),
+    "open": _lazy("Open"),
+    "opening": _lazy("Opening"),
+    "refused": _lazy("Refused"),
+    "rejected": _lazy("Rejected"),
+    "requested": _lazy("Requested"),
+    "running": _lazy("Running"),
+    "settled": _lazy("Settled"),
+    "signed": _lazy("Signed"),
+    "staged": _lazy("Half signed"),
+    "submitted": _lazy("Submitted"),
+    "waiting": _lazy("Waiting"),
+    "withdrawn": _lazy("Withdrawn"),
 }
 
 
@@ -149,7 +190,7 @@ def chip(word: str, label: str = "") -> SafeString:
         '<span class="chip {}" data-state="{}">{}</span>',
         classes,
         word,
-        label or word.replace("_", " ").capitalize(),
+        label or CHIP_WORDS.get(word) or word.replace("_", " ").capitalize(),
     )
 
 

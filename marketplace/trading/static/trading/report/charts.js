@@ -2,7 +2,7 @@
  * Charts over time and duration curves as SVG, drawn anew for each width; colours are the sheet's classes.
  */
 
-import { figure, html, svg } from "./data.js";
+import { figure, fill, gettext, html, svg } from "./data.js";
 
 /** @typedef {import("./data.js").Times} Times */
 /** @typedef {{label: string, look: string, values: Float64Array, step?: boolean, filled?: boolean}} Line */
@@ -175,7 +175,7 @@ function legendOf({ lines, bands = [] }) {
   const items = lines.map((line) =>
     html("li", {}, html("i", { class: `key ${line.look}` }), `${line.label} `, html("b", { class: "num" })),
   );
-  const areas = bands.map((band) => html("li", {}, html("i", { class: `key key--band ${band.look}` }), "90 % of all buses"));
+  const areas = bands.map((band) => html("li", {}, html("i", { class: `key key--band ${band.look}` }), gettext("90 % of all buses")));
   return html("ul", { class: "keys" }, ...items, ...areas);
 }
 
@@ -195,7 +195,7 @@ export class TimeChart {
     this.slot = 0;
     this.legend = legendOf(drawing);
     this.stage = html("div", { class: "stage", tabindex: "0", role: "slider", "aria-valuemin": "0", "aria-valuemax": String(times.count - 1) });
-    this.stage.setAttribute("aria-label", `${host.dataset.name ?? ""}: choose a quarter-hour`);
+    this.stage.setAttribute("aria-label", fill(gettext("%(chart)s: choose a quarter-hour"), { chart: host.dataset.name ?? "" }));
     host.replaceChildren(this.stage, this.legend);
     this.watch();
     this.draw(host.clientWidth);
@@ -295,7 +295,7 @@ export class DurationChart {
     const lines = drawing.lines.map((line) => ({ ...line, values: Float64Array.from(line.values).sort().reverse() }));
     this.drawing = { ...drawing, lines };
     const peaks = html("ul", { class: "keys" }, ...lines.map(({ label, look, values }) =>
-      html("li", {}, html("i", { class: `key ${look}` }), `${label}, at most `, html("b", { class: "num" }, `${figure(values[0] ?? NaN, drawing.decimals)} ${drawing.unit}`)),
+      html("li", {}, html("i", { class: `key ${look}` }), fill(gettext("%(curve)s, at most"), { curve: label }), " ", html("b", { class: "num" }, `${figure(values[0] ?? NaN, drawing.decimals)} ${drawing.unit}`)),
     ));
     this.stage = html("div", { class: "stage stage--still", role: "img" });
     this.stage.setAttribute("aria-label", host.dataset.name ?? "");

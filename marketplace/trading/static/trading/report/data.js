@@ -26,6 +26,36 @@ export function unpack({ offset, step, data }) {
   return values;
 }
 
+const GERMAN = globalThis.document?.documentElement?.lang === "de";
+/** @type {Record<string, string|string[]>} what the report's file brings along; a page of the site has its catalogue */
+const WORDS = JSON.parse(globalThis.document?.querySelector?.("#report-words")?.textContent ?? "{}");
+
+/** @param {string} text */
+export function gettext(text) {
+  const own = WORDS[text];
+  return typeof own === "string" ? own : /** @type {any} */ (globalThis).django?.gettext?.(text) ?? text;
+}
+
+/**
+ * @param {string} one
+ * @param {string} many
+ * @param {number} n
+ * @returns {string}
+ */
+export function ngettext(one, many, n) {
+  const own = WORDS[one];
+  if (Array.isArray(own)) return own[n === 1 ? 0 : 1] ?? many;
+  return /** @type {any} */ (globalThis).django?.ngettext?.(one, many, n) ?? (n === 1 ? one : many);
+}
+
+/**
+ * @param {string} text
+ * @param {Record<string, string|number>} values of its `%(name)s`
+ */
+export function fill(text, values) {
+  return text.replace(/%\((\w+)\)s/g, (_, /** @type {string} */ name) => String(values[name] ?? ""));
+}
+
 /**
  * @param {number} value
  * @param {number} decimals
@@ -33,11 +63,18 @@ export function unpack({ offset, step, data }) {
  */
 export function figure(value, decimals) {
   if (!Number.isFinite(value)) return "–";
-  const text = Math.abs(value).toLocaleString("en-GB", { minimumFractionDigits: decimals, maximumFractionDigits: decimals });
-  return value < 0 && Number(text.replace(/,/g, "")) !== 0 ? `−${text}` : text;
+  const options = { minimumFractionDigits: decimals, maximumFractionDigits: decimals };
+  const text = Math.abs(value).toLocaleString(GERMAN ? "de-DE" : "en-GB", options);
+  return value < 0 && /[1-9]/.test(text) ? `−${text}` : text;
 }
 
-const DAYS = ["Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"];
+/** @param {number} microUnits */
+export function euros(microUnits) {
+  const text = figure(microUnits / 1e6, 2);
+  return GERMAN ? `${text}\u00a0€` : text.replace(/^(−?)/, "$1€");
+}
+
+const DAYS = GERMAN ? ["So", "Mo", "Di", "Mi", "Do", "Fr", "Sa"] : ["Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"];
 const MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
 
 /** Times of one report: the slots' starts, at one offset. */
@@ -76,13 +113,14 @@ export class Times {
   /** @param {number} seconds such as "Thu 9 Jun" */
   day(seconds) {
     const date = this.date(seconds);
+    if (GERMAN) return `${DAYS[date.getUTCDay()]}, ${date.toISOString().slice(8, 10)}.${date.toISOString().slice(5, 7)}.`;
     return `${DAYS[date.getUTCDay()]} ${date.getUTCDate()} ${MONTHS[date.getUTCMonth()]}`;
   }
 
   /** @param {number} index such as "Thu 9 Jun, 13:30 – 13:45" */
   span(index) {
     const start = this.at(index);
-    return `${this.day(start)}, ${this.clock(start)} – ${this.clock(start + SLOT_SECONDS)}`;
+    return `${this.day(start)}, ${this.clock(start)} – ${this.clock(start + SLOT_SECONDS)}${GERMAN ? " Uhr" : ""}`;
   }
 }
 

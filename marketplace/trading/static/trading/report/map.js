@@ -2,7 +2,7 @@
  * A report's map: the drawing of the feeder at a slot of a run. Colour never stands alone: the chosen bus is told in words.
  */
 
-import { figure, unpack } from "./data.js";
+import { figure, fill, gettext, ngettext, unpack } from "./data.js";
 import { Drawing } from "./drawing.js";
 
 /** @typedef {import("./data.js").FeederDrawing} FeederDrawing */
@@ -73,8 +73,8 @@ export class FeederPicture extends Drawing {
     const node = this.drawing.nodes[this.bus];
     if (!node) return "";
     const pu = this.frame().vm[this.bus] ?? NaN;
-    const homes = node.homes.length ? `, ${node.homes.length} connection${node.homes.length > 1 ? "s" : ""}` : "";
-    const volts = Number.isNaN(pu) ? "no supply" : `${figure(pu, 4)} pu`;
-    return `${node.name}: ${volts}${node.solar ? ", with PV" : ""}${homes}`;
+    const homes = node.homes.length ? `, ${fill(ngettext("%(count)s connection", "%(count)s connections", node.homes.length), { count: node.homes.length })}` : "";
+    const volts = Number.isNaN(pu) ? gettext("no supply") : `${figure(pu, 4)} pu`;
+    return `${node.name}: ${volts}${node.solar ? `, ${gettext("with PV")}` : ""}${homes}`;
   }
 }

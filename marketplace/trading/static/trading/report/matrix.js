@@ -2,7 +2,7 @@
  * Who traded with whom: sellers down, buyers across, both in the order of their volume; a darker cell is more energy.
  */
 
-import { figure, html, svg } from "./data.js";
+import { figure, fill, gettext, html, svg } from "./data.js";
 
 /** @typedef {[number, number, number, number, number]} Pair seller, buyer, Wh delivered, micro-units paid, trades */
 
@@ -35,7 +35,7 @@ export class TradeMatrix {
     this.sellers = ranked(pairs, 0);
     this.buyers = ranked(pairs, 1);
     this.chosen = 0;
-    this.stage = html("div", { class: "matrix", tabindex: "0", role: "slider", "aria-label": "Pairs, the largest first", "aria-valuemin": "1" });
+    this.stage = html("div", { class: "matrix", tabindex: "0", role: "slider", "aria-label": gettext("Pairs, the largest first"), "aria-valuemin": "1" });
     this.stage.setAttribute("aria-valuemax", String(pairs.length));
     this.said = html("p", { class: "said" });
     host.replaceChildren(this.stage, this.said);
@@ -98,8 +98,8 @@ export class TradeMatrix {
     const [most, mostBought] = [this.sellers[0]?.[1] || 1, this.buyers[0]?.[1] || 1];
     const every = Math.ceil(NAMES / cell);
     return [
-      svg("text", { class: "tick", x: left, y: 10 }, `${this.buyers.length} buyers, the largest left`),
-      svg("text", { class: "tick tick--y", x: left - 6, y: top - 6 }, `${this.sellers.length} sellers`),
+      svg("text", { class: "tick", x: left, y: 10 }, fill(gettext("%(count)s buyers, the largest left"), { count: this.buyers.length })),
+      svg("text", { class: "tick tick--y", x: left - 6, y: top - 6 }, fill(gettext("%(count)s sellers"), { count: this.sellers.length })),
       ...this.sellers.map(([, wh], i) => svg("rect", { class: "bar bar--sold", x: right, y: top + i * cell, height: cell - 0.6, width: (wh / most) * bars })),
       ...this.buyers.map(([, wh], i) => {
         const size = (wh / mostBought) * (bars - 16);
@@ -120,8 +120,8 @@ export class TradeMatrix {
     this.ring?.setAttribute("x", String(x - 1.8));
     this.ring?.setAttribute("y", String(y - 1.8));
     const [seller, buyer, wh, paid, trades] = pair;
-    const price = wh ? `, ${figure(paid / wh / 10, 2)} ct/kWh on average` : "";
-    const text = `${this.names[seller]} to ${this.names[buyer]}: ${figure(wh / 1000, 2)} kWh in ${trades} trades${price}`;
+    const price = wh ? `, ${fill(gettext("%(price)s on average"), { price: `${figure(paid / wh / 10, 2)} ct/kWh` })}` : "";
+    const text = `${this.names[seller]} → ${this.names[buyer]}: ${fill(gettext("%(energy)s in %(trades)s trades"), { energy: `${figure(wh / 1000, 2)} kWh`, trades })}${price}`;
     this.said.textContent = text;
     this.stage.setAttribute("aria-valuenow", String(this.chosen + 1));
     this.stage.setAttribute("aria-valuetext", text);

@@ -3,7 +3,7 @@
  */
 
 import { DurationChart, TimeChart } from "./charts.js";
-import { Times, figure, unpack } from "./data.js";
+import { Times, figure, fill, gettext, unpack } from "./data.js";
 import { FeederPicture } from "./map.js";
 import { TradeMatrix } from "./matrix.js";
 import { filtered, savings, sortable } from "./tables.js";
@@ -28,13 +28,13 @@ function voltages(run) {
     height: 240,
     bands: [{ look: "look-brand", low: series(run, "vm_low"), high: series(run, "vm_high") }],
     lines: [
-      { label: "Highest", look: "look-high", values: series(run, "vm_max") },
-      { label: "Median", look: "look-brand", values: series(run, "vm_median") },
-      { label: "Lowest", look: "look-low", values: series(run, "vm_min") },
+      { label: gettext("Highest"), look: "look-high", values: series(run, "vm_max") },
+      { label: gettext("Median"), look: "look-brand", values: series(run, "vm_median") },
+      { label: gettext("Lowest"), look: "look-low", values: series(run, "vm_min") },
     ],
     limits: [
-      { label: `limit ${report.limits.vm_max_pu} pu`, value: report.limits.vm_max_pu },
-      { label: `limit ${report.limits.vm_min_pu} pu`, value: report.limits.vm_min_pu },
+      { label: fill(gettext("limit %(value)s"), { value: `${report.limits.vm_max_pu} pu` }), value: report.limits.vm_max_pu },
+      { label: fill(gettext("limit %(value)s"), { value: `${report.limits.vm_min_pu} pu` }), value: report.limits.vm_min_pu },
     ],
   };
 }
@@ -48,7 +48,7 @@ function worstLine() {
     const all = unpack(report[run].frames.lines);
     return Float64Array.from({ length: shape[0] }, (_, row) => all[row * shape[1] + index] ?? NaN);
   };
-  return { name: report.map.lines[index] ?? "no line", market: pick("market"), alone: pick("alone") };
+  return { name: report.map.lines[index] ?? gettext("no line"), market: pick("market"), alone: pick("alone") };
 }
 
 function loadings() {
@@ -58,15 +58,15 @@ function loadings() {
     decimals: 1,
     zero: true,
     lines: [
-      { label: "Transformer", look: "look-ink", values: series("market", "transformer_max") },
-      { label: "Fullest line", look: "look-need", values: series("market", "line_max") },
-      { label: "Transformer without market", look: "look-ink look-dashed", values: series("alone", "transformer_max") },
+      { label: gettext("Transformer"), look: "look-ink", values: series("market", "transformer_max") },
+      { label: gettext("Fullest line"), look: "look-need", values: series("market", "line_max") },
+      { label: gettext("Transformer without market"), look: "look-ink look-dashed", values: series("alone", "transformer_max") },
     ],
     limits: same
-      ? [{ label: `limit ${report.limits.line_percent} %`, value: report.limits.line_percent }]
+      ? [{ label: fill(gettext("limit %(value)s"), { value: `${report.limits.line_percent} %` }), value: report.limits.line_percent }]
       : [
-          { label: `lines ${report.limits.line_percent} %`, value: report.limits.line_percent },
-          { label: `transformer ${report.limits.transformer_percent} %`, value: report.limits.transformer_percent },
+          { label: fill(gettext("lines %(value)s"), { value: `${report.limits.line_percent} %` }), value: report.limits.line_percent },
+          { label: fill(gettext("transformer %(value)s"), { value: `${report.limits.transformer_percent} %` }), value: report.limits.transformer_percent },
         ],
   };
 }
@@ -76,10 +76,10 @@ const power = () => ({
   decimals: 1,
   zero: true,
   lines: [
-    { label: "Produced", look: "look-energy", values: series("market", "production_wh", KW_PER_WH), filled: true },
-    { label: "Consumed", look: "look-ink", values: series("market", "consumption_wh", KW_PER_WH) },
-    { label: "From the grid above", look: "look-need", values: series("market", "import_wh", KW_PER_WH) },
-    { label: "To the grid above", look: "look-money", values: series("market", "export_wh", KW_PER_WH) },
+    { label: gettext("Produced"), look: "look-energy", values: series("market", "production_wh", KW_PER_WH), filled: true },
+    { label: gettext("Consumed"), look: "look-ink", values: series("market", "consumption_wh", KW_PER_WH) },
+    { label: gettext("From the grid above"), look: "look-need", values: series("market", "import_wh", KW_PER_WH) },
+    { label: gettext("To the grid above"), look: "look-money", values: series("market", "export_wh", KW_PER_WH) },
   ],
 });
 
@@ -88,7 +88,7 @@ const volume = () => ({
   decimals: 2,
   zero: true,
   height: 150,
-  lines: [{ label: "Sold to neighbours", look: "look-money", values: series("market", "traded_wh", 1e-3), step: true, filled: true }],
+  lines: [{ label: gettext("Sold to neighbours"), look: "look-money", values: series("market", "traded_wh", 1e-3), step: true, filled: true }],
 });
 
 function prices() {
@@ -98,10 +98,10 @@ function prices() {
     decimals: 2,
     zero: true,
     height: 180,
-    lines: [{ label: "Mean price", look: "look-brand", values: series("market", "price_mean", 1e-4), step: true }],
+    lines: [{ label: gettext("Mean price"), look: "look-brand", values: series("market", "price_mean", 1e-4), step: true }],
     limits: [
-      { label: `retail ${figure(cents(report.tariff.retail_per_kwh), 1)}`, value: cents(report.tariff.retail_per_kwh) },
-      { label: `feed-in ${figure(cents(report.tariff.feed_in_per_kwh), 1)}`, value: cents(report.tariff.feed_in_per_kwh) },
+      { label: `${gettext("retail")} ${figure(cents(report.tariff.retail_per_kwh), 1)}`, value: cents(report.tariff.retail_per_kwh) },
+      { label: `${gettext("feed-in")} ${figure(cents(report.tariff.feed_in_per_kwh), 1)}`, value: cents(report.tariff.feed_in_per_kwh) },
     ],
   };
 }
@@ -114,7 +114,7 @@ const both = (name, label, look) => ({
   height: 150,
   lines: [
     { label, look, values: series("market", name, KW_PER_WH) },
-    { label: "without market", look: "look-faint look-dashed", values: series("alone", name, KW_PER_WH) },
+    { label: gettext("without market"), look: "look-faint look-dashed", values: series("alone", name, KW_PER_WH) },
   ],
 });
 
@@ -124,17 +124,17 @@ const stored = () => ({
   zero: true,
   height: 150,
   lines: [
-    { label: "Stored in batteries", look: "look-brand", values: series("market", "soc_wh", 1e-3) },
-    { label: "without market", look: "look-faint look-dashed", values: series("alone", "soc_wh", 1e-3) },
+    { label: gettext("Stored in batteries"), look: "look-brand", values: series("market", "soc_wh", 1e-3) },
+    { label: gettext("without market"), look: "look-faint look-dashed", values: series("alone", "soc_wh", 1e-3) },
   ],
 });
 
 const refused = () => ({
-  unit: "trades",
+  unit: gettext("trades"),
   decimals: 0,
   zero: true,
   height: 120,
-  lines: [{ label: "Refused by the gate", look: "look-high", values: series("market", "refused"), step: true, filled: true }],
+  lines: [{ label: gettext("Refused by the gate"), look: "look-high", values: series("market", "refused"), step: true, filled: true }],
 });
 
 /** The chosen quarter-hour, and all who show it. */
@@ -171,8 +171,8 @@ function charts() {
     ["power", power],
     ["volume", volume],
     ["price", prices],
-    ["curtailed", () => both("curtailed_wh", "Curtailed", "look-high")],
-    ["losses", () => both("losses_wh", "Losses", "look-need")],
+    ["curtailed", () => both("curtailed_wh", gettext("Curtailed"), "look-high")],
+    ["losses", () => both("losses_wh", gettext("Losses"), "look-need")],
     ["stored", stored],
     ["refused", refused],
   ];
@@ -191,10 +191,10 @@ function charts() {
     zero: true,
     height: 240,
     lines: [
-      { label: "Transformer", look: "look-ink", values: series("market", "transformer_max") },
-      { label: "Transformer without market", look: "look-ink look-dashed", values: series("alone", "transformer_max") },
+      { label: gettext("Transformer"), look: "look-ink", values: series("market", "transformer_max") },
+      { label: gettext("Transformer without market"), look: "look-ink look-dashed", values: series("alone", "transformer_max") },
       { label: line.name, look: "look-need", values: line.market },
-      { label: `${line.name} without market`, look: "look-need look-dashed", values: line.alone },
+      { label: fill(gettext("%(line)s without market"), { line: line.name }), look: "look-need look-dashed", values: line.alone },
     ],
   });
 }
@@ -252,7 +252,7 @@ function controls() {
   slider.addEventListener("input", () => clock.choose(Number(slider.value)));
   const run = (/** @type {boolean} */ on) => {
     clock.play(on ? Number(speed.value) : 0);
-    play.textContent = on ? "Pause" : "Play";
+    play.textContent = on ? gettext("Pause") : gettext("Play");
     play.setAttribute("aria-pressed", String(on));
   };
   play.addEventListener("click", () => run(!clock.timer));

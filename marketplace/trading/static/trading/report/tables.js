@@ -2,7 +2,7 @@
  * Tables that sort by a click on a column's head and filter by words, and the bars of what each household saved.
  */
 
-import { figure, html, svg } from "./data.js";
+import { euros, fill, gettext, html, svg } from "./data.js";
 
 const MOST_BARS = 1200;
 
@@ -47,7 +47,7 @@ export function filtered(input, table, count) {
       row.hidden = !row.textContent?.toLowerCase().includes(wanted);
       shown += row.hidden ? 0 : 1;
     }
-    count.textContent = `${shown} shown`;
+    count.textContent = fill(gettext("%(count)s shown"), { count: shown });
   });
 }
 
@@ -60,11 +60,11 @@ export function savings(host, households) {
   const every = Math.ceil(all.length / MOST_BARS);
   const rows = all.filter((_, i) => i % every === 0 || i === all.length - 1);
   const said = html("p", { class: "said" });
-  const stage = html("div", { class: "stage stage--still", role: "img", "aria-label": "What each household saved, the most first" });
+  const stage = html("div", { class: "stage stage--still", role: "img", "aria-label": gettext("What each household saved, the most first") });
   host.replaceChildren(stage, said);
   const tell = (/** @type {number} */ i) => {
     const row = rows[i];
-    if (row) said.textContent = `${all.indexOf(row) + 1} of ${all.length}: ${row.name}, ${figure(row.saved / 1e6, 2)} €`;
+    if (row) said.textContent = `${fill(gettext("%(rank)s of %(count)s"), { rank: all.indexOf(row) + 1, count: all.length })}: ${row.name}, ${euros(row.saved)}`;
   };
   const draw = () => {
     const width = Math.max(host.clientWidth, 240);
@@ -77,7 +77,7 @@ export function savings(host, households) {
       const [top, base] = [y(Math.max(saved, 0)), y(Math.min(saved, 0))];
       return svg("rect", { class: saved < 0 ? "bar bar--lost" : "bar bar--saved", x: 52 + i * step, y: top, width: Math.max(step - 0.7, 0.6), height: Math.max(base - top, 0.8) });
     });
-    const ticks = [most, 0, least].filter((v, i, all) => all.indexOf(v) === i && (i < 2 || y(v) - y(0) > 12)).map((v) => svg("text", { class: "tick tick--y", x: 46, y: Math.max(y(v) + 4, 10) }, `${figure(v / 1e6, 2)} €`));
+    const ticks = [most, 0, least].filter((v, i, all) => all.indexOf(v) === i && (i < 2 || y(v) - y(0) > 12)).map((v) => svg("text", { class: "tick tick--y", x: 46, y: Math.max(y(v) + 4, 10) }, euros(v)));
     const zero = svg("line", { class: "rule rule--day", x1: 52, x2: width, y1: y(0), y2: y(0) });
     const picture = svg("svg", { width, height, viewBox: `0 0 ${width} ${height}` });
     picture.append(zero, ...bars, ...ticks);

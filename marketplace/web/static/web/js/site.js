@@ -5,6 +5,7 @@
 import { toast } from "./ui/toast.js";
 import { slot, utcOffset, when } from "./ui/format.js";
 import { unlockedAddress, wallet } from "./wallet/vault.js";
+import { gettext } from "./ui/language.js";
 
 const SLOT_S = 900;
 
@@ -33,7 +34,7 @@ function toggleTheme() {
 /** @param {HTMLElement} button */
 async function copy(button) {
   await navigator.clipboard.writeText(button.dataset.copy ?? "");
-  toast("Copied");
+  toast(gettext("Copied"));
 }
 
 async function showLock() {
@@ -41,7 +42,7 @@ async function showLock() {
   const address = document.body.dataset.wallet;
   if (!(chip instanceof HTMLElement)) return;
   const state = !address ? "none" : !(await wallet(address)) ? "absent" : (await unlockedAddress()) === address ? "open" : "locked";
-  const words = { none: "No wallet yet", absent: "Wallet not here", open: "Unlocked", locked: "Locked" };
+  const words = { none: gettext("No wallet yet"), absent: gettext("Wallet not here"), open: gettext("Unlocked"), locked: gettext("Locked") };
   const kinds = { none: "energy", absent: "warn", open: "good", locked: "plain" };
   chip.textContent = words[state];
   chip.className = `chip wallet-chip chip--${kinds[state]}`;

@@ -4,7 +4,8 @@
 
 import uPlot from "../../vendor/uplot/uPlot.esm.js";
 import { color } from "../ui/colors.js";
-import { when } from "../ui/format.js";
+import { measured, when } from "../ui/format.js";
+import { gettext } from "../ui/language.js";
 
 const SLOT_S = 900;
 const SHORTEST_SPAN_S = 4 * 3600;
@@ -57,7 +58,7 @@ export class SeriesChart {
         { ...axis, size: 52, values: (/** @type {any} */ _, /** @type {number[]} */ ticks) => ticks.map((t) => String(t)) },
       ],
       series: [
-        { label: "Slot", value: (/** @type {any} */ _, /** @type {number|null} */ t) => (t === null ? "–" : when(t)) },
+        { label: gettext("Slot"), value: (/** @type {any} */ _, /** @type {number|null} */ t) => (t === null ? "–" : when(t)) },
         ...this.lines.map(({ label, token, filled }) => ({
           label,
           stroke: color(token),
@@ -65,7 +66,7 @@ export class SeriesChart {
           width: 2,
           paths: step,
           points: { show: false },
-          value: (/** @type {any} */ _, /** @type {number|null} */ v) => (v === null || v === undefined ? "–" : `${v.toFixed(this.decimals)} ${this.unit}`),
+          value: (/** @type {any} */ _, /** @type {number|null} */ v) => (v === null || v === undefined ? "–" : `${measured(v, this.decimals)} ${this.unit}`),
         })),
       ],
     };
@@ -101,9 +102,9 @@ export class SeriesChart {
 export function energyLines(series) {
   const kwh = (/** @type {number[]} */ values) => values.map((wh) => wh / WH_PER_KWH);
   return [
-    { label: "Traded", token: "--money", values: kwh(series.traded_wh), filled: true },
-    { label: "From the grid", token: "--need", values: kwh(series.import_wh) },
-    { label: "To the grid", token: "--energy", values: kwh(series.export_wh) },
+    { label: gettext("Traded"), token: "--money", values: kwh(series.traded_wh), filled: true },
+    { label: gettext("From the grid"), token: "--need", values: kwh(series.import_wh) },
+    { label: gettext("To the grid"), token: "--energy", values: kwh(series.export_wh) },
   ];
 }
 
@@ -112,5 +113,5 @@ export function energyLines(series) {
  * @returns {Line[]}
  */
 export function priceLines(series) {
-  return [{ label: "Mean price", token: "--brand-text", values: series.price.map((p) => (p === null ? null : Number(p) / MICRO_PER_CENT)) }];
+  return [{ label: gettext("Mean price"), token: "--brand-text", values: series.price.map((p) => (p === null ? null : Number(p) / MICRO_PER_CENT)) }];
 }

@@ -6,6 +6,7 @@ import { DurationChart, TimeChart, rangeOf } from "../../../trading/report/chart
 import { Times, unpack } from "../../../trading/report/data.js";
 import { get } from "../api.js";
 import { need, notice, replace } from "../ui/dom.js";
+import { fill, gettext } from "../ui/language.js";
 
 /** @typedef {import("../../../trading/report/charts.js").Drawing} Drawing */
 
@@ -26,12 +27,12 @@ const PLOTS = {
     decimals: 4,
     bands: [{ look: "look-brand", low: series(report, "vm_low"), high: series(report, "vm_high") }],
     lines: [
-      { label: "Highest", look: "look-high", values: series(report, "vm_max") },
-      { label: "Lowest", look: "look-low", values: series(report, "vm_min") },
+      { label: gettext("Highest"), look: "look-high", values: series(report, "vm_max") },
+      { label: gettext("Lowest"), look: "look-low", values: series(report, "vm_min") },
     ],
     limits: [
-      { label: `limit ${report.limits.vm_max_pu} pu`, value: report.limits.vm_max_pu },
-      { label: `limit ${report.limits.vm_min_pu} pu`, value: report.limits.vm_min_pu },
+      { label: fill(gettext("limit %(value)s"), { value: `${report.limits.vm_max_pu} pu` }), value: report.limits.vm_max_pu },
+      { label: fill(gettext("limit %(value)s"), { value: `${report.limits.vm_min_pu} pu` }), value: report.limits.vm_min_pu },
     ],
   }),
   power: (report) => ({
@@ -39,10 +40,10 @@ const PLOTS = {
     decimals: 1,
     zero: true,
     lines: [
-      { label: "Produced", look: "look-energy", values: series(report, "production_wh", KW_PER_WH), filled: true },
-      { label: "Consumed", look: "look-ink", values: series(report, "consumption_wh", KW_PER_WH) },
-      { label: "From the grid above", look: "look-need", values: series(report, "import_wh", KW_PER_WH) },
-      { label: "Curtailed", look: "look-high look-dashed", values: series(report, "curtailed_wh", KW_PER_WH) },
+      { label: gettext("Produced"), look: "look-energy", values: series(report, "production_wh", KW_PER_WH), filled: true },
+      { label: gettext("Consumed"), look: "look-ink", values: series(report, "consumption_wh", KW_PER_WH) },
+      { label: gettext("From the grid above"), look: "look-need", values: series(report, "import_wh", KW_PER_WH) },
+      { label: gettext("Curtailed"), look: "look-high look-dashed", values: series(report, "curtailed_wh", KW_PER_WH) },
     ],
   }),
   price: (report) => ({
@@ -50,10 +51,10 @@ const PLOTS = {
     decimals: 2,
     zero: true,
     height: 160,
-    lines: [{ label: "Mean price", look: "look-brand", values: series(report, "price_mean", PER_CENT), step: true }],
+    lines: [{ label: gettext("Mean price"), look: "look-brand", values: series(report, "price_mean", PER_CENT), step: true }],
     limits: [
-      { label: "retail", value: report.tariff.retail_per_kwh * PER_CENT },
-      { label: "feed-in", value: report.tariff.feed_in_per_kwh * PER_CENT },
+      { label: gettext("retail"), value: report.tariff.retail_per_kwh * PER_CENT },
+      { label: gettext("feed-in"), value: report.tariff.feed_in_per_kwh * PER_CENT },
     ],
   }),
   volume: (report) => ({
@@ -61,7 +62,7 @@ const PLOTS = {
     decimals: 2,
     zero: true,
     height: 140,
-    lines: [{ label: "Sold to neighbours", look: "look-money", values: series(report, "traded_wh", 1e-3), step: true, filled: true }],
+    lines: [{ label: gettext("Sold to neighbours"), look: "look-money", values: series(report, "traded_wh", 1e-3), step: true, filled: true }],
   }),
 };
 
@@ -104,8 +105,8 @@ function durations(reports, names) {
   const lines = Object.entries(reports).flatMap(([side, report]) => {
     const dashed = side === "b" ? " look-dashed" : "";
     return [
-      { label: `Transformer, ${names[side]}`, look: `look-ink${dashed}`, values: series(report, "transformer_max") },
-      { label: `Fullest line, ${names[side]}`, look: `look-need${dashed}`, values: series(report, "line_max") },
+      { label: fill(gettext("Transformer, %(run)s"), { run: names[side] ?? "" }), look: `look-ink${dashed}`, values: series(report, "transformer_max") },
+      { label: fill(gettext("Fullest line, %(run)s"), { run: names[side] ?? "" }), look: `look-need${dashed}`, values: series(report, "line_max") },
     ];
   });
   new DurationChart(host, { unit: "%", decimals: 1, zero: true, height: 240, lines });
@@ -113,7 +114,7 @@ function durations(reports, names) {
 
 async function main() {
   const { a = "", b = "", nameA = "", nameB = "" } = /** @type {HTMLElement} */ (need("#compared")).dataset;
-  const names = nameA === nameB ? { a: `${nameA} (first)`, b: `${nameB} (second)` } : { a: nameA, b: nameB };
+  const names = nameA === nameB ? { a: fill(gettext("%(run)s (first)"), { run: nameA }), b: fill(gettext("%(run)s (second)"), { run: nameB }) } : { a: nameA, b: nameB };
   const [one, other] = await Promise.all([get(`runs/${a}/report/`), get(`runs/${b}/report/`)]);
   const reports = { a: one, b: other };
   /** @type {Record<string, TimeChart[]>} */
@@ -124,5 +125,5 @@ async function main() {
 
 main().catch((error) => {
   const host = document.querySelector("[data-both=duration]");
-  if (host) replace(host, notice("bad", `The curves can't be shown: ${error.message}`));
+  if (host) replace(host, notice("bad", fill(gettext("The curves can’t be shown: %(reason)s"), { reason: error.message })));
 });

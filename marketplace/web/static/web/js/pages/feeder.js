@@ -7,17 +7,17 @@ import { SeriesChart, energyLines, priceLines } from "../live/charts.js";
 import { FeederMap } from "../live/map.js";
 import { LiveSource } from "../live/source.js";
 import { h, need, notice, replace } from "../ui/dom.js";
-import { energy, money, price, slot } from "../ui/format.js";
+import { energy, measured, money, price, slot } from "../ui/format.js";
 import { fill, gettext } from "../ui/language.js";
 
 /** @typedef {import("../live/source.js").LiveSlot} LiveSlot */
 
 const STATUS = new Map([
-  ["running", ["Live", "good chip--live"]],
-  ["paused", ["Paused", "warn"]],
-  ["finished", ["Finished", "plain"]],
-  ["done", ["Finished", "plain"]],
-  ["failed", ["Stopped by an error", "bad"]],
+  ["running", [gettext("Live"), "good chip--live"]],
+  ["paused", [gettext("Paused"), "warn"]],
+  ["finished", [gettext("Finished"), "plain"]],
+  ["done", [gettext("Finished"), "plain"]],
+  ["failed", [gettext("Stopped by an error"), "bad"]],
 ]);
 
 /**
@@ -33,7 +33,7 @@ function showStatus(live) {
   const status = live.run?.status === "running" && live.run.paused ? "paused" : (live.run?.status ?? "");
   const [known, kind] = STATUS.get(status) ?? [status, "plain"];
   const speed = live.run?.speed ?? 1;
-  const word = status === "running" && speed !== 1 ? `${known}, ${speed} times` : known;
+  const word = status === "running" && speed !== 1 ? fill(gettext("%(state)s, %(speed)s times"), { state: known ?? "", speed }) : known;
   for (const element of document.querySelectorAll("[data-live='status']")) {
     element.textContent = word ?? "";
     element.className = `chip chip--${kind}`;
@@ -51,23 +51,23 @@ function showFigures(live) {
   const high = Math.max(...live.vm_pu);
   figure("scenario", live.run?.scenario ?? "");
   figure("slot", slot(live.slot_start, live.slot_start + 900));
-  figure("place", `Slot ${live.slot_index + 1} of ${live.slots_total}`);
+  figure("place", fill(gettext("Slot %(slot)s of %(slots)s"), { slot: live.slot_index + 1, slots: live.slots_total }));
   figure("traded", energy(live.traded_wh));
   figure("price", live.price_mean === null || live.trades.length === 0 ? "–" : price(Math.round(Number(live.price_mean))));
   figure("count", String(live.trades.length));
   figure("refused", String(live.refused));
-  figure("vmin", `${low.toFixed(3)} pu`);
-  figure("vmax", `${high.toFixed(3)} pu`);
-  figure("trafo", `${Math.max(0, ...live.trafo_loading_percent).toFixed(1)} %`);
-  figure("line", `${Math.max(0, ...live.line_loading_percent).toFixed(1)} %`);
+  figure("vmin", `${measured(low, 3)} pu`);
+  figure("vmax", `${measured(high, 3)} pu`);
+  figure("trafo", `${measured(Math.max(0, ...live.trafo_loading_percent), 1)} %`);
+  figure("line", `${measured(Math.max(0, ...live.line_loading_percent), 1)} %`);
 }
 
 /** @param {import("../live/map.js").Limits} limits */
 function showLimits(limits) {
-  figure("volt-low", limits.vm_min_pu.toFixed(2));
-  figure("volt-high", `${limits.vm_max_pu.toFixed(2)} pu`);
-  figure("vmin-limit", fill(gettext("at least %(limit)s"), { limit: limits.vm_min_pu.toFixed(3) }));
-  figure("vmax-limit", fill(gettext("at most %(limit)s"), { limit: limits.vm_max_pu.toFixed(3) }));
+  figure("volt-low", measured(limits.vm_min_pu, 2));
+  figure("volt-high", `${measured(limits.vm_max_pu, 2)} pu`);
+  figure("vmin-limit", fill(gettext("at least %(limit)s"), { limit: measured(limits.vm_min_pu, 3) }));
+  figure("vmax-limit", fill(gettext("at most %(limit)s"), { limit: measured(limits.vm_max_pu, 3) }));
   figure("trafo-limit", fill(gettext("at most %(limit)s"), { limit: `${limits.transformer_percent} %` }));
   figure("line-limit", fill(gettext("at most %(limit)s"), { limit: `${limits.line_percent} %` }));
 }
@@ -87,21 +87,21 @@ function showTrades(live) {
     h(
       "li",
       { class: "trade-line" },
-      h("span", { class: "trade-line__parties" }, h("b", {}, short(t.seller)), " to ", h("b", {}, short(t.buyer))),
+      h("span", { class: "trade-line__parties" }, h("b", {}, short(t.seller)), " → ", h("b", {}, short(t.buyer))),
       h("span", { class: "num" }, energy(t.quantity_wh)),
       h("span", { class: "num faint" }, price(t.price_per_kwh)),
       h("span", { class: "num ink-money" }, money(t.amount)),
     ),
   );
   if (rows.length) replace(list, ...rows);
-  else replace(list, h("li", { class: "trade-line muted" }, "No trade in this slot: nobody has a surplus that a neighbour needs."));
+  else replace(list, h("li", { class: "trade-line muted" }, gettext("No trade in this slot: nobody has a surplus that a neighbour needs.")));
 }
 
 /** @param {Element} holder */
 function teachIdle(holder) {
   replace(
     holder,
-    h("div", { class: "map-idle" }, notice("", "No replay is running yet. It starts with the site; this page picks it up by itself.")),
+    h("div", { class: "map-idle" }, notice("", gettext("No replay is running yet. It starts with the site; this page picks it up by itself."))),
   );
 }
 
@@ -137,7 +137,7 @@ async function main() {
     showLimits(feeder.limits);
     map = new FeederMap(holder, feeder, (node, vmPu) => {
       const homes = feeder.connections.filter((/** @type {any} */ c) => c.bus === node.id).map((/** @type {any} */ c) => short(c.name));
-      const volts = vmPu === undefined ? "no voltage yet" : `${vmPu.toFixed(4)} pu`;
+      const volts = vmPu === undefined ? gettext("no voltage yet") : `${measured(vmPu, 4)} pu`;
       if (describe) describe.textContent = [node.name, volts, homes.join(", ")].filter(Boolean).join(" · ");
     });
   }

@@ -4,6 +4,7 @@
 
 import { patch, post } from "../api.js";
 import { need } from "../ui/dom.js";
+import { fill, gettext } from "../ui/language.js";
 
 /** @typedef {{paused: boolean, speed: number}} Hand */
 
@@ -15,7 +16,7 @@ const said = need("#operator-said");
 /** @param {Hand} hand */
 function show(hand) {
   pause.dataset.paused = String(hand.paused);
-  pause.textContent = hand.paused ? "Go on" : "Pause";
+  pause.textContent = hand.paused ? gettext("Go on") : gettext("Pause");
   step.disabled = !hand.paused;
   const permille = String(Math.round(hand.speed * 1000));
   if ([...speed.options].some((option) => option.value === permille)) speed.value = permille;
@@ -36,9 +37,9 @@ async function act(answer, words) {
 
 pause.addEventListener("click", () => {
   const paused = pause.dataset.paused !== "true";
-  void act(patch("market/control/", { paused }), paused ? "Paused: no quarter-hour is played until you go on." : "The market goes on.");
+  void act(patch("market/control/", { paused }), paused ? gettext("Paused: no quarter-hour is played until you go on.") : gettext("The market goes on."));
 });
-step.addEventListener("click", () => void act(post("market/step/"), "One quarter-hour is played."));
+step.addEventListener("click", () => void act(post("market/step/"), gettext("One quarter-hour is played.")));
 speed.addEventListener("change", () => {
-  void act(patch("market/control/", { speed: Number(speed.value) / 1000 }), `Speed: ${speed.selectedOptions[0]?.textContent ?? ""}.`);
+  void act(patch("market/control/", { speed: Number(speed.value) / 1000 }), fill(gettext("Speed: %(speed)s."), { speed: speed.selectedOptions[0]?.textContent ?? "" }));
 });

@@ -4,11 +4,12 @@
 
 import { unlock } from "../wallet/vault.js";
 import { facts, h } from "./dom.js";
+import { gettext } from "./language.js";
 
 /** The person said no. Not an error to report. */
 export class Declined extends Error {
   constructor() {
-    super("Nothing was signed.");
+    super(gettext("Nothing was signed."));
   }
 }
 
@@ -39,7 +40,7 @@ function shown(dialog) {
 
 /** @param {SigningQuestion} question */
 export async function confirmSigning(question) {
-  const raw = h("details", { class: "fine" }, h("summary", {}, "Exactly what is signed"), h("pre", { tabindex: "0" }, JSON.stringify(question.raw, null, 2)));
+  const raw = h("details", { class: "fine" }, h("summary", {}, gettext("Exactly what is signed")), h("pre", { tabindex: "0" }, JSON.stringify(question.raw, null, 2)));
   const dialog = h(
     "dialog",
     { class: "dialog", "aria-labelledby": "signing-title" },
@@ -58,7 +59,7 @@ export async function confirmSigning(question) {
       h(
         "div",
         { class: "dialog__actions" },
-        h("button", { class: "button", value: "no" }, "Not now"),
+        h("button", { class: "button", value: "no" }, gettext("Not now")),
         h("button", { class: "button button--primary", value: "yes", autofocus: true }, question.action),
       ),
     ),
@@ -74,7 +75,7 @@ export async function confirmSigning(question) {
 export async function askPassphrase(address) {
   const error = h("p", { class: "field__error", id: "unlock-error", role: "alert" });
   const input = h("input", { type: "password", id: "unlock-passphrase", autocomplete: "current-password", required: true, "aria-describedby": "unlock-error" });
-  const go = h("button", { class: "button button--primary", type: "submit" }, "Unlock");
+  const go = h("button", { class: "button button--primary", type: "submit" }, gettext("Unlock"));
   const dialog = h(
     "dialog",
     { class: "dialog", "aria-labelledby": "unlock-title" },
@@ -84,11 +85,11 @@ export async function askPassphrase(address) {
       h(
         "div",
         { class: "dialog__body" },
-        h("h2", { id: "unlock-title" }, "Unlock your wallet"),
-        h("p", { class: "muted" }, "The passphrase opens the key in this browser. It is never sent anywhere."),
-        h("div", { class: "field" }, h("label", { for: "unlock-passphrase" }, "Passphrase"), input, error),
+        h("h2", { id: "unlock-title" }, gettext("Unlock your wallet")),
+        h("p", { class: "muted" }, gettext("The passphrase opens the key in this browser. It is never sent anywhere.")),
+        h("div", { class: "field" }, h("label", { for: "unlock-passphrase" }, gettext("Passphrase")), input, error),
       ),
-      h("div", { class: "dialog__actions" }, h("button", { class: "button", type: "button", onclick: () => dialog.close("no") }, "Cancel"), go),
+      h("div", { class: "dialog__actions" }, h("button", { class: "button", type: "button", onclick: () => dialog.close("no") }, gettext("Cancel")), go),
     ),
   );
 

@@ -246,6 +246,16 @@ export function duration(seconds) {
   return `${Math.floor((left + Math.floor(size / 2)) / size)}\u00a0${unit}`;
 }
 
+/**
+ * A measured value, as voltages and loadings are.
+ *
+ * @param {number} value
+ * @param {number} decimals
+ */
+export function measured(value, decimals) {
+  return value.toFixed(decimals).replace(".", rules().point);
+}
+
 /** @param {string} hex */
 export function shortHex(hex) {
   return `${hex.slice(0, 8)}…${hex.slice(-6)}`;

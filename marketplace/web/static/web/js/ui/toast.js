@@ -1,4 +1,5 @@
 import { h, need } from "./dom.js";
+import { gettext } from "./language.js";
 
 const SHOWN_MS = 7000;
 
@@ -10,7 +11,7 @@ const SHOWN_MS = 7000;
  */
 export function toast(text, kind = "good") {
   const box = h("div", { class: `toast toast--${kind}`, role: kind === "bad" ? "alert" : undefined }, text);
-  box.append(h("button", { type: "button", "aria-label": "Dismiss", onclick: () => box.remove() }, "×"));
+  box.append(h("button", { type: "button", "aria-label": gettext("Dismiss"), onclick: () => box.remove() }, "×"));
   need("#toasts").append(box);
   if (kind === "good") setTimeout(() => box.remove(), SHOWN_MS);
 }
@@ -22,5 +23,5 @@ export function toast(text, kind = "good") {
  */
 export function toastError(error) {
   const text = error instanceof Error ? error.message : String(error);
-  toast(text || "Something failed; reload the page and try again.", "bad");
+  toast(text || gettext("Something failed; reload the page and try again."), "bad");
 }

@@ -5,6 +5,7 @@
 import { Declined } from "./dialogs.js";
 import { h, notice, replace } from "./dom.js";
 import { toastError } from "./toast.js";
+import { gettext } from "./language.js";
 
 /**
  * @param {Element} place
@@ -12,13 +13,13 @@ import { toastError } from "./toast.js";
  */
 export function askToUnlock(place, signer) {
   if (place.hasChildNodes()) return;
-  const unlock = h("button", { class: "button button--small", type: "button" }, "Unlock");
+  const unlock = h("button", { class: "button button--small", type: "button" }, gettext("Unlock"));
   unlock.addEventListener("click", () => {
     signer.root().catch((error) => {
       if (!(error instanceof Declined)) toastError(error);
     });
   });
-  replace(place, notice("warn", "Your partner waits for your signature under what you agreed to. ", unlock));
+  replace(place, notice("warn", gettext("Your partner waits for your signature under what you agreed to."), " ", unlock));
   const listener = async () => {
     if (!(await signer.isOpen())) return;
     removeEventListener("wattnote:lock", listener);
