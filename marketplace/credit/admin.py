@@ -111,10 +111,10 @@ class ApplicationAdmin(ScopedAdmin):
 
     @display(description=_("Applicant"), header=True)  # type: ignore[untyped-decorator]  # unfold ships no types
     def applicant(self, application: CreditApplication) -> list[str]:
-        """Pseudonym, number and merchant."""
+        """Pseudonym and number."""
         participant = getattr(application.user, "participant", None)
         name = participant.display_name if participant else application.user.owner
-        return [name, f"{application} · {application.merchant}", name[:1].upper()]
+        return [name, str(application), name[:1].upper()]
 
     @display(description=_("State"), label=STATE_LABELS, ordering="state")  # type: ignore[untyped-decorator]  # unfold ships no types
     def state_label(self, application: CreditApplication) -> tuple[str, Any]:
