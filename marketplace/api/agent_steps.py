@@ -165,7 +165,7 @@ class TradeOfSerializer(serializers.Serializer[Any]):
     amount = MoneyField()
 
 
-class StepSerializer(serializers.Serializer[Any]):
+class AgentStepSerializer(serializers.Serializer[Any]):
     """A line of the log."""
 
     version = serializers.IntegerField(help_text="Of the rules.")
@@ -204,7 +204,7 @@ class StepsView(PagedView):
     """What my agent did."""
 
     scope = "agent"
-    serializer_class = StepSerializer
+    serializer_class = AgentStepSerializer
     queryset = AgentDecision.objects.none()
 
     def present(self, rows: list[Any]) -> list[Any]:
@@ -215,11 +215,11 @@ class StepsView(PagedView):
         """Its log, the newest first."""
         return self.listed(selectors.decisions_of(user_of(request)))
 
-    @extend_schema(request=OutcomeSerializer, responses={201: StepSerializer})
+    @extend_schema(request=OutcomeSerializer, responses={201: AgentStepSerializer})
     def post(self, request: Request) -> Response:
         """Put a step into the log; the same one again changes nothing."""
         told = checked(OutcomeSerializer, request)
         for name in ("channel", "offer", "trade"):
             told[name] = "0x" + told[name].hex() if told[name] else ""
         row = services.note_step(user=user_of(request), **told)
-        return Response(StepSerializer(_steps([row])[0]).data, status=status.HTTP_201_CREATED)
+        return Response(AgentStepSerializer(_steps([row])[0]).data, status=status.HTTP_201_CREATED)

@@ -2,7 +2,19 @@
 
 from django.urls import path, register_converter
 
-from marketplace.web import language, lists, onboarding, operating, own, privacy, programs, runs, views
+from marketplace.web import (
+    agent,
+    language,
+    lists,
+    onboarding,
+    operating,
+    own,
+    privacy,
+    programs,
+    runs,
+    today,
+    views,
+)
 
 
 class ChannelIdConverter:
@@ -24,12 +36,16 @@ register_converter(ChannelIdConverter, "channel_id")
 app_name = "web"
 urlpatterns = [
     path("", views.landing, name="landing"),
-    path("today/", views.dashboard, name="dashboard"),
+    path("today/", today.dashboard, name="dashboard"),
+    path("today/market/", today.today_market, name="today_market"),
     path("partners/", views.partners, name="partners"),
     path("partners/<slug:slug>/", views.trade, name="trade"),
     path("channels/", views.channels, name="channels"),
     path("channels/<channel_id:channel>/", views.channel, name="channel"),
     path("trades/", views.trades, name="trades"),
+    path("agent/", agent.agent, name="agent"),
+    path("agent/try/", agent.try_rules, name="agent_try"),
+    path("agent/<slug:part>/", agent.agent_part, name="agent_part"),
     path("feeder/", views.feeder, name="feeder"),
     path("feeder/decisions/", operating.decisions, name="decisions"),
     path("ledger/", views.ledger, name="ledger"),

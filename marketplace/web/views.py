@@ -24,7 +24,6 @@ from marketplace.trading.meters.selectors import latest_slots
 from marketplace.trading.models import Listing, Prosumer
 from marketplace.trading.standings import standing_with, with_standings
 from marketplace.web.ledger_words import spoken
-from marketplace.web.progress import progress_of
 
 PAGE_SIZE = 25
 LISTINGS_SHOWN = 3
@@ -80,7 +79,7 @@ def _speeds() -> list[tuple[int, str]]:
     return [(value, "Usual" if value == USUAL else f"{value / USUAL:g} times") for value in offered]
 
 
-def _named(records: list[TradeRecord], owner: str) -> list[dict[str, Any]]:
+def named_trades(records: list[TradeRecord], owner: str) -> list[dict[str, Any]]:
     """Trades as their reader sees them: role, partner by name, money in or out."""
     partners = trading.prosumers_by_owner(r.buyer if r.seller == owner else r.seller for r in records)
     rows = []
@@ -93,7 +92,7 @@ def _named(records: list[TradeRecord], owner: str) -> list[dict[str, Any]]:
     return rows
 
 
-def _with_partners(endpoints: list[Endpoint]) -> list[dict[str, Any]]:
+def with_partners(endpoints: list[Endpoint]) -> list[dict[str, Any]]:
     """Channels with their partners and the balances of both sides."""
     partners = trading.prosumers_by_owner(row.peer for row in endpoints)
     return [
@@ -113,29 +112,6 @@ def _with_partners(endpoints: list[Endpoint]) -> list[dict[str, Any]]:
 def _share(mine: int, theirs: int) -> int:
     """The own part of a channel in percent, for the bar."""
     return round(100 * mine / (mine + theirs)) if mine + theirs else 0
-
-
-@login_required
-@require_safe
-def dashboard(request: HttpRequest) -> HttpResponse:
-    """Today at a glance."""
-    user, now = _user(request), _now()
-    live = list(trading.own_channels(user).exclude(phase__in=("closed", "aborted"))[:RECENT])
-    channels = _with_partners(live)
-    today = trading.own_trades(user).filter(at__gte=now - DAY)
-    bought, sold = [t for t in today if t.buyer == user.owner], [t for t in today if t.seller == user.owner]
-    context = {
-        "progress": progress_of(user),
-        "agreement": active_agreement(user),
-        "channels": channels,
-        "in_channels": sum(row["mine"] for row in channels),
-        "bought_wh": sum(t.quantity_wh for t in bought),
-        "sold_wh": sum(t.quantity_wh for t in sold),
-        "net": sum(t.amount for t in sold) - sum(t.amount for t in bought),
-        "trades": _named(list(trading.own_trades(user)[:RECENT]), user.owner),
-        "listings": trading.open_listings(now=listings_from()).exclude(prosumer__owner=user.owner)[:RECENT],
-    }
-    return render(request, "web/dashboard.html", context)
 
 
 def _found_partners(request: HttpRequest) -> QuerySet[Prosumer]:
@@ -173,9 +149,13 @@ def trade(request: HttpRequest, slug: str) -> HttpResponse:
         raise Http404
     with_partner = trading.own_channels(user).filter(peer=partner.owner)
     current = with_partner.exclude(phase__in=("closed", "aborted")).first()
+    listed = list(trading.open_listings(now=listings_from()).filter(prosumer=partner))
+    listed.sort(
+        key=lambda one: str(one.slot_start) != request.GET.get("slot")
+    )  # the one that was pressed comes first
     context = {
         "partner": partner,
-        "listings": trading.open_listings(now=listings_from()).filter(prosumer=partner)[:LISTINGS_SHOWN],
+        "listings": listed[:LISTINGS_SHOWN],
         "channel": current.channel if current else "",
         "agreement": active_agreement(user),
         "wallet": wallet_of(user),
@@ -189,7 +169,7 @@ def trade(request: HttpRequest, slug: str) -> HttpResponse:
 def channels(request: HttpRequest) -> HttpResponse:
     """All channels of the user."""
     page = _page(request, trading.own_channels(_user(request)))
-    rows = _with_partners(list(page.object_list))
+    rows = with_partners(list(page.object_list))
     for row in rows:
         row["share"] = _share(row["mine"], row["theirs"])
     return render(request, "web/channels.html", {"page": page, "rows": rows})
@@ -216,13 +196,13 @@ def channel(request: HttpRequest, channel: str) -> HttpResponse:
     """One channel: every state, signature, trade and ledger event behind its balance."""
     user = _user(request)
     endpoint = get_object_or_404(trading.own_channels(user), channel=channel)
-    (row,) = _with_partners([endpoint])
+    (row,) = with_partners([endpoint])
     events = trading.ledger_events_of(channel=channel, scid=endpoint.scid)
     context = {
         **row,
         "share": _share(row["mine"], row["theirs"]),
         "states": _state_rows(endpoint),
-        "trades": _named(list(trading.trades_of(channel)), user.owner),
+        "trades": named_trades(list(trading.trades_of(channel)), user.owner),
         "events": [spoken(event) for event in events],
         "opening": row["view"].state.opening,
         "terms": row["view"].state.terms,
@@ -236,7 +216,7 @@ def channel(request: HttpRequest, channel: str) -> HttpResponse:
 def trades(request: HttpRequest) -> HttpResponse:
     """Every co-signed trade of the user."""
     page = _page(request, trading.own_trades(_user(request)))
-    rows = _named(list(page.object_list), _user(request).owner)
+    rows = named_trades(list(page.object_list), _user(request).owner)
     context = {"page": page, "rows": rows, "meters": latest_slots(_user(request))}
     return render(request, _part(request, "web/trades.html", "web/parts/trade_list.html"), context)
 

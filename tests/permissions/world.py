@@ -216,6 +216,7 @@ def _trade(owner: User, peer: User) -> dict[str, Any]:
         "fault": fault.pk,
         "token": token.pk,
         "rules": rules.version,
+        "state": "state",
     }
 
 

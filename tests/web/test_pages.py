@@ -31,9 +31,11 @@ CLOSED = [
     "/privacy/",
     "/partners/home-1/",
     "/own/",
+    "/agent/",
 ]
 MANAGE = ["/accounts/email/", "/accounts/password/change/", "/accounts/2fa/", "/accounts/logout/"]
 POST_ONLY = [
+    "/agent/try/",
     "/own/files/",
     "/own/studies/",
 ]

@@ -61,6 +61,16 @@ class Rules:
     to_minute: int
     zone: str
 
+    @property
+    def opens(self) -> str:
+        """The first minute as a clock shows it."""
+        return _clock(self.from_minute)
+
+    @property
+    def closes(self) -> str:
+        """The end as a clock shows it."""
+        return _clock(self.to_minute)
+
     def day_of(self, at: int) -> str:
         """The day of delivery that a slot belongs to, as an ISO date in the rules' zone."""
         return datetime.fromtimestamp(at, ZoneInfo(self.zone)).date().isoformat()
@@ -76,6 +86,10 @@ class Rules:
     def as_dict(self) -> dict[str, Any]:
         """JSON-able, as it is stored and sent."""
         return asdict(self)
+
+
+def _clock(minute: int) -> str:
+    return f"{minute // 60:02d}:{minute % 60:02d}"
 
 
 def rules_from(stored: dict[str, Any]) -> Rules:
