@@ -36,4 +36,15 @@ KINDS: dict[str, Kind] = {
         _("It is paused until you sign for its rules once more."),
         urgent=True,
     ),
+    "bill_issued": Kind(_("A new bill"), _("{merchant} has issued bill {reference}.")),
+    "bill_paid": Kind(_("Bill paid"), _("Bill {reference} of {merchant} is paid.")),
+    "bill_due_soon": Kind(_("A bill is due soon"), _("Bill {reference} of {merchant} is due in three days.")),
+    "bill_overdue": Kind(
+        _("A bill is overdue"), _("Bill {reference} of {merchant} was due and is not paid."), urgent=True
+    ),
+    "bill_overdue_again": Kind(
+        _("Second reminder"),
+        _("Bill {reference} of {merchant} is two weeks overdue. Pay it, or talk to {merchant}."),
+        urgent=True,
+    ),
 }

@@ -47,6 +47,7 @@ INSTALLED_APPS = [
     "marketplace.studies",
     "marketplace.trading",
     "marketplace.programs",
+    "marketplace.billing",
     "marketplace.api",
     "marketplace.web",
 ]

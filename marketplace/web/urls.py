@@ -4,6 +4,7 @@ from django.urls import path, register_converter
 
 from marketplace.web import (
     agent,
+    bills,
     language,
     lists,
     onboarding,
@@ -46,6 +47,8 @@ urlpatterns = [
     path("agent/", agent.agent, name="agent"),
     path("agent/try/", agent.try_rules, name="agent_try"),
     path("agent/<slug:part>/", agent.agent_part, name="agent_part"),
+    path("bills/", bills.bills, name="bills"),
+    path("bills/<uuid:pk>/", bills.bill, name="bill"),
     path("feeder/", views.feeder, name="feeder"),
     path("feeder/decisions/", operating.decisions, name="decisions"),
     path("ledger/", views.ledger, name="ledger"),

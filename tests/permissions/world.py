@@ -18,6 +18,8 @@ from marketplace.accounts.documents import add_document
 from marketplace.accounts.hexadecimal import to_hex
 from marketplace.accounts.models import AuditEvent, Document, User, Wallet
 from marketplace.accounts.services import update_profile
+from marketplace.billing.gathering import Frozen
+from marketplace.billing.models import Bill, Biller, Supply
 from marketplace.credit import decisions, lists, services
 from marketplace.credit.issuing import domain_of, raw
 from marketplace.credit.keystores import new_keystore
@@ -236,6 +238,41 @@ def _programs(owner: User) -> dict[str, Any]:
     return {"program token": token.pk, "webhook": webhook.pk, "sent": {"pk": webhook.pk, "delivery": sent.pk}}
 
 
+def _bill(owner: User, merchant: Merchant) -> dict[str, Any]:
+    """An unpaid bill of a quarter-hour."""
+    Biller.objects.create(
+        merchant=merchant, legal_name="Stadtwerke", street="Ring 1", postcode="10115", city="Berlin",
+        vat_id="DE123456788", prefix="S-",
+    )  # fmt: skip
+    times = {"starts_at": 0, "ends_at": 900}
+    run = ReplayRun.objects.create(scenario="june-day", fingerprint="b", funding="books", **times)
+    supply = Supply.objects.create(
+        merchant=merchant, user=owner, run=run, owner=owner.owner, place=0, name="H", starts_at=0, billed_until=900,
+        closed=True,
+    )  # fmt: skip
+    content = {
+        "start": 0, "end": 900, "seller": {"legal_name": "Stadtwerke", "street": "Ring 1", "postcode": "10115",
+        "city": "Berlin", "country": "DE", "vat_id": "DE123456788", "email": "", "iban": "", "bic": "",
+        "time_zone": "UTC"}, "buyer": {"legal_name": "Legal owner", "street": "", "postcode": "", "city": "",
+        "country": "", "number": owner.owner},
+        "positions": [{"kind": "import", "wh": 1, "count": 1, "about": 0, "reference": "", "gross": 1, "net_cents": 1}],
+        "offsets": [], "trades": [], "slots": [], "ledger": {}, "run": "r", "connection": "H", "import_wh": 1,
+        "export_wh": 0, "open_wh": 0, "bought": 0, "sold": 0,
+        "days": [{"day": "1970-01-01", "slots": 1, "from_supplier_wh": 1, "from_neighbours_wh": 0,
+        "to_supplier_wh": 0, "to_neighbours_wh": 0}],
+        "totals": {"vat_permille": 190, "net_cents": 1, "vat_cents": 0, "gross_cents": 1, "offset_cents": 0,
+        "rounding_cents": 0, "due_cents": 1, "owed": 10_000, "cut": 0},
+    }  # fmt: skip
+    sums = {"owed": 10_000, "net_cents": 1, "vat_cents": 0, "offset_cents": 0, "due_cents": 1}
+    bill = Bill(
+        merchant=merchant, supply=supply, user=owner, number=1, reference="S-000001", issued_at=1, due_at=2,
+        **times, **sums,
+    )  # fmt: skip
+    bill.content = Frozen.of(content).text
+    bill.save()
+    return {"bill": bill.pk}
+
+
 def _ledger() -> int:
     places = dict.fromkeys(("token", "factory", "registry"), "0x" + "66" * 20)
     return Ledger.objects.create(chain_id=31337, token_name="T", token_version="1", **places).pk
@@ -262,6 +299,7 @@ def build() -> World:
         **_trade(owner, other),
         **_runs(owner),
         **_programs(owner),
+        **_bill(owner, merchant),
         "ledger": _ledger(),
         "user": owner.pk,
         "address": "credit",

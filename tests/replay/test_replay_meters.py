@@ -51,6 +51,25 @@ def test_estimated_trades_settle_once_when_their_meter_has_spoken(stage: Stage) 
     assert {trade: money for trade, _, money in settled} == refunds
     afterwards = sum(bill["bill_after"] for bill in content["summary"]["bills"])
     assert afterwards == _paid_to_supplier(content["slots"])
+    _check_bills(stage, content)
+
+
+def _check_bills(stage: Stage, content: dict[str, Any]) -> None:
+    """Each household's bill adds up to its meter, to its trades' co-signed states and to the ledger's last word."""
+    program = Path(__file__).with_name("billed.py").read_text()
+    done = stage.manage("shell", "-v0", "-c", program)
+    assert done.returncode == 0, done.stdout + done.stderr
+    bills = json.loads(done.stdout.splitlines()[-1])
+    assert {one["name"]: one["cost"] for one in bills} == {
+        row["name"]: row["bill_after"] for row in content["summary"]["bills"]
+    }
+    for place, one in enumerate(bills):
+        assert one["moved"] == one["in_channels"]
+        assert one["open_wh"] == 0
+        net = [slot["meters"][place][0] - slot["meters"][place][1] for slot in content["slots"]]
+        assert one["metered_net_wh"] == sum(net)
+    assert sum(one["states"] for one in bills) > sum(one["trades"] for one in bills) > 10
+    assert sum(one["corrections"] for one in bills) > 10
 
 
 def _as_corrected(slots: list[dict[str, Any]]) -> tuple[Counter[str], Counter[str]]:

@@ -47,6 +47,7 @@ GROUPS = (
     Group(
         _("Money"),
         (
+            Room("bills", "receipt", _("Bills"), ("bill",)),
             Room("wallet", "wallet", _("Wallet")),
             Room("ledger", "ledger", _("Ledger")),
         ),
