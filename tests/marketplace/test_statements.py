@@ -10,9 +10,11 @@ from zoneinfo import ZoneInfo
 import pytest
 from django.core.exceptions import PermissionDenied
 from django.test import override_settings
+from django.urls import reverse
 from facturx import get_facturx_xml_from_pdf, xml_check_xsd
 from people import Person, Shop
 from pypdf import PdfReader
+from pytest_django import DjangoAssertNumQueries
 
 from grid.models import ReplayRun, SlotResult
 from grid.results.summary import summarise
@@ -329,3 +331,33 @@ def test_erasure_leaves_figures_and_a_copy_that_only_the_merchant_opens(unpaid: 
     assert keeping.open_archived(private.private_bytes_raw(), kept, left.reference) == pdf
     assert keeping.drop_old(now=unpaid.issued_at + 10 * keeping.YEAR) >= 1
     assert not KeptBill.objects.exists()
+
+
+def test_the_pages_show_what_the_bills_say_with_few_queries(
+    supplied: Supply, person: Person, shop: Shop, django_assert_max_num_queries: DjangoAssertNumQueries
+) -> None:
+    assert b"No bill yet" in person.client.get("/bills/").content
+    _played(supplied, 140)
+    (bill,) = run_bills(now=1000)
+    with django_assert_max_num_queries(14):
+        page = person.client.get("/bills/").content.decode()
+    assert bill.reference in page
+    assert "This period" in page
+    _played(supplied, 640)
+    run_bills(now=1000)
+    with django_assert_max_num_queries(14):
+        person.client.get("/bills/")
+    with django_assert_max_num_queries(14):
+        page = person.client.get(f"/bills/{bill.pk}/").content.decode()
+    assert "Energy by hour" in page
+    assert "were played in memory" in page
+    shown = person.client.get(f"/api/v1/bills/{bill.pk}/").json()
+    assert shown["statement"]["owed"] == bill.owed
+    assert int(shown["owed"]) == sum(one["gross"] for one in shown["statement"]["positions"]) + sum(
+        one["amount"] for one in shown["statement"]["offsets"]
+    )
+    assert person.client.get("/api/v1/bills/running/").json()["merchant"] == shop.merchant.name
+    back = shop.client.post(
+        reverse("admin:billing_bill_change", args=[bill.pk]), {"amount": "0.01", "reference": "bank 9"}
+    )
+    assert (back.status_code, paying.received(bill)) == (302, 10_000 if bill.due_cents > 0 else -10_000)
