@@ -54,8 +54,11 @@ class Journey:
         expect(dialog.filter(has_text=question)).to_have_count(0)
 
 
+@dataclass
 class Newcomer(Journey):
     """From a new account to credit."""
+
+    backup: str = ""
 
     def sign_up(self, email: str) -> None:
         page = self.page
@@ -82,14 +85,24 @@ class Newcomer(Journey):
         self.press("Make my wallet")
         expect(page.locator("#wallet-state")).to_contain_text("Unlocked")
         self.picture("wallet-made")
+        self.save_backup()
 
-    def save_backup(self, folder: Path) -> str:
-        """Text of the backup file."""
-        with self.page.expect_download() as download:
-            self.press(re.compile("Save a backup"))
-        path = folder / download.value.suggested_filename
-        download.value.save_as(path)
-        return path.read_text()
+    def save_backup(self) -> None:
+        """Save the file, and show that it is there: nothing that moves money is signed before."""
+        page = self.page
+        self.press(re.compile("Save a backup"))
+        with page.expect_download() as download:
+            self.press("Save the backup file")
+        self.picture("wallet-backup")
+        self.backup = download.value.path().read_text()
+        saved = {
+            "name": download.value.suggested_filename,
+            "mimeType": "application/json",
+            "buffer": self.backup.encode(),
+        }
+        page.locator("#backup-file").set_input_files(files=[saved])
+        self.press("I have the backup")
+        expect(page.locator("#wallet-saved")).to_contain_text("Backup checked")
 
     def link_wallet(self) -> str:
         """The wallet's address."""

@@ -4,12 +4,14 @@ import json
 import re
 from decimal import Decimal
 from pathlib import Path
+from secrets import token_bytes
 from uuid import uuid4
 
 import pytest
 import requests
 from eth_account import Account
-from journey import PASSPHRASE, SLOTS_AHEAD, Newcomer, Reviewer, Trader
+from external_wallet import ExternalOwner, ExternalWallet
+from journey import DEALS_MS, PASSPHRASE, SLOTS_AHEAD, Newcomer, Reviewer, Trader
 from playwright.sync_api import Browser, expect
 from watched_browser import Camera, Watch, overflow, pictures_folder, visitor
 from whole_site import WholeSite
@@ -31,7 +33,7 @@ def test_from_sign_up_to_payout(
         newcomer = Newcomer(page, camera, pseudonym)
         newcomer.sign_up(f"{uuid4().hex[:12]}@example.org")
         newcomer.make_wallet()
-        key = bytes(Account.decrypt(json.loads(newcomer.save_backup(tmp_path)), PASSPHRASE))
+        key = bytes(Account.decrypt(json.loads(newcomer.backup), PASSPHRASE))
         assert newcomer.link_wallet() == Account.from_key(key).address.lower()
         newcomer.tell_about_myself()
         newcomer.apply(tmp_path)
@@ -145,3 +147,56 @@ def test_own_feeder_from_upload_to_result(site: WholeSite, browser: Browser, tmp
         page.goto(f"/runs/compare/?a={run}&b={run}")
         expect(page.locator(".plot svg")).to_have_count(9)
         assert (overflow(page), watch.complaints, watch.elsewhere) == (0, [], [])
+
+
+def test_a_wallet_of_another_maker_and_its_restoring(
+    site: WholeSite, browser: Browser, tmp_path: Path
+) -> None:
+    """Connected by its signature, it opens a channel; a fresh browser gets the channel back from another signature."""
+    oak = ExternalWallet(token_bytes(32), chain_id=1)
+    elm = ExternalWallet(token_bytes(32), chain_id=31337, name="Elm wallet", rdns="example.elm")
+    camera, pseudonym = Camera(pictures_folder() / "external-390"), "Oak house"
+    email = f"{uuid4().hex[:12]}@example.org"
+    with visitor(browser, site.url, 390) as (page, watch):
+        oak.enter(page, elm)
+        person = ExternalOwner(page, camera, pseudonym)
+        Newcomer(page, camera, pseudonym).sign_up(email)
+        person.connect(oak)
+        newcomer = Newcomer(page, camera, pseudonym)
+        assert newcomer.link_wallet() == oak.address.lower()
+        newcomer.tell_about_myself()
+        page.goto("/wallet/")
+        newcomer.press("Get test money")
+        expect(page.locator("#wallet-balance")).to_contain_text("000.00")
+        site.wait_for("a connection", lambda: page.request.get(f"{site.url}/api/v1/market/forecast/").ok)
+        trader = Trader(page, camera, pseudonym)
+        partner = trader.find_partner()
+        page.locator("input[name=funding][value=deposit]").check(force=True)
+        page.locator("#open-amount").fill("5")
+        trader.press("Open channel")
+        trader.sign("terms-question")
+        trader.sign("deposit-question")
+        assert "wallet_switchEthereumChain" in oak.asked
+        trader.sign("opening-question")
+        expect(page.locator("#composer")).to_be_visible(timeout=DEALS_MS)
+        held = trader.holdings()
+        assert [*person.wide, *trader.wide, *watch.complaints, *watch.elsewhere] == []
+        assert not any(watch.tells(secret) for secret in (PASSPHRASE, oak.key.hex()))
+    with visitor(browser, site.url, 1280) as (page, watch):
+        oak.enter(page)
+        person = ExternalOwner(page, Camera(pictures_folder() / "external-1280"), pseudonym)
+        person.sign_in(email)
+        person.restore(oak, elm)
+        page.goto("/partners/?search=" + partner.replace(" ", "+"))
+        page.get_by_role("link", name=f"Negotiate with {partner}").first.click()
+        expect(page.locator("#composer")).to_be_visible()
+        assert Trader(page, person.camera, pseudonym).holdings() == held
+        page.get_by_role("link", name="States and signatures").click()
+        expect(page.locator("#kept")).to_contain_text("State 0 with both signatures")
+        page.goto("/wallet/")
+        page.evaluate("window.announced['example.oak'].emit('accountsChanged', [])")
+        expect(page.locator("#wallet-state")).to_have_text("Locked")
+        person.picture("account-changed")
+        assert [*person.wide, *watch.complaints, *watch.elsewhere] == []
+        assert held[0] == Decimal(5)
+        assert not any(watch.tells(secret) for secret in (PASSPHRASE, oak.key.hex(), elm.key.hex()))

@@ -17,12 +17,13 @@ const held = (balance) => ({ nonce: NONCE, address: session, partner: { display_
 /** Signs without a dialog; the words are what would be shown. */
 function signer(sessionKey = SESSION_KEY) {
   const asked = [];
-  const sign = (key) => (domain, name, struct, question) => {
-    if (question) asked.push(question);
+  const sign = (key) => (domain, name, struct, consent) => {
+    assert.ok(consent.agreed || consent.raw === struct, "nothing is signed without words");
+    asked.push(consent);
     return signStruct(domain, name, struct, key);
   };
   const inSession = sign(sessionKey);
-  return { asked, address: root, session: async () => sessionKey, signAsRoot: sign(ROOT_KEY), signInSession: (_, ...rest) => inSession(...rest) };
+  return { asked, address: root, sessionAddress: async () => addressOf(sessionKey), signAsRoot: sign(ROOT_KEY), signInSession: (_, ...rest) => inSession(...rest) };
 }
 
 /** The site's API, as far as money goes. */

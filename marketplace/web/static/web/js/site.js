@@ -4,8 +4,8 @@
 
 import { toast } from "./ui/toast.js";
 import { slot, utcOffset, when } from "./ui/format.js";
-import { unlockedAddress, wallet } from "./wallet/vault.js";
 import { gettext } from "./ui/language.js";
+import { unlockedAddress, wallet, watchIdleness } from "./wallet/vault.js";
 
 const SLOT_S = 900;
 
@@ -75,3 +75,4 @@ document.addEventListener("htmx:after:swap", () => localizeTimes(document));
 addEventListener("wattnote:lock", () => void showLock());
 localizeTimes(document);
 void showLock();
+watchIdleness();

@@ -4,14 +4,14 @@
  */
 
 import { randomId, sameHex, ZERO_ADDRESS } from "../protocol/bytes.js";
-import { addressOf, requireSignature, signStruct } from "../protocol/signing.js";
+import { requireSignature } from "../protocol/signing.js";
 import { structId } from "../protocol/typed_data.js";
-import { confirmSigning } from "../ui/dialogs.js";
+import { fill, gettext } from "../ui/language.js";
 import { read, update, write } from "../wallet/database.js";
 import { acceptanceInWords, closingInWords, disputeInWords, offerInWords } from "../wallet/words.js";
 import { BookError, balanceOf, checkStaged, checkView, closingState, currentOf, sameState, stateAfterSettlement, stateAfterTrade } from "./book.js";
 import { keepAcceptance } from "./enforcing.js";
-import { BLANK, remember } from "./keeper.js";
+import { BLANK, relearn, remember } from "./keeper.js";
 import { RelaySocket } from "./socket.js";
 
 /** @typedef {import("./book.js").ChannelView} ChannelView */
@@ -100,8 +100,9 @@ export class ChannelDesk extends EventTarget {
       if (shown && shown.revision > view.revision) return;
       checkView(view, this.domain, (await this.kept(view)).session);
       await this.keepNewest(view);
-      const held = await read("channels", this.memoryKey(view.channel));
-      this.views.set(view.channel, { ...view, above: (held?.memory ?? BLANK).highest });
+      const key = this.memoryKey(view.channel);
+      const { memory } = (await read("channels", key)) ?? (await update("channels", key, (held) => held ?? { key, memory: relearn(view) }));
+      this.views.set(view.channel, { ...view, above: memory.highest });
       this.tell("view", view);
       await this.answer(view);
     } catch (error) {
@@ -119,7 +120,7 @@ export class ChannelDesk extends EventTarget {
     const key = `${this.signer.address}/${view.channel}`;
     const found = await read("channels", key);
     if (found) return found;
-    const session = addressOf(await this.signer.session(/** @type {string} */ (view.terms.nonce)));
+    const session = await this.signer.sessionAddress(/** @type {string} */ (view.terms.nonce));
     return { key, session, current: null };
   }
 
@@ -159,7 +160,7 @@ export class ChannelDesk extends EventTarget {
     try {
       if (staged.purpose === "settle") return await this.answerSettlement(view, task);
       checkStaged(view);
-      if (staged.purpose === "trade") await this.countersign(view, "update.confirm");
+      if (staged.purpose === "trade") await this.countersign(view, "update.confirm", { agreed: fill(gettext("Your own offer, accepted by %(partner)s"), { partner: this.nameOf(view.peer) }) });
       else this.tell(staged.purpose === "funding" ? "funding" : "closing", view);
     } catch (error) {
       this.answering.delete(task);
@@ -188,12 +189,12 @@ export class ChannelDesk extends EventTarget {
   /**
    * @param {ChannelView} view
    * @param {"update.confirm"|"close.confirm"|"settle.confirm"} type
-   * @param {import("../ui/dialogs.js").SigningQuestion} [question]
+   * @param {import("../wallet/signer.js").Consent} consent
    */
-  async countersign(view, type, question) {
+  async countersign(view, type, consent) {
     const { staged } = view;
     if (!staged || staged.change) throw new BookError("There is nothing to countersign any more.");
-    const signature = await this.signState(view, staged.state, question);
+    const signature = await this.signState(view, staged.state, consent);
     await this.socket.send(view.channel, type, { version: staged.state.version, signature });
   }
 
@@ -222,7 +223,7 @@ export class ChannelDesk extends EventTarget {
     if (!sameState(stateAfterSettlement(view, rows, staged.state.version), staged.state)) {
       return this.refuse(view, "the settlement does not follow from the meter readings");
     }
-    await this.countersign(view, "settle.confirm");
+    await this.countersign(view, "settle.confirm", { agreed: fill(gettext("What the meter read for your trades with %(partner)s"), { partner: this.nameOf(view.peer) }) });
   }
 
   /**
@@ -247,7 +248,7 @@ export class ChannelDesk extends EventTarget {
       validUntil: String(wish.validUntil),
     };
     stateAfterTrade(view, offer, view.side);
-    const signature = await this.signed(view, "Offer", offer, offerInWords(offer, this.nameOf(view.peer)));
+    const signature = await this.signed(view, "Offer", offer, offerInWords(offer, this.nameOf(view.peer), balanceOf(currentOf(view).state, view.side)));
     if (answers) await this.socket.send(channel, "counter", { answers, offer, signature });
     else await this.socket.send(channel, "offer", { offer, signature });
     return offer;
@@ -258,19 +259,15 @@ export class ChannelDesk extends EventTarget {
    *
    * @param {ChannelView} view
    * @param {import("./book.js").ChannelState} state
-   * @param {import("../ui/dialogs.js").SigningQuestion} [question]
+   * @param {import("../wallet/signer.js").Consent} consent
    * @returns {Promise<string>}
    */
-  async signState(view, state, question) {
-    const key = await this.signer.session(/** @type {string} */ (view.terms.nonce));
-    if (question) await confirmSigning(question);
+  signState(view, state, consent) {
     const memoryKey = this.memoryKey(view.channel);
-    const { memory } = await update("channels", memoryKey, (held) => ({
-      key: memoryKey,
-      memory: remember(held?.memory ?? BLANK, state),
-    }));
-    this.views.set(view.channel, { ...(this.views.get(view.channel) ?? view), above: memory.highest });
-    return signStruct(this.domain, "ChannelState", state, key);
+    return this.signer.signInSession(/** @type {string} */ (view.terms.nonce), this.domain, "ChannelState", state, consent, async () => {
+      const { memory } = await update("channels", memoryKey, (held) => ({ key: memoryKey, memory: remember(held?.memory ?? BLANK, state) }));
+      this.views.set(view.channel, { ...(this.views.get(view.channel) ?? view), above: memory.highest });
+    });
   }
 
   /**
@@ -353,8 +350,8 @@ export class ChannelDesk extends EventTarget {
     const same = sameHex(structId("EntityContract", { ...terms, partyB: ZERO_ADDRESS }), structId("EntityContract", proposed));
     if (!same || sameHex(terms.partyB ?? "", ZERO_ADDRESS)) throw new BookError("The partner answered with other terms than proposed.");
     requireSignature(this.domain, "EntityContract", terms, signature, /** @type {string} */ (terms.partyB));
-    const key = await this.signer.session(/** @type {string} */ (terms.nonce));
-    const mine = signStruct(this.domain, "EntityContract", terms, key);
+    const agreed = { agreed: gettext("The terms that you proposed, completed by your partner") };
+    const mine = await this.signer.signInSession(/** @type {string} */ (terms.nonce), this.domain, "EntityContract", terms, agreed);
     await this.socket.send(/** @type {string} */ (terms.nonce), "esc.confirm", { signature: mine });
   }
 }

@@ -3,7 +3,7 @@
  * browser only when the partner vanished, and the ledger is to apply the offer.
  */
 
-import { signStruct } from "../protocol/signing.js";
+import { fill, gettext } from "../ui/language.js";
 import { update } from "../wallet/database.js";
 import { BookError } from "./book.js";
 
@@ -22,8 +22,8 @@ const keyOf = (desk, channel) => `${desk.signer.address}/${channel}/accepted`;
  * @param {Offer} offer
  */
 export async function keepAcceptance(desk, view, offer) {
-  const session = await desk.signer.session(/** @type {string} */ (view.terms.nonce));
-  const signature = signStruct(desk.domain, "Offer", offer, session);
+  const agreed = { agreed: fill(gettext("The offer that you accepted, kept in case %(partner)s vanishes"), { partner: desk.nameOf(view.peer) }) };
+  const signature = await desk.signer.signInSession(/** @type {string} */ (view.terms.nonce), desk.domain, "Offer", offer, agreed);
   const key = keyOf(desk, view.channel);
   await update("channels", key, () => ({ key, offer, signature }));
 }

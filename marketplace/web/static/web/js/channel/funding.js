@@ -4,7 +4,6 @@
 
 import * as api from "../api.js";
 import { randomId, sameHex, ZERO_ADDRESS, ZERO_HASH } from "../protocol/bytes.js";
-import { addressOf } from "../protocol/signing.js";
 import { protocolDomain } from "../protocol/typed_data.js";
 import { permitDeposit, topUp } from "../wallet/funds.js";
 import { receiptInWords } from "../wallet/words.js";
@@ -40,7 +39,7 @@ export const isDeposit = (side) => sameHex(side.source, ZERO_ADDRESS);
  * @param {Promised} side
  */
 async function takeNote(desk, credit, nonce, side) {
-  const holder = addressOf(await desk.signer.session(nonce));
+  const holder = await desk.signer.sessionAddress(nonce);
   const receipt = { sid: credit.sid, serial: side.note, holder, amount: side.amount };
   const domain = protocolDomain(desk.domain.chainId, credit.msc);
   const receiptSignature = await desk.signer.signAsRoot(domain, "NoteReceipt", receipt, receiptInWords(receipt, credit.merchant));

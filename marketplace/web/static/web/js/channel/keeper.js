@@ -9,6 +9,8 @@ import { structId } from "../protocol/typed_data.js";
 import { BookError } from "./book.js";
 
 /** @typedef {import("./book.js").ChannelState} ChannelState */
+/** @typedef {import("./book.js").ChannelView} ChannelView */
+/** @typedef {import("./book.js").Staged} Staged */
 /** @typedef {import("./book.js").FundingChange} FundingChange */
 /** @typedef {{highest: string, digest: string, farewell: ChannelState|null, change?: FundingChange|null}} Memory */
 
@@ -16,6 +18,28 @@ import { BookError } from "./book.js";
 export const BLANK = Object.freeze({ highest: "0", digest: "", farewell: null, change: null });
 /** Seconds by which the ledger's clock may be behind ours; what it has not taken then it takes no more. */
 const LEDGER_LAG_S = 120;
+
+/**
+ * What a wallet that was restored in a new browser must remember: all that its key signed, as far as the relay shows it.
+ * A relay that hides a proposal of ours can have its version signed once more, but no older state than the newest that
+ * it shows with both signatures.
+ *
+ * @param {ChannelView} view checked
+ * @returns {Memory}
+ */
+export function relearn({ side, current, staged, dropped, pledge }) {
+  const own = [staged, dropped].filter((one) => one?.proposer === side && !one.change).map((one) => /** @type {Staged} */ (one).state);
+  const states = [...(current ? [current.state] : []), ...own];
+  states.sort((a, b) => (BigInt(a.version) > BigInt(b.version) ? -1 : 1));
+  const [newest] = states;
+  const change = pledge?.change ?? null;
+  if (change && (!newest || BigInt(change.version) > BigInt(newest.version))) {
+    return { highest: change.version, digest: structId("FundingChange", change), farewell: null, change };
+  }
+  if (!newest) return BLANK;
+  const farewell = states.find((state) => state.isFinal) ?? null;
+  return { highest: newest.version, digest: structId("ChannelState", newest), farewell, change };
+}
 
 /**
  * @param {ChannelState} left

@@ -4,7 +4,7 @@
 
 import * as api from "../api.js";
 import { randomId, ZERO_ADDRESS } from "../protocol/bytes.js";
-import { addressOf, requireSignature } from "../protocol/signing.js";
+import { requireSignature } from "../protocol/signing.js";
 import { structId } from "../protocol/typed_data.js";
 import { openingInWords, termsInWords } from "../wallet/words.js";
 import { confirmSigning } from "../ui/dialogs.js";
@@ -56,7 +56,7 @@ export async function usualTerms(desk) {
   const ledger = await api.get("ledger/");
   const nonce = randomId();
   return {
-    partyA: addressOf(await desk.signer.session(nonce)),
+    partyA: await desk.signer.sessionAddress(nonce),
     partyB: ZERO_ADDRESS,
     metering: ledger.metering,
     challengePeriod: String(ledger.challenge_period),

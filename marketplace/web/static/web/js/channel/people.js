@@ -5,7 +5,7 @@
 
 import * as api from "../api.js";
 import { sameHex, ZERO_ADDRESS } from "../protocol/bytes.js";
-import { addressOf, requireSignature, signStruct } from "../protocol/signing.js";
+import { requireSignature } from "../protocol/signing.js";
 import { structId } from "../protocol/typed_data.js";
 import { confirmSigning } from "../ui/dialogs.js";
 import { openingInWords, termsInWords } from "../wallet/words.js";
@@ -86,11 +86,10 @@ export async function propose(desk, partner) {
 export async function acceptTerms(desk, partner, { terms: proposed }, choice, credit) {
   await checkUsual(proposed);
   const { nonce } = proposed;
-  const key = await desk.signer.session(nonce);
-  const terms = { ...proposed, partyB: addressOf(key) };
-  await confirmSigning(termsInWords(terms, partner.name));
+  const terms = { ...proposed, partyB: await desk.signer.sessionAddress(nonce) };
+  const signature = await desk.signer.signInSession(nonce, desk.domain, "EntityContract", terms, termsInWords(terms, partner.name));
   await api.post(`contracts/${nonce}/funding/`, promise(choice, credit));
-  await desk.socket.send(nonce, "esc.accept", { terms, signature: signStruct(desk.domain, "EntityContract", terms, key) });
+  await desk.socket.send(nonce, "esc.accept", { terms, signature });
 }
 
 /**
@@ -119,7 +118,7 @@ async function acceptance(desk, nonce) {
 export async function requestOpening(desk, partner, { terms, phase }, choice, credit) {
   await checkUsual(terms);
   const { nonce } = terms;
-  if (!sameHex(addressOf(await desk.signer.session(nonce)), terms.partyA)) throw new BookError("These terms are not by this wallet’s key.");
+  if (!sameHex(await desk.signer.sessionAddress(nonce), terms.partyA)) throw new BookError("These terms are not by this wallet’s key.");
   const theirs = await api.get(`contracts/${nonce}/funding/`);
   const funded = await fund(desk, nonce, promise(choice, credit), credit, partner.name);
   const openBy = Math.floor(Date.now() / 1000) + OPEN_WITHIN_S;

@@ -3,8 +3,6 @@
  */
 
 import { sameHex, ZERO_ADDRESS } from "../protocol/bytes.js";
-import { signStruct } from "../protocol/signing.js";
-import { confirmSigning } from "../ui/dialogs.js";
 import { update } from "../wallet/database.js";
 import { permitDeposit, topUp } from "../wallet/funds.js";
 import { refundingInWords } from "../wallet/words.js";
@@ -27,11 +25,11 @@ const VALID_S = 900;
  * @returns {Promise<string>}
  */
 async function signed(desk, view, change) {
-  const key = await desk.signer.session(/** @type {string} */ (view.terms.nonce));
-  await confirmSigning(refundingInWords(change, { side: view.side, partner: desk.nameOf(view.peer) }));
+  const words = refundingInWords(change, { side: view.side, partner: desk.nameOf(view.peer) });
   const memoryKey = desk.memoryKey(view.channel);
-  await update("channels", memoryKey, (held) => ({ key: memoryKey, memory: rememberChange(held?.memory ?? BLANK, change) }));
-  return signStruct(desk.domain, "FundingChange", change, key);
+  return desk.signer.signInSession(/** @type {string} */ (view.terms.nonce), desk.domain, "FundingChange", change, words, async () => {
+    await update("channels", memoryKey, (held) => ({ key: memoryKey, memory: rememberChange(held?.memory ?? BLANK, change) }));
+  });
 }
 
 /**

@@ -7,6 +7,7 @@ import { sameHex } from "../protocol/bytes.js";
 import { Declined } from "../ui/dialogs.js";
 import { need, notice, replace } from "../ui/dom.js";
 import { money } from "../ui/format.js";
+import { fill, gettext } from "../ui/language.js";
 import { toastError } from "../ui/toast.js";
 import { expected } from "../wallet/asked.js";
 import { WalletSigner } from "../wallet/signer.js";
@@ -39,10 +40,10 @@ async function sign() {
   checkPermit(permit.message, agreement.message);
   const signature = await signer.signAsRoot(agreement.domain, "CreditAgreement", agreement.message, agreementInWords(agreement.message, card.dataset.merchant ?? ""));
   const permitSignature = await signer.signAsRoot(permit.domain, "Permit", permit.message, {
-    title: "Allow the collateral",
-    sentence: `The merchant’s contract may take exactly ${money(agreement.message.collateral ?? 0)} from your wallet, once.`,
-    facts: [["Amount", money(agreement.message.collateral ?? 0)], ["To", card.dataset.merchant ?? ""]],
-    action: "Sign permit",
+    title: gettext("Allow the collateral"),
+    sentence: fill(gettext("The merchant’s contract may take exactly %(amount)s from your wallet, once."), { amount: money(agreement.message.collateral ?? 0, { exact: true }) }),
+    facts: [[gettext("Amount"), money(agreement.message.collateral ?? 0, { exact: true })], [gettext("To"), card.dataset.merchant ?? ""]],
+    action: gettext("Sign permit"),
     raw: permit.message,
   });
   await api.post(`agreements/${card.dataset.agreement}/initialise/`, {

@@ -6,6 +6,7 @@ import { get } from "../api.js";
 import { Declined } from "../ui/dialogs.js";
 import { h, need, notice, replace } from "../ui/dom.js";
 import { money } from "../ui/format.js";
+import { fill, gettext } from "../ui/language.js";
 import { toast, toastError } from "../ui/toast.js";
 import { bringBack, moneyOf, withdrawEarnings } from "../wallet/funds.js";
 import { WalletSigner } from "../wallet/signer.js";
@@ -22,13 +23,13 @@ const address = document.body.dataset.wallet ?? "";
  * @returns {HTMLButtonElement}
  */
 function button(amount, act) {
-  const made = h("button", { class: "button button--primary", type: "button" }, `Bring ${money(amount)} back to my wallet`);
+  const made = h("button", { class: "button button--primary", type: "button" }, fill(gettext("Bring %(amount)s back to my wallet"), { amount: money(amount) }));
   made.addEventListener("click", async () => {
     made.disabled = true;
     made.setAttribute("aria-busy", "true");
     try {
       await act();
-      toast(`${money(amount)} is in your wallet.`);
+      toast(fill(gettext("%(amount)s is in your wallet."), { amount: money(amount) }));
       dispatchEvent(new Event("wattnote:money"));
       await show();
     } catch (error) {
@@ -46,12 +47,12 @@ function lines(held) {
   const partner = held.partner.display_name;
   const paid = BigInt(held.balance);
   const rows = held.earnings.map((earned) => [
-    h("p", {}, `You earned ${money(earned.amount, { exact: true })} with your credit note in the channel with ${partner}. The merchant’s contract keeps it for you.`),
+    h("p", {}, fill(gettext("You earned %(amount)s with your credit note in the channel with %(partner)s. The merchant’s contract keeps it for you."), { amount: money(earned.amount, { exact: true }), partner })),
     h("div", { class: "row" }, button(BigInt(earned.amount), () => withdrawEarnings(signer, held, earned))),
   ]);
-  if (paid > 0n && held.in_use) rows.push([h("p", {}, `${money(paid, { exact: true })} lies ready for the channel with ${partner} that is being opened.`)]);
+  if (paid > 0n && held.in_use) rows.push([h("p", {}, fill(gettext("%(amount)s lies ready for the channel with %(partner)s that is being opened."), { amount: money(paid, { exact: true }), partner }))]);
   else if (paid > 0n) {
-    const said = `${money(paid, { exact: true })} lies at your own key for ${partner}: paid out by a channel, or not used for one.`;
+    const said = fill(gettext("%(amount)s lies at your own key for %(partner)s: paid out by a channel, or not used for one."), { amount: money(paid, { exact: true }), partner });
     rows.push([h("p", {}, said), h("div", { class: "row" }, button(paid, () => bringBack(signer, held)))]);
   }
   return rows.flat();

@@ -50,9 +50,12 @@ export const TYPES = Object.freeze({
 /** @typedef {keyof typeof TYPES} TypeName */
 /** @typedef {{type: string, key: string}} Field */
 
-/** @param {TypeName} name */
-function parseFields(name) {
-  return TYPES[name].split(",").map((part) => {
+/**
+ * @param {string} text fields of a type
+ * @returns {Field[]}
+ */
+export function parseType(text) {
+  return text.split(",").map((part) => {
     const [type = "", key = ""] = part.split(" ");
     return { type, key };
   });
@@ -62,7 +65,7 @@ function parseFields(name) {
 const PARSED = Object.fromEntries(
   /** @type {TypeName[]} */ (Object.keys(TYPES)).map((name) => [
     name,
-    { hash: keccak_256(utf8ToBytes(`${name}(${TYPES[name]})`)), fields: parseFields(name) },
+    { hash: keccak_256(utf8ToBytes(`${name}(${TYPES[name]})`)), fields: parseType(TYPES[name]) },
   ]),
 );
 
@@ -110,7 +113,27 @@ function encodeWord(type, value) {
  * @returns {Bytes}
  */
 export function structHash(name, struct) {
-  const { hash, fields } = /** @type {{hash: Bytes, fields: Field[]}} */ (PARSED[name]);
+  return hashFields(name, /** @type {{hash: Bytes, fields: Field[]}} */ (PARSED[name]), struct);
+}
+
+/**
+ * hashStruct of a type that is no part of the protocol.
+ *
+ * @param {string} name
+ * @param {string} type its fields, as in `TYPES`
+ * @param {Struct} struct
+ * @returns {Bytes}
+ */
+export function structHashAs(name, type, struct) {
+  return hashFields(name, { hash: keccak_256(utf8ToBytes(`${name}(${type})`)), fields: parseType(type) }, struct);
+}
+
+/**
+ * @param {string} name
+ * @param {{hash: Bytes, fields: Field[]}} parsed
+ * @param {Struct} struct
+ */
+function hashFields(name, { hash, fields }, struct) {
   const words = fields.map(({ type, key }) => {
     const value = struct[key];
     if (value === undefined) throw new TypeError(`${name}.${key} is missing`);

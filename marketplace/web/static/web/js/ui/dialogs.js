@@ -8,8 +8,8 @@ import { gettext } from "./language.js";
 
 /** The person said no. Not an error to report. */
 export class Declined extends Error {
-  constructor() {
-    super(gettext("Nothing was signed."));
+  constructor(words = gettext("Nothing was signed.")) {
+    super(words);
   }
 }
 
@@ -27,7 +27,7 @@ export class Declined extends Error {
  * @param {HTMLDialogElement} dialog
  * @returns {Promise<string>} the dialog's return value
  */
-function shown(dialog) {
+export function shown(dialog) {
   document.body.append(dialog);
   dialog.showModal();
   return new Promise((resolve) => {

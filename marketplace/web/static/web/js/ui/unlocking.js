@@ -4,6 +4,7 @@
 
 import { Declined } from "./dialogs.js";
 import { h, notice, replace } from "./dom.js";
+import { gettext } from "./language.js";
 import { toastError } from "./toast.js";
 import { gettext } from "./language.js";
 
@@ -15,7 +16,7 @@ export function askToUnlock(place, signer) {
   if (place.hasChildNodes()) return;
   const unlock = h("button", { class: "button button--small", type: "button" }, gettext("Unlock"));
   unlock.addEventListener("click", () => {
-    signer.root().catch((error) => {
+    signer.open().catch((error) => {
       if (!(error instanceof Declined)) toastError(error);
     });
   });

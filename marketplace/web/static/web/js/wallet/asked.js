@@ -3,6 +3,7 @@
  */
 
 import { fieldsOf } from "../protocol/typed_data.js";
+import { fill, gettext } from "../ui/language.js";
 
 /** @typedef {{domain: Record<string, any>, message: Record<string, any>, primaryType: string}} TypedData */
 
@@ -14,7 +15,7 @@ import { fieldsOf } from "../protocol/typed_data.js";
  * @returns {{domain: import("../protocol/typed_data.js").Domain, message: Record<string, string>}}
  */
 export function expected(data, name) {
-  if (data.primaryType !== name) throw new Error(`The server asks to sign a ${data.primaryType} instead of a ${name}. Nothing was signed.`);
+  if (data.primaryType !== name) throw new Error(fill(gettext("The server asks to sign a %(other)s instead of a %(name)s. Nothing was signed."), { other: data.primaryType, name }));
   const { name: called, version, chainId, verifyingContract } = data.domain;
   const message = Object.fromEntries(fieldsOf(name).map(({ key }) => [key, String(data.message[key])]));
   return { domain: { name: called, version, chainId: String(chainId), verifyingContract }, message };

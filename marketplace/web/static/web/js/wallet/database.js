@@ -1,11 +1,14 @@
 /**
- * The browser's own database: sealed wallets, what keeps one unlocked, and the newest co-signed state of each channel.
+ * The browser's own database: sealed wallets, what keeps one unlocked, and the newest co-signed state of each channel,
+ * and in words what was signed.
  */
 
+import { fill, gettext } from "../ui/language.js";
+
 const NAME = "wattnote";
-const VERSION = 1;
+const VERSION = 2;
 /** Stores and their key paths. */
-const STORES = { wallets: "address", unlocked: "address", channels: "key" };
+const STORES = { wallets: "address", unlocked: "address", channels: "key", signed: "key" };
 
 /** @typedef {keyof typeof STORES} StoreName */
 
@@ -17,10 +20,19 @@ function database() {
   opened ??= new Promise((resolve, reject) => {
     const request = indexedDB.open(NAME, VERSION);
     request.onupgradeneeded = () => {
-      for (const [name, keyPath] of Object.entries(STORES)) request.result.createObjectStore(name, { keyPath });
+      for (const [name, keyPath] of Object.entries(STORES)) {
+        if (!request.result.objectStoreNames.contains(name)) request.result.createObjectStore(name, { keyPath });
+      }
     };
-    request.onsuccess = () => resolve(request.result);
-    request.onerror = () => reject(new Error(`This browser keeps no data for the site (${request.error?.message}).`));
+    request.onsuccess = () => {
+      // A tab with the next version of the site must not wait for this one.
+      request.result.onversionchange = () => {
+        request.result.close();
+        opened = undefined;
+      };
+      resolve(request.result);
+    };
+    request.onerror = () => reject(new Error(fill(gettext("This browser keeps no data for the site (%(reason)s)."), { reason: request.error?.message ?? "" })));
   });
   return opened;
 }

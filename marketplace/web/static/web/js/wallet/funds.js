@@ -5,8 +5,9 @@
 
 import * as api from "../api.js";
 import { randomId, sameHex } from "../protocol/bytes.js";
-import { addressOf } from "../protocol/signing.js";
 import { protocolDomain } from "../protocol/typed_data.js";
+import { money } from "../ui/format.js";
+import { fill, gettext } from "../ui/language.js";
 import { depositInWords, returnInWords, withdrawalInWords } from "./money_words.js";
 
 /** @typedef {import("./signer.js").WalletSigner} WalletSigner */
@@ -73,7 +74,7 @@ export function moneyOf(nonce) {
  * @param {string} partner
  */
 export async function topUp(signer, nonce, amount, partner) {
-  const to = addressOf(await signer.session(nonce));
+  const to = await signer.sessionAddress(nonce);
   const [ledger, held] = await Promise.all([api.get("ledger/"), moneyOf(nonce)]);
   const missing = amount - BigInt(held.balance);
   if (missing <= 0n) return;
@@ -93,10 +94,11 @@ export async function topUp(signer, nonce, amount, partner) {
  * @returns {Promise<{type: "deposit", permitDeadline: string, permitSignature: string}>}
  */
 export async function permitDeposit(signer, nonce, value, deadline) {
-  const owner = addressOf(await signer.session(nonce));
+  const owner = await signer.sessionAddress(nonce);
   const [ledger, held] = await Promise.all([api.get("ledger/"), moneyOf(nonce)]);
   const permit = { owner, spender: ledger.registry, value: String(value), nonce: held.permit_nonce, deadline: String(deadline) };
-  const permitSignature = await signer.signInSession(nonce, tokenDomain(ledger), "Permit", permit);
+  const agreed = { agreed: fill(gettext("The deposit of %(amount)s may be locked in the channel"), { amount: money(value, { exact: true }) }) };
+  const permitSignature = await signer.signInSession(nonce, tokenDomain(ledger), "Permit", permit, agreed);
   return { type: "deposit", permitDeadline: permit.deadline, permitSignature };
 }
 
@@ -137,7 +139,7 @@ export async function withdrawEarnings(signer, held, earned) {
  * @returns {Promise<string>}
  */
 async function ownAddress(signer, held) {
-  const address = addressOf(await signer.session(held.nonce));
-  if (!sameHex(address, held.address)) throw new FundsError("This money is not at a key of this wallet. Restore the wallet that opened the channel.");
+  const address = await signer.sessionAddress(held.nonce);
+  if (!sameHex(address, held.address)) throw new FundsError(gettext("This money is not at a key of this wallet. Restore the wallet that opened the channel."));
   return address;
 }

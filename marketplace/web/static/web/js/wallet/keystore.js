@@ -7,6 +7,7 @@ import { keccak_256 } from "../../vendor/noble-hashes/sha3.js";
 import { scryptAsync } from "../../vendor/noble-hashes/scrypt.js";
 import { concatBytes, fromHex, randomBytes, sameHex, toHex, utf8ToBytes } from "../protocol/bytes.js";
 import { addressOf, isValidKey } from "../protocol/signing.js";
+import { gettext } from "../ui/language.js";
 
 /** @typedef {import("../protocol/bytes.js").Bytes} Bytes */
 /** @typedef {{n: number, r: number, p: number, dklen: number, salt: string}} ScryptParams */
@@ -94,11 +95,11 @@ export async function seal(key, passphrase, { cost = SCRYPT_COST, onProgress } =
 export function checkKeystore(file) {
   const sealed = file?.crypto ?? file?.Crypto;
   if (file?.version !== 3 || sealed?.cipher !== "aes-128-ctr" || sealed?.kdf !== "scrypt") {
-    throw new KeystoreError("This is no wallet backup that can be read here: use a version 3 keystore (scrypt, AES-128-CTR).");
+    throw new KeystoreError(gettext("This is no wallet backup that can be read here: use a version 3 keystore (scrypt, AES-128-CTR)."));
   }
   const { n, r, p, dklen } = sealed.kdfparams ?? {};
   const sane = Number.isInteger(n) && n > 1 && n * r <= LARGEST_COST * 8 && r >= 1 && p >= 1 && p <= 8 && dklen === 32;
-  if (!sane) throw new KeystoreError("The backup asks for unusual scrypt parameters and is not opened.");
+  if (!sane) throw new KeystoreError(gettext("The backup asks for unusual scrypt parameters and is not opened."));
   return { ...file, crypto: sealed };
 }
 
@@ -114,11 +115,11 @@ export async function open(keystore, passphrase, onProgress) {
   const derived = await derive(passphrase, sealed.kdfparams, onProgress);
   const ciphertext = fromHex(`0x${sealed.ciphertext}`);
   if (!sameHex(macOf(derived, ciphertext), sealed.mac)) {
-    throw new KeystoreError("That passphrase doesn't open this wallet. Check capitals and spaces, then try again.");
+    throw new KeystoreError(gettext("That passphrase doesn't open this wallet. Check capitals and spaces, then try again."));
   }
   const key = await aesCtr(derived.slice(0, 16), fromHex(`0x${sealed.cipherparams.iv}`, 16), ciphertext);
   if (!isValidKey(key) || (address && !sameHex(addressOf(key), `0x${address.replace(/^0x/, "")}`))) {
-    throw new KeystoreError("The backup's key doesn't belong to its address: the file is damaged.");
+    throw new KeystoreError(gettext("The backup's key doesn't belong to its address: the file is damaged."));
   }
   return key;
 }

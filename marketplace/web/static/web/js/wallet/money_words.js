@@ -3,6 +3,7 @@
  */
 
 import { money } from "../ui/format.js";
+import { fill, gettext } from "../ui/language.js";
 
 /** @typedef {import("../ui/dialogs.js").SigningQuestion} SigningQuestion */
 /** @typedef {Record<string, any>} Message */
@@ -14,14 +15,14 @@ import { money } from "../ui/format.js";
  */
 export function depositInWords(transfer, partner) {
   return {
-    title: `Put ${money(transfer.value)} into a deposit`,
-    sentence: `${money(transfer.value, { exact: true })} goes from your wallet to your own key for ${partner}. It is locked when the channel opens. When the channel closes, what is yours then lies at that key, and you bring it back.`,
+    title: fill(gettext("Put %(amount)s into a deposit"), { amount: money(transfer.value) }),
+    sentence: fill(gettext("%(amount)s goes from your wallet to your own key for %(partner)s. It is locked when the channel opens. When the channel closes, what is yours then lies at that key, and you bring it back."), { amount: money(transfer.value, { exact: true }), partner }),
     facts: [
-      ["Amount", money(transfer.value, { exact: true })],
-      ["Goes to", "Your own key for this channel"],
-      ["Who can see it", "The ledger shows that your wallet paid this deposit"],
+      [gettext("Amount"), money(transfer.value, { exact: true })],
+      [gettext("Goes to"), gettext("Your own key for this channel")],
+      [gettext("Who can see it"), gettext("The ledger shows that your wallet paid this deposit")],
     ],
-    action: "Sign transfer",
+    action: gettext("Sign transfer"),
     raw: transfer,
   };
 }
@@ -33,10 +34,10 @@ export function depositInWords(transfer, partner) {
  */
 export function returnInWords(transfer, partner) {
   return {
-    title: `Bring ${money(transfer.value)} back`,
-    sentence: `${money(transfer.value, { exact: true })} goes from your key for ${partner} to your wallet.`,
-    facts: [["Amount", money(transfer.value, { exact: true })], ["Goes to", "Your wallet"]],
-    action: "Sign transfer",
+    title: fill(gettext("Bring %(amount)s back"), { amount: money(transfer.value) }),
+    sentence: fill(gettext("%(amount)s goes from your key for %(partner)s to your wallet."), { amount: money(transfer.value, { exact: true }), partner }),
+    facts: [[gettext("Amount"), money(transfer.value, { exact: true })], [gettext("Goes to"), gettext("Your wallet")]],
+    action: gettext("Sign transfer"),
     raw: transfer,
   };
 }
@@ -49,10 +50,10 @@ export function returnInWords(transfer, partner) {
  */
 export function withdrawalInWords(withdrawal, amount, partner) {
   return {
-    title: `Take out ${money(amount)} of earnings`,
-    sentence: `What you earned with your credit note in the channel with ${partner} goes from the merchant’s contract to your wallet.`,
-    facts: [["Amount", money(amount, { exact: true })], ["Goes to", "Your wallet"]],
-    action: "Sign withdrawal",
+    title: fill(gettext("Take out %(amount)s of earnings"), { amount: money(amount) }),
+    sentence: fill(gettext("What you earned with your credit note in the channel with %(partner)s goes from the merchant’s contract to your wallet."), { partner }),
+    facts: [[gettext("Amount"), money(amount, { exact: true })], [gettext("Goes to"), gettext("Your wallet")]],
+    action: gettext("Sign withdrawal"),
     raw: withdrawal,
   };
 }

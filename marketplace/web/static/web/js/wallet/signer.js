@@ -1,30 +1,42 @@
 /**
- * Signing with the person's consent: unlock if needed, show in words, sign.
+ * Signing with the person's consent: backup, unlock, show in words, sign. There is no other way to a signature.
  */
 
-import { signStruct, signText } from "../protocol/signing.js";
+import { requireBackedUp } from "../ui/backing_up.js";
 import { askPassphrase, confirmSigning } from "../ui/dialogs.js";
-import { LockedError, rootKey, sessionKey, unlockedAddress } from "./vault.js";
+import { gettext } from "../ui/language.js";
+import { noteSigned, LockedError, unlockedAddress, wallet, withKey } from "./vault.js";
 
 /** @typedef {import("../protocol/typed_data.js").Domain} Domain */
 /** @typedef {import("../protocol/typed_data.js").TypeName} TypeName */
 /** @typedef {import("../protocol/typed_data.js").Struct} Struct */
-/** @typedef {import("../protocol/bytes.js").Bytes} Bytes */
 /** @typedef {import("../ui/dialogs.js").SigningQuestion} SigningQuestion */
+/**
+ * @typedef {object} Agreed the person said yes before, to something from which this follows
+ * @property {string} agreed what it was, in words
+ */
+/** @typedef {SigningQuestion|Agreed} Consent */
+
+/** What is shown is not what would be signed, or nothing is shown at all. */
+export class ConsentError extends Error {}
 
 /**
- * @param {() => Promise<Bytes>} key
- * @param {string} address root address
- * @returns {Promise<Bytes>}
+ * Shows in words what is signed, unless the person agreed to it before.
+ *
+ * @param {Consent} consent
+ * @param {object} signed
+ * @returns {Promise<string>} the words, for the journal
+ * @throws {ConsentError|import("../ui/dialogs.js").Declined}
  */
-async function unlocked(key, address) {
-  try {
-    return await key();
-  } catch (error) {
-    if (!(error instanceof LockedError)) throw error;
-    await askPassphrase(address);
-    return key();
+export async function obtain(consent, signed) {
+  if ("agreed" in consent) {
+    if (!consent.agreed) throw new ConsentError("Nothing is signed without words.");
+    return consent.agreed;
   }
+  const shown = JSON.stringify(consent.raw);
+  if (shown !== JSON.stringify(signed)) throw new ConsentError(gettext("What is shown is not what would be signed. Nothing was signed; reload the page."));
+  await confirmSigning(consent);
+  return consent.title;
 }
 
 /** The signer of one wallet. */
@@ -39,54 +51,94 @@ export class WalletSigner {
     return (await unlockedAddress()) === this.address;
   }
 
-  /** @returns {Promise<Bytes>} the root key, after the passphrase where it is needed */
-  root() {
-    return unlocked(() => rootKey(this.address), this.address);
+  /** Asks for the passphrase where it is needed. */
+  async open() {
+    if (!(await this.isOpen())) await askPassphrase(this.address);
+  }
+
+  /**
+   * @param {"sessionAddress"|"sign"|"signText"} operation
+   * @param {object} task
+   * @returns {Promise<string>}
+   */
+  async withKey(operation, task) {
+    try {
+      return await withKey(this.address, operation, task);
+    } catch (error) {
+      if (!(error instanceof LockedError)) throw error;
+      await askPassphrase(this.address);
+      return withKey(this.address, operation, task);
+    }
   }
 
   /**
    * @param {string} nonce of the entity contract's terms
-   * @returns {Promise<Bytes>}
+   * @returns {Promise<string>} address of the session key
    */
-  session(nonce) {
-    return unlocked(() => sessionKey(this.address, nonce), this.address);
+  sessionAddress(nonce) {
+    return this.withKey("sessionAddress", { nonce });
+  }
+
+  /** @returns {Promise<boolean>} whether another wallet holds the key of this address */
+  async isExternal() {
+    return (await wallet(this.address))?.kind === "external";
   }
 
   /**
+   * By the wallet's own key.
+   *
    * @param {Domain} domain
    * @param {TypeName} name
    * @param {Struct} struct
-   * @param {SigningQuestion} [question] nothing is asked where the person already agreed to this very value
+   * @param {Consent} consent
    * @returns {Promise<string>}
    */
-  async signAsRoot(domain, name, struct, question) {
-    const key = await this.root();
-    if (question) await confirmSigning(question);
-    return signStruct(domain, name, struct, key);
+  async signAsRoot(domain, name, struct, consent) {
+    await requireBackedUp(this.address);
+    const external = await this.isExternal();
+    if (!external) await this.open();
+    const words = await obtain(consent, struct);
+    const signature = external
+      ? await (await import("./external.js")).signTyped(this.address, domain, name, struct)
+      : await this.withKey("sign", { nonce: null, domain, name, struct });
+    await noteSigned(this.address, words, name);
+    return signature;
   }
 
   /**
-   * @param {string} nonce
+   * By the key of one entity contract.
+   *
+   * @param {string} nonce of its terms
    * @param {Domain} domain
    * @param {TypeName} name
    * @param {Struct} struct
-   * @param {SigningQuestion} [question]
+   * @param {Consent} consent
+   * @param {() => Promise<void>} [first] what must be durable before there is a signature
    * @returns {Promise<string>}
    */
-  async signInSession(nonce, domain, name, struct, question) {
-    const key = await this.session(nonce);
-    if (question) await confirmSigning(question);
-    return signStruct(domain, name, struct, key);
+  async signInSession(nonce, domain, name, struct, consent, first) {
+    await requireBackedUp(this.address);
+    await this.open();
+    const words = await obtain(consent, struct);
+    await first?.();
+    const signature = await this.withKey("sign", { nonce, domain, name, struct });
+    await noteSigned(this.address, words, name);
+    return signature;
   }
 
   /**
-   * @param {string} text EIP-191 text, such as a sign-in message
-   * @param {SigningQuestion} [question]
+   * A sign-in message: it moves no money, and needs no backup.
+   *
+   * @param {string} text EIP-191
+   * @param {SigningQuestion} question
    * @returns {Promise<string>}
    */
   async signText(text, question) {
-    const key = await this.root();
-    if (question) await confirmSigning(question);
-    return signText(text, key);
+    const external = await this.isExternal();
+    if (!external) await this.open();
+    const words = await obtain(question, { message: text });
+    const signature = external ? await (await import("./external.js")).signMessage(this.address, text) : await this.withKey("signText", { text });
+    await noteSigned(this.address, words, "EIP-4361");
+    return signature;
   }
 }

@@ -5,6 +5,7 @@
 
 import * as api from "../api.js";
 import { checksumAddress } from "../protocol/signing.js";
+import { gettext } from "../ui/language.js";
 
 /** The server's message is not the sign-in that was asked for. */
 export class SignInMessageError extends Error {}
@@ -24,7 +25,7 @@ export function checkSignInMessage(message, { host, origin, address, chainId }) 
     fields.get("Version") === "1" &&
     fields.get("Chain ID") === chainId &&
     /^[A-Za-z0-9]{8,}$/.test(fields.get("Nonce") ?? "");
-  if (!sound) throw new SignInMessageError("The sign-in message names another site, wallet or chain. Don't sign it; reload the page.");
+  if (!sound) throw new SignInMessageError(gettext("The sign-in message names another site, wallet or chain. Don't sign it; reload the page."));
 }
 
 /**
@@ -38,10 +39,10 @@ export async function linkWallet(signer) {
   const { message } = await api.post("wallet/challenge/", { address: signer.address });
   checkSignInMessage(message, { host: location.host, origin: location.origin, address: signer.address, chainId: String(chainId) });
   const signature = await signer.signText(message, {
-    title: "Link this wallet to your account",
-    sentence: "You prove that the wallet is yours. Nothing is paid and nothing is promised.",
-    facts: [["Wallet", checksumAddress(signer.address)]],
-    action: "Sign and link",
+    title: gettext("Link this wallet to your account"),
+    sentence: gettext("You prove that the wallet is yours. Nothing is paid and nothing is promised."),
+    facts: [[gettext("Wallet"), checksumAddress(signer.address)]],
+    action: gettext("Sign and link"),
     raw: { message },
   });
   return api.post("wallet/", { message, signature });

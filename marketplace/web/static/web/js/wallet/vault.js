@@ -1,24 +1,26 @@
 /**
- * The wallet of this browser. The root key is kept sealed under the passphrase; while unlocked it is also kept
- * encrypted under a non-extractable WebCrypto key in IndexedDB, its ciphertext in this tab's session storage: neither
- * half is enough, closing the tab or ten idle minutes forget it. The key never enters a request.
+ * The wallets of this browser, and which of them is unlocked. Keys are sealed under the passphrase (keystore.js),
+ * opened and used in the worker only (worker.js), and never enter a request.
  */
 
-import { fromHex, randomBytes, toHex } from "../protocol/bytes.js";
-import { deriveSessionKey, sessionLabel } from "../protocol/session.js";
-import { addressOf, isValidKey } from "../protocol/signing.js";
-import { erase, read, readAll, write } from "./database.js";
-import { checkKeystore, KeystoreError, open, seal } from "./keystore.js";
+import { fill, gettext } from "../ui/language.js";
+import { backupFile, parseBackup, requireBackup } from "./backup.js";
+import { erase, read, readAll, update, write } from "./database.js";
+import { KeystoreError } from "./keystore.js";
+import { ask, forgetKeys } from "./office.js";
+import { LockedError } from "./strongroom.js";
 
-/** @typedef {import("../protocol/bytes.js").Bytes} Bytes */
-/** @typedef {{address: string, keystore: import("./keystore.js").Keystore, createdAt: number, backedUpAt: number|null}} WalletRecord */
+export { LockedError };
 
-export const IDLE_MS = 10 * 60 * 1000;
+/** @typedef {import("./backup.js").WalletRecord} WalletRecord */
+/** @typedef {import("./halves.js").Half} Half */
+/** @typedef {(share: number) => void} OnProgress */
+
 export const SHORTEST_PASSPHRASE = 10;
+/** Longer than a tab in the background is put off: the machine slept. */
+const SLEPT_MS = 3 * 60 * 1000;
+const LOOK_MS = 20 * 1000;
 const HALF = "wattnote.unlocked";
-
-/** The wallet is locked; the passphrase is needed. */
-export class LockedError extends Error {}
 
 /** @returns {Promise<WalletRecord[]>} wallets of this browser, newest first */
 export async function wallets() {
@@ -37,74 +39,65 @@ export function wallet(address) {
 /** @param {string} passphrase */
 function checkPassphrase(passphrase) {
   if (passphrase.length < SHORTEST_PASSPHRASE) {
-    throw new KeystoreError(`Choose a passphrase of at least ${SHORTEST_PASSPHRASE} characters; four random words are good.`);
+    throw new KeystoreError(fill(gettext("Choose a passphrase of at least %(count)s characters; four random words are good."), { count: SHORTEST_PASSPHRASE }));
   }
 }
 
 /**
- * @param {Bytes} key
- * @param {string} passphrase
- * @param {(share: number) => void} [onProgress]
+ * @param {{address: string, keystore: import("./keystore.js").Keystore, half: Half}} made
+ * @param {Partial<WalletRecord>} [more]
  * @returns {Promise<WalletRecord>} stored and unlocked
  */
-async function keep(key, passphrase, onProgress) {
-  checkPassphrase(passphrase);
-  const keystore = await seal(key, passphrase, { onProgress });
-  const record = { address: addressOf(key), keystore, createdAt: Date.now(), backedUpAt: null };
+async function keep({ address, keystore, half }, more = {}) {
+  const record = { address, kind: /** @type {"own"} */ ("own"), keystore, createdAt: Date.now(), backedUpAt: null, ...more };
   await write("wallets", record);
-  await keepUnlocked(record.address, key);
+  hold(half);
   return record;
 }
 
 /**
  * @param {string} passphrase
- * @param {(share: number) => void} [onProgress]
+ * @param {OnProgress} [onProgress]
  */
-export function createWallet(passphrase, onProgress) {
-  return keep(randomKey(), passphrase, onProgress);
-}
-
-/** @returns {Bytes} */
-function randomKey() {
-  for (;;) {
-    const key = randomBytes(32);
-    if (isValidKey(key)) return key;
-  }
+export async function createWallet(passphrase, onProgress) {
+  checkPassphrase(passphrase);
+  return keep(await ask("make", { passphrase }, onProgress));
 }
 
 /**
  * @param {string} text private key as 64 hex digits
  * @param {string} passphrase
- * @param {(share: number) => void} [onProgress]
+ * @param {OnProgress} [onProgress]
  */
-export function importKey(text, passphrase, onProgress) {
-  const key = fromHex(text.trim().startsWith("0x") ? text.trim() : `0x${text.trim()}`, 32);
-  if (!isValidKey(key)) throw new KeystoreError("These 64 digits are no valid key.");
-  return keep(key, passphrase, onProgress);
+export async function importKey(text, passphrase, onProgress) {
+  checkPassphrase(passphrase);
+  return keep(await ask("importKey", { text, passphrase }, onProgress));
 }
 
 /**
- * @param {string} json a backup file's text
- * @param {string} passphrase the backup's own
- * @param {(share: number) => void} [onProgress]
- * @returns {Promise<WalletRecord>}
+ * An external wallet that signed the root of its session keys. One that signs the same message twice with the same
+ * signature restores them by itself; of any other the file is the only backup.
+ *
+ * @param {{address: string, signature: string, repeated: boolean, maker: {name: string, rdns: string}}} external
+ * @param {string} passphrase
+ * @param {OnProgress} [onProgress]
  */
-export async function importBackup(json, passphrase, onProgress) {
-  const keystore = checkKeystore(parse(json));
-  const key = await open(keystore, passphrase, onProgress);
-  const record = { address: addressOf(key), keystore, createdAt: Date.now(), backedUpAt: Date.now() };
-  await write("wallets", record);
-  await keepUnlocked(record.address, key);
-  return record;
+export async function keepExternal({ address, signature, repeated, maker }, passphrase, onProgress) {
+  checkPassphrase(passphrase);
+  const made = await ask("keepExternal", { address, signature, passphrase }, onProgress);
+  return keep(made, { kind: "external", maker, backedUpAt: repeated ? Date.now() : null });
 }
 
-/** @param {string} json */
-function parse(json) {
-  try {
-    return JSON.parse(json);
-  } catch {
-    throw new KeystoreError("This file is no wallet backup: choose the .json file that was saved as the backup.");
-  }
+/**
+ * @param {string} text of a backup file
+ * @param {string} passphrase the backup's own
+ * @param {OnProgress} [onProgress]
+ * @returns {Promise<WalletRecord>}
+ */
+export async function importBackup(text, passphrase, onProgress) {
+  const { keystore, external } = parseBackup(text);
+  const { address, half } = await ask("unlock", { keystore, passphrase, address: external ?? undefined }, onProgress);
+  return keep({ address, keystore, half }, { kind: external ? "external" : "own", backedUpAt: Date.now() });
 }
 
 /**
@@ -112,39 +105,43 @@ function parse(json) {
  * @returns {Promise<{name: string, text: string}>} the backup file
  */
 export async function exportBackup(address) {
-  const record = await wallet(address);
-  if (!record) throw new KeystoreError("That wallet is not in this browser.");
-  const name = `wattnote-${address.slice(2, 10)}-keystore.json`;
-  return { name, text: `${JSON.stringify(record.keystore, null, 2)}\n` };
+  return backupFile(await known(address));
+}
+
+/**
+ * The person shows that the backup exists.
+ *
+ * @param {string} address
+ * @param {{text?: string, code?: string}} shown
+ * @throws {KeystoreError} it is not this wallet's
+ */
+export async function confirmBackup(address, shown) {
+  const record = await known(address);
+  requireBackup(record, shown);
+  await write("wallets", { ...record, backedUpAt: Date.now() });
+  announce();
 }
 
 /** @param {string} address */
-export async function markBackedUp(address) {
+async function known(address) {
   const record = await wallet(address);
-  if (record) await write("wallets", { ...record, backedUpAt: Date.now() });
+  if (!record) throw new KeystoreError(gettext("That wallet is not in this browser; restore it from its backup."));
+  return record;
 }
 
 /**
  * @param {string} address
  * @param {string} passphrase
- * @param {(share: number) => void} [onProgress]
+ * @param {OnProgress} [onProgress]
  */
 export async function unlock(address, passphrase, onProgress) {
-  const record = await wallet(address);
-  if (!record) throw new KeystoreError("That wallet is not in this browser; restore it from its backup.");
-  await keepUnlocked(record.address, await open(record.keystore, passphrase, onProgress));
+  const { keystore, address: of } = await known(address);
+  hold((await ask("unlock", { keystore, address: of, passphrase }, onProgress)).half);
 }
 
-/**
- * @param {string} address
- * @param {Bytes} key
- */
-async function keepUnlocked(address, key) {
-  const wrapper = await crypto.subtle.generateKey({ name: "AES-GCM", length: 256 }, false, ["encrypt", "decrypt"]);
-  const iv = randomBytes(12);
-  const sealed = new Uint8Array(await crypto.subtle.encrypt({ name: "AES-GCM", iv }, wrapper, key));
-  await write("unlocked", { address, wrapper, iv, until: Date.now() + IDLE_MS });
-  sessionStorage.setItem(HALF, JSON.stringify({ address, sealed: toHex(sealed) }));
+/** @param {Half} half */
+function hold(half) {
+  sessionStorage.setItem(HALF, JSON.stringify(half));
   announce();
 }
 
@@ -152,12 +149,16 @@ async function keepUnlocked(address, key) {
 export async function lock() {
   for (const entry of await readAll("unlocked")) await erase("unlocked", entry.address);
   sessionStorage.removeItem(HALF);
+  await forgetKeys();
   announce();
 }
 
+/** @returns {Half|null} */
+const ownHalf = () => JSON.parse(sessionStorage.getItem(HALF) ?? "null");
+
 /** @returns {Promise<string|null>} address of the unlocked wallet */
 export async function unlockedAddress() {
-  const half = JSON.parse(sessionStorage.getItem(HALF) ?? "null");
+  const half = ownHalf();
   if (!half) return null;
   const entry = await read("unlocked", half.address);
   if (entry && entry.until > Date.now()) return half.address;
@@ -165,27 +166,50 @@ export async function unlockedAddress() {
   return null;
 }
 
-/**
- * @param {string} address
- * @returns {Promise<Bytes>}
- * @throws {LockedError}
- */
-export async function rootKey(address) {
-  if ((await unlockedAddress()) !== address.toLowerCase()) throw new LockedError("The wallet is locked.");
-  const half = JSON.parse(sessionStorage.getItem(HALF) ?? "null");
-  const entry = await read("unlocked", half.address);
-  await write("unlocked", { ...entry, until: Date.now() + IDLE_MS });
-  const sealed = fromHex(half.sealed);
-  return new Uint8Array(await crypto.subtle.decrypt({ name: "AES-GCM", iv: entry.iv }, entry.wrapper, sealed));
+/** Locks when the time is over, and when the machine wakes up from a sleep; only a page that looks can tell. */
+export function watchIdleness() {
+  let last = Date.now();
+  setInterval(() => {
+    const slept = Date.now() - last > SLEPT_MS;
+    last = Date.now();
+    void (slept && ownHalf() ? lock() : unlockedAddress());
+  }, LOOK_MS);
 }
 
 /**
+ * Have the worker do something with the unlocked key.
+ *
  * @param {string} address root address
- * @param {string} nonce of the entity contract's terms
- * @returns {Promise<Bytes>}
+ * @param {"sessionAddress"|"sign"|"signText"} operation
+ * @param {object} task
+ * @returns {Promise<string>}
+ * @throws {LockedError}
  */
-export async function sessionKey(address, nonce) {
-  return deriveSessionKey(await rootKey(address), sessionLabel(nonce));
+export async function withKey(address, operation, task) {
+  if ((await unlockedAddress()) !== address) throw new LockedError(gettext("The wallet is locked."));
+  return ask(operation, { half: ownHalf(), address, ...task });
+}
+
+/**
+ * A line of the journal: what this wallet signed, in words.
+ *
+ * @param {string} address
+ * @param {string} words
+ * @param {string} name of the type
+ */
+export async function noteSigned(address, words, name) {
+  const at = Date.now();
+  const key = `${address}/${String(at).padStart(15, "0")}/${crypto.randomUUID()}`;
+  await update("signed", key, () => ({ key, address, at, words, name }));
+}
+
+/**
+ * @param {string} address
+ * @returns {Promise<{at: number, words: string, name: string}[]>} newest first
+ */
+export async function journal(address) {
+  const all = await readAll("signed");
+  return all.filter((line) => line.address === address).reverse();
 }
 
 /** Tell the page's parts that the lock changed. */

@@ -3,6 +3,7 @@
  */
 
 import { tradeAmount } from "../protocol/amounts.js";
+import { fill, gettext } from "../ui/language.js";
 import { duration, energy, money as shownMoney, price, slot, utcOffset, when } from "../ui/format.js";
 
 /**
@@ -21,23 +22,33 @@ const moment = (seconds) => `${when(Number(seconds))} ${utcOffset(new Date(Numbe
 /**
  * @param {Message} offer
  * @param {string} partner
+ * @param {bigint} [before] the signer's balance in the channel
  * @returns {SigningQuestion}
  */
-export function offerInWords(offer, partner) {
+export function offerInWords(offer, partner, before) {
   const amount = tradeAmount(BigInt(offer.quantityWh), BigInt(offer.pricePerKwh));
-  const verb = offer.offerorSells ? "sell" : "buy";
-  const gain = offer.offerorSells ? `you receive ${money(amount)}` : `you pay ${money(amount)}`;
+  const sells = offer.offerorSells;
+  const values = { partner, time: moment(offer.validUntil), amount: money(amount), quantity: energy(offer.quantityWh) };
+  const after = before === undefined ? undefined : before + (sells ? amount : -amount);
+  /** @type {[string, string][]} */
+  const effect = after === undefined ? [] : [[gettext("Your balance would go"), fill(gettext("%(before)s → %(after)s"), { before: money(before ?? 0n), after: money(after) })]];
   return {
-    title: `Offer to ${verb} ${energy(offer.quantityWh)}`,
-    sentence: `If ${partner} accepts before ${moment(offer.validUntil)}, ${gain}. Until then nothing moves, and you can withdraw it.`,
+    title: fill(sells ? gettext("Offer to sell %(quantity)s") : gettext("Offer to buy %(quantity)s"), values),
+    sentence: fill(
+      sells
+        ? gettext("If %(partner)s accepts before %(time)s, you receive %(amount)s. Until then nothing moves, and you can withdraw it.")
+        : gettext("If %(partner)s accepts before %(time)s, you pay %(amount)s. Until then nothing moves, and you can withdraw it."),
+      values,
+    ),
     facts: [
-      ["Quantity", energy(offer.quantityWh)],
-      ["Price", price(offer.pricePerKwh)],
-      [offer.offerorSells ? "You receive" : "You pay", money(amount)],
-      ["Delivered in", slot(Number(offer.slotStart), Number(offer.slotEnd))],
-      ["If not delivered", `${price(offer.imbalancePerKwh)} on the missing energy`],
+      [gettext("Quantity"), energy(offer.quantityWh)],
+      [gettext("Price"), price(offer.pricePerKwh)],
+      [sells ? gettext("You receive") : gettext("You pay"), money(amount)],
+      [gettext("Delivered in"), slot(Number(offer.slotStart), Number(offer.slotEnd))],
+      ...effect,
+      [gettext("If not delivered"), fill(gettext("%(price)s on the missing energy"), { price: price(offer.imbalancePerKwh) })],
     ],
-    action: "Sign and send",
+    action: gettext("Sign and send"),
     raw: offer,
   };
 }
@@ -51,17 +62,18 @@ export function offerInWords(offer, partner) {
 export function acceptanceInWords(offer, next, { side, partner, before }) {
   const after = BigInt(side === "a" ? next.balanceA : next.balanceB);
   const change = after - before;
-  const verb = change < 0n ? "Buy" : "Sell";
+  const buys = change < 0n;
   return {
-    title: `${verb} ${energy(offer.quantityWh)} ${change < 0n ? "from" : "to"} ${partner}`,
-    sentence: `Your balance in this channel goes from ${money(before)} to ${money(after)}. Energy and money change in one signed state, or not at all.`,
+    title: fill(buys ? gettext("Buy %(quantity)s from %(partner)s") : gettext("Sell %(quantity)s to %(partner)s"), { quantity: energy(offer.quantityWh), partner }),
+    sentence: fill(gettext("Your balance in this channel goes from %(before)s to %(after)s. Energy and money change in one signed state, or not at all."), { before: money(before), after: money(after) }),
     facts: [
-      ["Quantity", energy(offer.quantityWh)],
-      ["Price", price(offer.pricePerKwh)],
-      [change < 0n ? "You pay" : "You receive", money(change < 0n ? -change : change)],
-      ["Delivered in", slot(Number(offer.slotStart), Number(offer.slotEnd))],
+      [gettext("Quantity"), energy(offer.quantityWh)],
+      [gettext("Price"), price(offer.pricePerKwh)],
+      [buys ? gettext("You pay") : gettext("You receive"), money(buys ? -change : change)],
+      [gettext("Delivered in"), slot(Number(offer.slotStart), Number(offer.slotEnd))],
+      [gettext("If not delivered"), fill(gettext("%(price)s on the missing energy"), { price: price(offer.imbalancePerKwh) })],
     ],
-    action: "Accept and sign",
+    action: gettext("Accept and sign"),
     raw: next,
   };
 }
@@ -74,14 +86,14 @@ export function acceptanceInWords(offer, next, { side, partner, before }) {
 export function closingInWords(state, { side, partner }) {
   const [mine, theirs] = side === "a" ? [state.balanceA, state.balanceB] : [state.balanceB, state.balanceA];
   return {
-    title: `Close the channel with ${partner}`,
-    sentence: `The ledger pays out ${money(mine)} to you and ${money(theirs)} to ${partner}, as soon as both have signed. No more trades in this channel after that.`,
+    title: fill(gettext("Close the channel with %(partner)s"), { partner }),
+    sentence: fill(gettext("The ledger pays out %(mine)s to you and %(theirs)s to %(partner)s, as soon as both have signed. No more trades in this channel after that."), { mine: money(mine), theirs: money(theirs), partner }),
     facts: [
-      ["You get", money(mine)],
-      [`${partner} gets`, money(theirs)],
-      ["State", `version ${state.version}, final`],
+      [gettext("You get"), money(mine)],
+      [fill(gettext("%(partner)s gets"), { partner }), money(theirs)],
+      [gettext("State"), fill(gettext("version %(version)s, final"), { version: state.version })],
     ],
-    action: "Sign and close",
+    action: gettext("Sign and close"),
     raw: state,
   };
 }
@@ -93,14 +105,14 @@ export function closingInWords(state, { side, partner }) {
  */
 export function termsInWords(terms, partner) {
   return {
-    title: `Agree on terms with ${partner}`,
-    sentence: "These are the rules for all channels between the two of you. Both sides sign with a fresh key, so the ledger can't tell who you are.",
+    title: fill(gettext("Agree on terms with %(partner)s"), { partner }),
+    sentence: gettext("These are the rules for all channels between the two of you. Both sides sign with a fresh key, so the ledger can’t tell who you are."),
     facts: [
-      ["Time to answer a wrong closing", duration(Number(terms.challengePeriod))],
-      ["Penalty for showing an old state", money(terms.stalePenalty)],
-      ["Lost disputes until no new channel", String(terms.disputeLimit)],
+      [gettext("Time to answer a wrong closing"), duration(Number(terms.challengePeriod))],
+      [gettext("Penalty for showing an old state"), money(terms.stalePenalty)],
+      [gettext("Lost disputes until no new channel"), String(terms.disputeLimit)],
     ],
-    action: "Sign terms",
+    action: gettext("Sign terms"),
     raw: terms,
   };
 }
@@ -113,17 +125,17 @@ export function termsInWords(terms, partner) {
 export function openingInWords(open, { side, partner, byNote }) {
   const [mine, theirs] = side === "a" ? [open.fundingA, open.fundingB] : [open.fundingB, open.fundingA];
   return {
-    title: `Open a channel with ${partner}`,
+    title: fill(gettext("Open a channel with %(partner)s"), { partner }),
     sentence: byNote
-      ? `Your merchant vouches for up to ${money(mine)} with a credit note. None of your money is locked; what you spend is billed later.`
-      : `${money(mine)} of your money is locked until the channel closes.`,
+      ? fill(gettext("Your merchant vouches for up to %(mine)s with a credit note. None of your money is locked; what you spend is billed later."), { mine: money(mine) })
+      : fill(gettext("%(mine)s of your money is locked until the channel closes."), { mine: money(mine) }),
     facts: [
-      ["Your side", `${money(mine)} ${byNote ? "by credit note" : "deposit"}`],
-      [`${partner}’s side`, money(theirs)],
-      ["Opens before", moment(open.openBy)],
-      ["Ends at the latest", moment(open.expiry)],
+      [gettext("Your side"), fill(byNote ? gettext("%(amount)s by credit note") : gettext("%(amount)s as a deposit"), { amount: money(mine) })],
+      [fill(gettext("%(partner)s’s side"), { partner }), money(theirs)],
+      [gettext("Opens before"), moment(open.openBy)],
+      [gettext("Ends at the latest"), moment(open.expiry)],
     ],
-    action: "Sign and open",
+    action: gettext("Sign and open"),
     raw: open,
   };
 }
@@ -135,10 +147,10 @@ export function openingInWords(open, { side, partner, byNote }) {
  */
 export function receiptInWords(receipt, merchant) {
   return {
-    title: `Take a credit note of ${money(receipt.amount)}`,
-    sentence: `${merchant} vouches for ${money(receipt.amount)} of your trades. You sign that you have received the note; it counts against your limit until it is settled.`,
-    facts: [["Amount", money(receipt.amount)], ["Issued by", merchant]],
-    action: "Sign receipt",
+    title: fill(gettext("Take a credit note of %(amount)s"), { amount: money(receipt.amount) }),
+    sentence: fill(gettext("%(merchant)s vouches for %(amount)s of your trades. You sign that you have received the note; it counts against your limit until it is settled."), { merchant, amount: money(receipt.amount) }),
+    facts: [[gettext("Amount"), money(receipt.amount)], [gettext("Issued by"), merchant]],
+    action: gettext("Sign receipt"),
     raw: receipt,
   };
 }
@@ -150,16 +162,16 @@ export function receiptInWords(receipt, merchant) {
  */
 export function agreementInWords(agreement, merchant) {
   return {
-    title: `Credit agreement with ${merchant}`,
-    sentence: `You may trade on credit up to ${money(agreement.creditLimit)}. ${money(agreement.collateral)} of your money is kept as collateral and comes back when the agreement ends without debt.`,
+    title: fill(gettext("Credit agreement with %(merchant)s"), { merchant }),
+    sentence: fill(gettext("You may trade on credit up to %(limit)s. %(collateral)s of your money is kept as collateral and comes back when the agreement ends without debt."), { limit: money(agreement.creditLimit), collateral: money(agreement.collateral) }),
     facts: [
-      ["Limit", money(agreement.creditLimit)],
-      ["Collateral", money(agreement.collateral)],
-      ["Billed every", duration(Number(agreement.billingPeriod))],
-      ["Time to pay a bill", duration(Number(agreement.paymentTerm))],
-      ["Valid until", moment(agreement.validUntil)],
+      [gettext("Limit"), money(agreement.creditLimit)],
+      [gettext("Collateral"), money(agreement.collateral)],
+      [gettext("Billed every"), duration(Number(agreement.billingPeriod))],
+      [gettext("Time to pay a bill"), duration(Number(agreement.paymentTerm))],
+      [gettext("Valid until"), moment(agreement.validUntil)],
     ],
-    action: "Sign agreement",
+    action: gettext("Sign agreement"),
     raw: agreement,
   };
 }
@@ -173,14 +185,14 @@ export function refundingInWords(change, { side, partner }) {
   const [before, after] = side === "a" ? [change.balanceA, change.fundingA] : [change.balanceB, change.fundingB];
   const [theirsBefore, theirs] = side === "a" ? [change.balanceB, change.fundingB] : [change.balanceA, change.fundingA];
   return {
-    title: `Change the funding of the channel with ${partner}`,
-    sentence: "The ledger settles the channel at today’s balances, and it stays open with the new ones. Until then, or until the time below, nothing else can be traded in it.",
+    title: fill(gettext("Change the funding of the channel with %(partner)s"), { partner }),
+    sentence: gettext("The ledger settles the channel at today’s balances, and it stays open with the new ones. Until then, or until the time below, nothing else can be traded in it."),
     facts: [
-      ["Your side", `${money(before)} → ${money(after)}`],
-      [`${partner}’s side`, `${money(theirsBefore)} → ${money(theirs)}`],
-      ["At the latest", moment(change.validUntil)],
+      [gettext("Your side"), fill(gettext("%(before)s → %(after)s"), { before: money(before), after: money(after) })],
+      [fill(gettext("%(partner)s’s side"), { partner }), fill(gettext("%(before)s → %(after)s"), { before: money(theirsBefore), after: money(theirs) })],
+      [gettext("At the latest"), moment(change.validUntil)],
     ],
-    action: "Sign",
+    action: gettext("Sign"),
     raw: change,
   };
 }
@@ -192,10 +204,10 @@ export function refundingInWords(change, { side, partner }) {
  */
 export function disputeInWords(request, partner) {
   return {
-    title: `Dispute with ${partner}`,
-    sentence: "Your partner is asked once more for its signature or a newer state. If nothing comes, the ledger decides by the newest state that both signed.",
-    facts: [["Your newest state", `version ${request.version}`]],
-    action: "Sign and dispute",
+    title: fill(gettext("Dispute with %(partner)s"), { partner }),
+    sentence: gettext("Your partner is asked once more for its signature or a newer state. If nothing comes, the ledger decides by the newest state that both signed."),
+    facts: [[gettext("Your newest state"), fill(gettext("version %(version)s"), { version: request.version })]],
+    action: gettext("Sign and dispute"),
     raw: request,
   };
 }
@@ -207,10 +219,10 @@ export function disputeInWords(request, partner) {
  */
 export function paymentInWords(payment, merchant) {
   return {
-    title: `Pay ${money(payment.amount)} to ${merchant}`,
-    sentence: `${money(payment.amount)} from your wallet goes towards what you owe ${merchant}. The ledger shows your wallet and the amount, and none of your session keys.`,
-    facts: [["Amount", money(payment.amount)], ["To", merchant]],
-    action: "Sign payment",
+    title: fill(gettext("Pay %(amount)s to %(merchant)s"), { amount: money(payment.amount), merchant }),
+    sentence: fill(gettext("%(amount)s from your wallet goes towards what you owe %(merchant)s. The ledger shows your wallet and the amount, and none of your session keys."), { amount: money(payment.amount), merchant }),
+    facts: [[gettext("Amount"), money(payment.amount)], [gettext("To"), merchant]],
+    action: gettext("Sign payment"),
     raw: payment,
   };
 }
@@ -222,10 +234,10 @@ export function paymentInWords(payment, merchant) {
  */
 export function permitInWords(permit, merchant) {
   return {
-    title: "Allow the payment",
-    sentence: `The contract of ${merchant} may take exactly ${money(permit.value)} from your wallet, once.`,
-    facts: [["Amount", money(permit.value)], ["To", merchant]],
-    action: "Sign permit",
+    title: gettext("Allow the payment"),
+    sentence: fill(gettext("The contract of %(merchant)s may take exactly %(amount)s from your wallet, once."), { merchant, amount: money(permit.value) }),
+    facts: [[gettext("Amount"), money(permit.value)], [gettext("To"), merchant]],
+    action: gettext("Sign permit"),
     raw: permit,
   };
 }
