@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from django.core.exceptions import PermissionDenied
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -25,6 +26,7 @@ from marketplace.credit.keystores import merchant_signer
 from marketplace.credit.ledger import read, relay
 from marketplace.credit.models import Agreement, CreditNote
 from marketplace.credit.rules import may
+from marketplace.notifications.services import notify
 
 
 def start_claim(*, agreement: Agreement, operator: User) -> Receipt:
@@ -50,7 +52,11 @@ def start_claim(*, agreement: Agreement, operator: User) -> Receipt:
     )
     signature = _signed(agreement, message)
     call = _contract(agreement).start(raw(agreement.sid), receipts, signature)
-    return _done(agreement, operator, "claim.started", call, due=str(books.payable))
+    receipt = _done(agreement, operator, "claim.started", call, due=str(books.payable))
+    key = f"{agreement.pk}/{now}"
+    name = agreement.merchant.name
+    notify(user=agreement.user, kind="claim_started", key=key, url=reverse("web:wallet"), merchant=name)
+    return receipt
 
 
 def execute_claim(*, agreement: Agreement, operator: User) -> Receipt:

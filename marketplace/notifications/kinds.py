@@ -47,4 +47,51 @@ KINDS: dict[str, Kind] = {
         _("Bill {reference} of {merchant} is two weeks overdue. Pay it, or talk to {merchant}."),
         urgent=True,
     ),
+    "terms_proposed": Kind(
+        _("{partner} would like to open a channel with you"),
+        _("Look at the terms, and say what you bring."),
+        urgent=True,
+    ),
+    "terms_accepted": Kind(_("{partner} accepted your terms"), _("Sign the opening to go on."), urgent=True),
+    "opening_asked": Kind(
+        _("{partner} signed the opening of your channel"), _("Your signature is missing."), urgent=True
+    ),
+    "offer_waits": Kind(_("{partner} made you an offer"), _("It is valid until {until_at}.")),
+    "offer_accepted": Kind(
+        _("{partner} accepted your offer"),
+        _("Your browser signs it as soon as your wallet is unlocked."),
+        urgent=True,
+    ),
+    "funding_asked": Kind(
+        _("{partner} asks to change the funding of your channel"), _("Agree, or let it lapse.")
+    ),
+    "channel_opened": Kind(_("Your channel with {partner} is open"), _("The ledger has both signatures.")),
+    "closing_asked": Kind(
+        _("{partner} wants to close your channel"),
+        _("Sign it, or dispute it if the balances are wrong."),
+        urgent=True,
+    ),
+    "channel_closed": Kind(
+        _("Your channel with {partner} is closed"), _("The ledger paid out. Bring the money to your wallet.")
+    ),
+    "dispute_raised": Kind(
+        _("{partner} raises a dispute about your channel"),
+        _("Unlock your wallet: your newest signed state answers it."),
+        urgent=True,
+    ),
+    "channel_disputed": Kind(
+        _("Your channel with {partner} is in dispute"),
+        _("The ledger decides by the newest state that it sees before {until_at}."),
+        urgent=True,
+    ),
+    "offer_enforced": Kind(
+        _("The ledger applied an accepted offer in your channel with {partner}"),
+        _("It is paid out by that after {until_at}."),
+        urgent=True,
+    ),
+    "claim_started": Kind(
+        _("{merchant} claims what you owe"),
+        _("Pay it in time, and your collateral stays yours: the wallet's page says until when."),
+        urgent=True,
+    ),
 }

@@ -6,7 +6,7 @@ from typing import Any
 import dj_database_url
 
 from marketplace.settings.base import DEBUG, VAR_DIR
-from marketplace.settings.environment import flag, integer, kept_secret
+from marketplace.settings.environment import flag, integer, kept_secret, words
 
 # FULL: a commit that was answered must survive power loss. IMMEDIATE: two writers wait for each other
 # instead of failing when a reader turns into a writer.
@@ -50,8 +50,8 @@ REDIS_URL = os.environ.get("REDIS_URL", "")
 CHANNEL_LAYERS = {"default": channel_layer(REDIS_URL)}
 CACHES = {"default": cache(REDIS_URL)}
 
-# Two queues, so that a file's check never waits for somebody's study.
-TASK_QUEUES = ["checks", "studies"]
+# Three queues, so that a file's check never waits for somebody's study, and neither for a dead mail server.
+TASK_QUEUES = ["checks", "studies", "notices"]
 TASKS = {"default": {"BACKEND": "django_tasks_db.DatabaseBackend", "QUEUES": TASK_QUEUES}}
 DASK_SCHEDULER = os.environ.get("DASK_SCHEDULER", "")
 
@@ -84,6 +84,17 @@ EMAIL_TIMEOUT = 10
 EMAIL_FILE_PATH = VAR_DIR / "mail"
 EMAIL_BACKEND = f"django.core.mail.backends.{'smtp' if EMAIL_HOST else 'filebased'}.EmailBackend"
 DEFAULT_FROM_EMAIL = os.environ.get("DEFAULT_FROM_EMAIL", "Wattnote <noreply@localhost>")
+
+# Where the site is reached, for links in e-mails.
+SITE_URL = os.environ.get("SITE_URL", "http://localhost:8000")
+# Web push: the secret from which the site's key for push services is made (RFC 8292), and the hosts of the services
+# that browsers use; the site calls no other.
+VAPID_SECRET = kept_secret("VAPID_SECRET", path=VAR_DIR / "vapid_secret", required=False)
+PUSH_SERVICES = words(
+    "PUSH_SERVICES",
+    default="fcm.googleapis.com,push.services.mozilla.com,push.apple.com,notify.windows.com",
+)
+PUSH_TEST_SERVICES: list[str] = []
 
 CHANNELS_ENGINE_OWNER_OF = "marketplace.trading.engine.owner_of"
 CHANNELS_ENGINE_DOMAIN = "marketplace.trading.engine.domain"

@@ -17,6 +17,7 @@ SECRET_KEY = "wattnote-tests-only"  # noqa: S105  protects nothing
 KEYSTORE_PASSPHRASE = "wattnote-tests-only"  # noqa: S105  protects nothing
 KEYSTORE_ROUNDS = 2
 PII_MASTER_KEYS = "wattnote-tests-only"
+VAPID_SECRET = "wattnote-tests-only"  # noqa: S105  protects nothing
 ALLOWED_HOSTS = ["testserver", "localhost", "127.0.0.1"]
 VAR_DIR = _FOLDER
 

@@ -95,12 +95,13 @@ class Newcomer(Journey):
             self.press("Save the backup file")
         self.picture("wallet-backup")
         self.backup = download.value.path().read_text()
-        saved = {
-            "name": download.value.suggested_filename,
-            "mimeType": "application/json",
-            "buffer": self.backup.encode(),
-        }
-        page.locator("#backup-file").set_input_files(files=[saved])
+        page.locator("#backup-file").set_input_files(
+            {
+                "name": download.value.suggested_filename,
+                "mimeType": "application/json",
+                "buffer": self.backup.encode(),
+            }
+        )
         self.press("I have the backup")
         expect(page.locator("#wallet-saved")).to_contain_text("Backup checked")
 

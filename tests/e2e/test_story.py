@@ -171,15 +171,14 @@ def test_a_wallet_of_another_maker_and_its_restoring(
         site.wait_for("a connection", lambda: page.request.get(f"{site.url}/api/v1/market/forecast/").ok)
         trader = Trader(page, camera, pseudonym)
         partner = trader.find_partner()
-        page.locator("input[name=funding][value=deposit]").check(force=True)
         page.locator("#open-amount").fill("5")
         trader.press("Open channel")
         trader.sign("terms-question")
         trader.sign("deposit-question")
-        assert "wallet_switchEthereumChain" in oak.asked
         trader.sign("opening-question")
         expect(page.locator("#composer")).to_be_visible(timeout=DEALS_MS)
         held = trader.holdings()
+        assert "wallet_switchEthereumChain" in oak.asked
         assert [*person.wide, *trader.wide, *watch.complaints, *watch.elsewhere] == []
         assert not any(watch.tells(secret) for secret in (PASSPHRASE, oak.key.hex()))
     with visitor(browser, site.url, 1280) as (page, watch):
@@ -194,6 +193,7 @@ def test_a_wallet_of_another_maker_and_its_restoring(
         page.get_by_role("link", name="States and signatures").click()
         expect(page.locator("#kept")).to_contain_text("State 0 with both signatures")
         page.goto("/wallet/")
+        expect(page.locator("#wallet-balance")).to_contain_text("€")
         page.evaluate("window.announced['example.oak'].emit('accountsChanged', [])")
         expect(page.locator("#wallet-state")).to_have_text("Locked")
         person.picture("account-changed")

@@ -2,6 +2,7 @@
  * On every page: theme, times in the reader's zone, hashes that copy, the wallet's lock.
  */
 
+import { watchBell } from "./ui/bell.js";
 import { toast } from "./ui/toast.js";
 import { slot, utcOffset, when } from "./ui/format.js";
 import { gettext } from "./ui/language.js";
@@ -76,3 +77,4 @@ addEventListener("wattnote:lock", () => void showLock());
 localizeTimes(document);
 void showLock();
 watchIdleness();
+watchBell();

@@ -5,6 +5,7 @@
 
 import { sameState, stateAfterTrade } from "../channel/book.js";
 import { ChannelDesk } from "../channel/desk.js";
+import { gettext } from "../ui/language.js";
 import { read, update } from "../wallet/database.js";
 import { BoundsError, bound, promised, promisedIn } from "./bounds.js";
 
@@ -18,6 +19,9 @@ import { BoundsError, bound, promised, promisedIn } from "./bounds.js";
 const VALID_S = 120;
 const SLOT_S = 900;
 const KEPT = 400;
+
+/** The person said yes to all that the mandate allows; this is what the wallet's journal says of it. */
+const byMandate = () => ({ agreed: gettext("Your agent, by the rules that you signed") });
 
 /** What the agent of one wallet signs. */
 export class AgentDesk extends ChannelDesk {
@@ -85,17 +89,19 @@ export class AgentDesk extends ChannelDesk {
       throw new BoundsError("The agent signs nothing else than what its mandate allows.");
     }
     await this.note(promised(struct, view.side, view.side));
-    return this.signer.signInSession(/** @type {string} */ (view.terms.nonce), this.domain, name, struct);
+    return this.signer.signInSession(/** @type {string} */ (view.terms.nonce), this.domain, name, struct, byMandate());
   }
 
   /**
    * @override
    * @param {ChannelView} view
    * @param {import("../channel/book.js").ChannelState} state
+   * @param {import("../wallet/signer.js").Consent} consent what follows from an own offer or the meter says so itself
    * @returns {Promise<string>}
    */
-  async signState(view, state) {
-    if (!isCountersigned(view, state)) {
+  async signState(view, state, consent) {
+    const follows = isCountersigned(view, state);
+    if (!follows) {
       const wanted = this.allowed;
       const live = wanted && offerFor(view, wanted);
       if (!live || !sameState(stateAfterTrade(view, live.offer, live.offeror), state)) {
@@ -103,7 +109,7 @@ export class AgentDesk extends ChannelDesk {
       }
       await this.note({ ...promised(live.offer, live.offeror, view.side) });
     }
-    return super.signState(view, state);
+    return super.signState(view, state, follows ? consent : byMandate());
   }
 
   /**

@@ -121,7 +121,7 @@ export class AgentRunner extends EventTarget {
 
   /** While it works, the wallet doesn't lock for idleness: the person said so when it went live. */
   async keepOpen() {
-    for (const { terms } of this.desk.views.values()) return void (await this.desk.signer.session(/** @type {string} */ (terms.nonce)));
+    for (const { terms } of this.desk.views.values()) return void (await this.desk.signer.sessionAddress(/** @type {string} */ (terms.nonce)));
   }
 
   /**

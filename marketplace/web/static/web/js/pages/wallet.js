@@ -79,9 +79,9 @@ async function showOpen(record) {
   show("#wallet-link", !linked);
   show("#wallet-test-money", linked);
   replace(need("#wallet-notes"), ...notesFor(record));
+  await watchExternal(record);
   await showBalance(record.address);
   await showJournal(record.address);
-  await watchExternal(record);
 }
 
 /** @param {string} address what it signed in this browser */

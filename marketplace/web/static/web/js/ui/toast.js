@@ -8,9 +8,10 @@ const SHOWN_MS = 7000;
  *
  * @param {string} text
  * @param {"good"|"bad"} [kind]
+ * @param {...(Node|undefined)} more behind the text
  */
-export function toast(text, kind = "good") {
-  const box = h("div", { class: `toast toast--${kind}`, role: kind === "bad" ? "alert" : undefined }, text);
+export function toast(text, kind = "good", ...more) {
+  const box = h("div", { class: `toast toast--${kind}`, role: kind === "bad" ? "alert" : undefined }, text, ...more.flatMap((node) => (node ? [" ", node] : [])));
   box.append(h("button", { type: "button", "aria-label": gettext("Dismiss"), onclick: () => box.remove() }, "×"));
   need("#toasts").append(box);
   if (kind === "good") setTimeout(() => box.remove(), SHOWN_MS);

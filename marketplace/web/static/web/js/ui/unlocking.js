@@ -6,7 +6,6 @@ import { Declined } from "./dialogs.js";
 import { h, notice, replace } from "./dom.js";
 import { gettext } from "./language.js";
 import { toastError } from "./toast.js";
-import { gettext } from "./language.js";
 
 /**
  * @param {Element} place

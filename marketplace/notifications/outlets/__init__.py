@@ -1,0 +1,1 @@
+"""Ways out of the site: e-mail, web push."""
