@@ -6,7 +6,8 @@ import msgspec
 import pytest
 from engine_parties import DOMAIN, Pair, SettableClock, World
 
-from channels_engine.agent import Accept, Agent, Agents, Answer, CounterWith, Decline
+from channels_engine.agent import Accept, Agent, Answer, CounterWith, Decline
+from channels_engine.agents import Agents
 from channels_engine.core import messages as m
 from channels_engine.core.effects import NotifyTraded
 from channels_engine.core.inputs import LedgerOpened

@@ -5,7 +5,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from channels_engine.agent import Accept, Agent, Agents, Answer, CounterWith, Decline
+from channels_engine.agent import Accept, Agent, Answer, CounterWith, Decline
+from channels_engine.agents import Agents
 from channels_engine.codec import to_hex
 from channels_engine.core import messages as m
 from channels_engine.core.errors import ProtocolError
