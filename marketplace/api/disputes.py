@@ -22,7 +22,7 @@ from marketplace.trading.disputing import finalise, show_state
 STAGES = ("none", "asked", "sending", "running", "answering", "behind", "due", "resolved", "paid")
 
 
-class StepSerializer(serializers.Serializer[Any]):
+class StoryStepSerializer(serializers.Serializer[Any]):
     """What comes next, and who does it: `me`, `partner`, `ledger` or `anyone`."""
 
     who = serializers.CharField()
@@ -40,7 +40,7 @@ class StorySerializer(serializers.Serializer[Any]):
     enforced = serializers.BooleanField(help_text="The ledger applied an accepted offer.")
     title = serializers.CharField()
     words = serializers.CharField()
-    steps = StepSerializer(many=True)
+    steps = StoryStepSerializer(many=True)
     actions = serializers.ListField(child=serializers.CharField(), help_text="What I can do now.")
 
 

@@ -25,7 +25,7 @@ from marketplace.credit.record import record_of
 State = CreditApplication.State
 
 
-class WaitingSerializer(serializers.Serializer[Any]):
+class OfficeWaitingSerializer(serializers.Serializer[Any]):
     """How many applications wait, and in whose hands."""
 
     waiting = serializers.IntegerField()
@@ -38,7 +38,7 @@ class WaitingSerializer(serializers.Serializer[Any]):
 class OfficeSerializer(serializers.Serializer[Any]):
     """What waits, and money at risk."""
 
-    queue = WaitingSerializer()
+    queue = OfficeWaitingSerializer()
     appeals = serializers.IntegerField(help_text="Open appeals that are the asker's to answer.")
     used = MoneyField(help_text="Reserved or owed, and not paid.")
     collateral = MoneyField()

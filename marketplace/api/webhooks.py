@@ -58,7 +58,7 @@ class MadeWebhookSerializer(WebhookSerializer):
     secret = serializers.CharField()
 
 
-class DeliverySerializer(serializers.Serializer[Delivery]):
+class WebhookDeliverySerializer(serializers.Serializer[Delivery]):
     """Something that was sent, or is on its way."""
 
     id = serializers.UUIDField()
@@ -136,18 +136,18 @@ class WebhookPingView(APIView):
 
     scope = "notices"
 
-    @extend_schema(request=None, responses={202: DeliverySerializer})
+    @extend_schema(request=None, responses={202: WebhookDeliverySerializer})
     def post(self, request: Request, pk: UUID) -> Response:
         """Send the event `ping`."""
         made = webhooks.ping(webhook=_own(request, pk))
-        return Response(DeliverySerializer(made).data, status=status.HTTP_202_ACCEPTED)
+        return Response(WebhookDeliverySerializer(made).data, status=status.HTTP_202_ACCEPTED)
 
 
 class DeliveriesView(PagedView):
     """What was sent."""
 
     scope = "notices"
-    serializer_class = DeliverySerializer
+    serializer_class = WebhookDeliverySerializer
     queryset = Delivery.objects.none()
 
     @extend_schema(operation_id="webhooks_deliveries_list")
@@ -161,9 +161,9 @@ class ResendView(APIView):
 
     scope = "notices"
 
-    @extend_schema(request=None, responses={202: DeliverySerializer})
+    @extend_schema(request=None, responses={202: WebhookDeliverySerializer})
     def post(self, request: Request, pk: UUID, delivery: UUID) -> Response:
         """Send it again, with the same id."""
         found = one(webhooks.deliveries_of(_own(request, pk)).select_related("webhook__user"), pk=delivery)
         webhooks.resend(delivery=found)
-        return Response(DeliverySerializer(found).data, status=status.HTTP_202_ACCEPTED)
+        return Response(WebhookDeliverySerializer(found).data, status=status.HTTP_202_ACCEPTED)
