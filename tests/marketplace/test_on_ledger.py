@@ -6,12 +6,15 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from conftest import PERSON
 from django.db import connection
 from django.test import Client
 from django.urls import reverse
 from eth_account.messages import _hash_eip191_message, encode_typed_data
 from people import Person, Shop
 from pytest_django import Settings
+from traces import traces
+from web3 import Web3
 
 from channels_engine.core.signing import LocalSigner
 from contracts.bindings import MerchantContract
@@ -81,6 +84,33 @@ def test_from_signature_to_collateral_on_the_ledger(person: Person, shop: Shop, 
     assert ledger.treasury_of(shop.merchant).collateral == 20_000_000
     assert _post(person, agreement, body).json() == shown
     assert ledger.treasury_of(shop.merchant).collateral == 20_000_000
+
+
+def _told(node: RunningNode) -> dict[str, bytes]:
+    """Every block with its transactions and logs as the node gives them out, and the chain's own file."""
+    web3 = Web3(Web3.HTTPProvider(node.url))
+    blocks = [
+        web3.eth.get_block(number, full_transactions=True) for number in range(web3.eth.block_number + 1)
+    ]
+    logs = web3.eth.get_logs({"fromBlock": 0, "toBlock": "latest"})
+    parts = [bytes(log["data"]) + b"".join(map(bytes, log["topics"])) for log in logs]
+    parts += [bytes(sent["input"]) for block in blocks for sent in block["transactions"]]  # type: ignore[index]  # whole ones were asked for
+    assert len(parts) > 10
+    file = node.db.read_bytes() if node.db else b""
+    return {"raw": b"".join(parts), "told": repr(blocks).encode(), "file": file}
+
+
+def test_the_ledger_never_had_anything_personal(
+    person: Person,
+    agreement: Agreement,
+    devnode: RunningNode,  # noqa: F811  the fixture imported above
+) -> None:
+    person.client.post("/api/v1/wallet/test-money/")
+    assert _post(person, agreement, _signatures(person, agreement)).status_code == 200
+    secrets = [person.user.email, person.user.owner, *(PERSON[name] for name in PERSON if name != "country")]
+    places = _told(devnode)
+    assert traces(secrets, places) == []
+    assert traces([agreement.participant[2:]], {"raw": places["raw"].hex().encode()}) != []
 
 
 def test_without_money_it_fails_and_can_be_tried_again(person: Person, agreement: Agreement) -> None:
