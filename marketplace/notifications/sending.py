@@ -16,7 +16,7 @@ HOLD_S = 120
 """So long a row is its taker's: whoever crashed with it leaves it to the next."""
 FIRST_WAIT_S = 30
 LONGEST_WAIT_S = 6 * 3600
-MOST_ATTEMPTS = 12
+MOST_ATTEMPTS = 16
 """About two days of trying."""
 BATCH = 100
 AT_ONCE = 3
