@@ -20,6 +20,7 @@ from marketplace.api import (
     money,
     notices,
     office,
+    office_money,
     operating,
     own_data,
     programs,
@@ -188,6 +189,13 @@ urlpatterns = [
         "office/agreements/<uuid:pk>/statement/", office.HeldStatementView.as_view(), name="office-statement"
     ),
     path("office/agreements/<uuid:pk>/claim/", office.ClaimingView.as_view(), name="office-claim"),
+    path("office/merchants/", office_money.HeldMerchantsView.as_view(), name="office-merchants"),
+    path(
+        "office/merchants/<slug:slug>/treasury/", office_money.TreasuryView.as_view(), name="office-treasury"
+    ),
+    path("office/merchants/<slug:slug>/reasons/", office_money.ReasonsView.as_view(), name="office-reasons"),
+    path("office/exposure/", office_money.ExposureView.as_view(), name="office-exposure"),
+    path("office/notes/<hash:serial>/end/", office_money.EndNoteView.as_view(), name="office-note-end"),
     path("office/list-entries/", lists.EntriesView.as_view(), name="office-entries"),
     path("office/list-entries/<row:pk>/lift/", lists.LiftView.as_view(), name="office-entry-lift"),
     path("office/list-entries/<row:pk>/confirm/", lists.ConfirmView.as_view(), name="office-entry-confirm"),

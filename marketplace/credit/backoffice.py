@@ -24,8 +24,12 @@ from marketplace.credit.selectors import (
 
 
 def is_operator(request: HttpRequest) -> bool:
-    """Whether the user acts for some merchant."""
-    return operated_merchants(user_of(request)).exists()
+    """Whether the user acts for some merchant; asked once a request, for every line of the navigation wants to know."""
+    known: bool | None = getattr(request, "is_operator", None)
+    if known is None:
+        known = operated_merchants(user_of(request)).exists()
+        request.is_operator = known  # type: ignore[attr-defined]  # kept where it was asked
+    return known
 
 
 def waiting_applications(request: HttpRequest) -> str:

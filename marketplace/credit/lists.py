@@ -121,7 +121,7 @@ def appeal(*, entry: ListEntry, user: User, words: str) -> Appeal:
     made = Appeal.objects.create(entry=entry, user=user, words=_needed(words, "words", MOST_WORDS))
     _record(entry, user, "appeal.made")
     for operator in _deciders(entry):
-        notify(user=operator, kind="appeal_waits", key=str(made.pk), url=_desk(made), wallet=entry.wallet)
+        notify(user=operator, kind="appeal_waits", key=str(made.pk), url=_desk(made))
     return made
 
 

@@ -24,7 +24,7 @@ KINDS: dict[str, Kind] = {
     ),
     "listed": Kind(_("You are on a list of {by}"), _("Read why, and say what you think of it."), urgent=True),
     "appeal_answered": Kind(_("Your appeal was answered"), _("Read the answer."), urgent=True),
-    "appeal_waits": Kind(_("An appeal waits"), _("About the wallet {wallet}.")),
+    "appeal_waits": Kind(_("An appeal waits"), _("Somebody on your list has answered.")),
     "application_question": Kind(
         _("{merchant} asks for more"), _("Your application waits for you."), urgent=True
     ),

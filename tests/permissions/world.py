@@ -303,6 +303,7 @@ def build() -> World:
         "ledger": _ledger(),
         "user": owner.pk,
         "address": "credit",
+        "shop": "stadtwerke",
         "key": "none",
         "catalogue": {"code": "de", "digest": catalogue("de").digest},
     }
