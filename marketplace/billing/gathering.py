@@ -117,7 +117,9 @@ def check_signatures(owner: str, trades: Sequence[TradeFact]) -> int:
 
 
 def _check_channel(owner: str, channel: str, versions: set[int]) -> int:
-    row = Endpoint.objects.select_related("channel_row").get(channel=channel, owner=owner)
+    row = Endpoint.objects.select_related("channel_row").filter(channel=channel, owner=owner).first()
+    if row is None:
+        raise StatementError(f"channel {channel}: {owner} has no side of it here")
     opening = stored_endpoint(row).opening
     before = opening.funding_a if row.side == 0 else opening.funding_b
     moves = _moves(owner, channel)

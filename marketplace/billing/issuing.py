@@ -3,6 +3,7 @@
 Everything can be stopped anywhere and simply done again: number, bill and the supply's next period are one transaction.
 """
 
+import logging
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -19,6 +20,7 @@ from marketplace.accounts.errors import AwayError
 from marketplace.accounts.models import User
 from marketplace.accounts.selectors import participant_of
 from marketplace.accounts.services import record
+from marketplace.billing.facts import StatementError
 from marketplace.billing.gathering import Frozen, plain, played_until, statement_between
 from marketplace.billing.invoice import Invoice, make_invoice
 from marketplace.billing.models import Bill, Biller, Supply
@@ -31,6 +33,7 @@ from marketplace.trading.live.view import market_view
 from marketplace.trading.models import Prosumer
 from marketplace.trading.replay.cast import house_title
 
+logger = logging.getLogger(__name__)
 DAY = 24 * 3600
 DEMO = {
     "street": "Musterstraße 1",
@@ -129,17 +132,26 @@ def due_periods(supply: Supply) -> Iterator[Due]:
 
 
 def run_bills(*, now: int | None = None) -> list[Bill]:
-    """Issue every bill that is due. Idempotent."""
+    """Issue every bill that is due. Idempotent. A supply whose figures don't add up is logged, and the others are billed."""
     moment, made = int(time.time()) if now is None else now, []
     open_ones = Supply.objects.filter(closed=False).select_related("run", "user", "agreement", "merchant")
     for supply in open_ones:
-        for due in due_periods(supply):
-            bill = _issued(due, moment)
-            if bill is None:
-                break
-            made.append(bill)
+        try:
+            made += _issue_all(supply, moment)
+        except StatementError:
+            logger.exception("Supply %s is not billed: its figures must be looked at.", supply.pk)
         if supply.billed_until >= supply.run.ends_at:
             Supply.objects.filter(pk=supply.pk).update(closed=True)
+    return made
+
+
+def _issue_all(supply: Supply, now: int) -> list[Bill]:
+    made = []
+    for due in due_periods(supply):
+        bill = _issued(due, now)
+        if bill is None:
+            break
+        made.append(bill)
     return made
 
 

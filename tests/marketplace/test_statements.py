@@ -361,3 +361,16 @@ def test_the_pages_show_what_the_bills_say_with_few_queries(
         reverse("admin:billing_bill_change", args=[bill.pk]), {"amount": "0.01", "reference": "bank 9"}
     )
     assert (back.status_code, paying.received(bill)) == (302, 10_000 if bill.due_cents > 0 else -10_000)
+
+
+def test_one_supply_whose_figures_are_wrong_does_not_hold_up_the_others(
+    supplied: Supply, make_person: Callable[..., Person], caplog: pytest.LogCaptureFixture
+) -> None:
+    other = make_person().user
+    biller = Biller.objects.get()
+    wrong = start_supply(
+        user=other, run=supplied.run, place=0, name="nobody", starts_at=supplied.starts_at + 1, biller=biller
+    )
+    _played(supplied, 96)
+    assert [bill.supply_id for bill in run_bills(now=1000)] == [supplied.pk]
+    assert f"{wrong.pk} is not billed" in caplog.text
