@@ -13,6 +13,7 @@ from channels_engine import agreements, relay
 from channels_engine.agreements import Agreement, AgreementPhase
 from channels_engine.core.errors import ProtocolError, RemoteProtocolError
 from channels_engine.core.messages import EscBody, OpenRequest
+from channels_engine.core.state import Policy
 from channels_engine.core.typed_data import struct_hash
 from channels_engine.core.types import Domain, Side
 from channels_engine.frames import Entry
@@ -42,6 +43,7 @@ class Batch:
         barred: Mapping[int, ProtocolError],
         *,
         notices: bool,
+        policy: Policy,
     ) -> None:
         self.hostings: dict[bytes, Hosting] = {}
         self.entries: list[Entry] = []
@@ -51,6 +53,7 @@ class Batch:
         self._knows = knows
         self._barred = barred
         self._notices = notices
+        self._policy = policy
         self._keys: list[MessageKey | None] = []
         self._known: dict[MessageKey, Known] = {}
         self._agreements: dict[bytes, Agreement] = {}
@@ -191,6 +194,7 @@ class Batch:
             self._now,
             domain=self._domain,
             terms=contract.terms,
+            policy=self._policy,
         )
 
     def _hosting(self, channel: bytes) -> Hosting:

@@ -224,8 +224,9 @@ def open_channel(
     *,
     domain: Domain,
     terms: EntityContract,
+    policy: Policy,
 ) -> Change:
-    """Begin a channel: `hosting` is still without endpoints.
+    """Begin a channel: `hosting` is still without endpoints; both machines here keep to `policy`.
 
     Raises:
         ProtocolError: Refused.
@@ -234,7 +235,7 @@ def open_channel(
     if not isinstance(body, OpenRequest):
         raise RemoteProtocolError("unknown_channel", "There is no such channel; open it first.")
     turn = _Turn(hosting, now)
-    turn.say(sender, message, wire.verify_request(body, domain, terms, sender, (Policy(), Policy())))
+    turn.say(sender, message, wire.verify_request(body, domain, terms, sender, (policy, policy)))
     turn.deliver_machine_messages()
     return turn.finish(body)
 

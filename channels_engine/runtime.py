@@ -17,6 +17,7 @@ from channels_engine.batch import Batch
 from channels_engine.core.errors import ProtocolError, RemoteProtocolError
 from channels_engine.core.messages import UpdateRequest
 from channels_engine.core.offers import find_offer
+from channels_engine.core.state import Policy
 from channels_engine.core.types import Domain, Side
 from channels_engine.frames import Entry
 from channels_engine.ports import Clock, Directory, Gate, TradeDraft, Transport
@@ -47,6 +48,7 @@ class Runtime:
         gate: Gate | None = None,
         directory: Directory | None = None,
         notices: bool = True,
+        policy: Policy | None = None,
     ) -> None:
         self.domain = domain
         self.clock = clock
@@ -56,6 +58,7 @@ class Runtime:
         self._gate = gate
         self._directory = directory
         self._notices = notices
+        self._policy = policy or Policy()
 
     def process(self, batch: Sequence[Submission]) -> list[Outcome]:
         """Apply and commit a batch; one outcome for each submission, in order.
@@ -76,7 +79,15 @@ class Runtime:
         return self._commit(batch, barred)
 
     def _commit(self, batch: Sequence[Submission], barred: dict[int, ProtocolError]) -> list[Outcome]:
-        work = Batch(self.domain, self.clock.now(), self.cache, self.knows, barred, notices=self._notices)
+        work = Batch(
+            self.domain,
+            self.clock.now(),
+            self.cache,
+            self.knows,
+            barred,
+            notices=self._notices,
+            policy=self._policy,
+        )
         with phase("storage"), transaction.atomic():
             outcomes = work.run(batch)
         self._committed(work)

@@ -6,6 +6,7 @@ Settings (each a dotted path, so that the engine imports nothing of the site):
 - `CHANNELS_ENGINE_DOMAIN`: function that gives the EIP-712 `Domain`; called once it is needed;
 - `CHANNELS_ENGINE_GATE`, `CHANNELS_ENGINE_DIRECTORY`: a `ports.Gate` and a `ports.Directory`, or functions that
   make them; empty for none;
+- `CHANNELS_ENGINE_DISPUTE_TIMEOUT_S`: how long a partner is asked before the ledger is (30 s), for channels to come;
 - `CHANNELS_ENGINE_LISTENERS`: a list of `ports.Listener`;
 - `CHANNELS_ENGINE_KEYSTORES`: function that gives the encrypted keystores (name -> JSON text) that a backup takes along.
 """
@@ -16,10 +17,12 @@ from collections.abc import Sequence
 from functools import cache
 from typing import Any
 
+import msgspec
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 from django.utils.module_loading import import_string
 
+from channels_engine.core.state import Policy
 from channels_engine.ports import Listener
 from channels_engine.runtime import Runtime
 from channels_engine.wakeups import LayerTransport
@@ -51,6 +54,13 @@ def transport() -> LayerTransport:
     return LayerTransport()
 
 
+def policy() -> Policy:
+    """What the machines of this site insist on."""
+    usual = Policy()
+    asked = getattr(settings, "CHANNELS_ENGINE_DISPUTE_TIMEOUT_S", usual.dispute_timeout_s)
+    return msgspec.structs.replace(usual, dispute_timeout_s=asked)
+
+
 @cache
 def runtime() -> Runtime:
     """The runtime of this process."""
@@ -61,6 +71,7 @@ def runtime() -> Runtime:
         gate=_made("CHANNELS_ENGINE_GATE"),
         directory=_made("CHANNELS_ENGINE_DIRECTORY"),
         notices=bool(listeners()),
+        policy=policy(),
     )
 
 

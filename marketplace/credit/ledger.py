@@ -197,9 +197,11 @@ def deploy_ledger(*, metering: bytes) -> Ledger:
         "metering": metering,
     }
     values = {name: to_hex(address) for name, address in addresses.items()}
+    found_there = {**values, "token_name": domain.name, "token_version": domain.version}
     ledger, _new = Ledger.objects.update_or_create(
         chain_id=settings.LEDGER_CHAIN_ID,
-        defaults={**values, "token_name": domain.name, "token_version": domain.version},
+        defaults=found_there,
+        create_defaults=found_there | {"challenge_period": settings.CHALLENGE_PERIOD_S},
     )
     return ledger
 

@@ -100,5 +100,9 @@ CHANNELS_ENGINE_OWNER_OF = "marketplace.trading.engine.owner_of"
 CHANNELS_ENGINE_DOMAIN = "marketplace.trading.engine.domain"
 CHANNELS_ENGINE_DIRECTORY = "marketplace.trading.engine.Participants"
 CHANNELS_ENGINE_GATE = "marketplace.trading.live.gate.MarketGate"
+# How long a partner is asked for its newest state before the ledger is, and how long the ledger then waits for a
+# newer one: of contracts and channels to come.
+CHANNELS_ENGINE_DISPUTE_TIMEOUT_S = integer("DISPUTE_TIMEOUT", default=30)
+CHALLENGE_PERIOD_S = integer("CHALLENGE_PERIOD", default=60)
 CHANNELS_ENGINE_LISTENERS: list[str] = []
 CHANNELS_ENGINE_KEYSTORES = "marketplace.credit.keystores.all_keystores"

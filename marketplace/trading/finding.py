@@ -81,6 +81,12 @@ class Wanted:
         return bool(self.side) or any(wish is not None for wish in wishes)
 
     @property
+    def narrow(self) -> bool:
+        """Whether something beyond name, side, slot and order is asked for."""
+        wishes = (self.price_min, self.price_max, self.quantity_min, self.near_m)
+        return bool(self.who) or self.known or any(wish is not None for wish in wishes)
+
+    @property
     def anything(self) -> bool:
         """Whether anything is asked for at all."""
         return self != Wanted(sort=self.sort)

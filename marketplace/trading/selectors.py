@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from django.db.models import Q, QuerySet
+from django.db.models import Count, Q, QuerySet, Sum
 
 from channels_engine.core.state import CoSigned, Phase
 from channels_engine.core.state import Endpoint as EndpointState
@@ -165,3 +165,55 @@ def ledger_events_of(*, channel: str, scid: str) -> QuerySet[LedgerEvent]:
     """What the ledger said about a channel and its contract, in its order."""
     rows = LedgerEvent.objects.filter(Q(channel=channel) | Q(scid=scid, channel=""))
     return rows.order_by("block_number", "log_index")
+
+
+@dataclass(frozen=True, slots=True)
+class Sums:
+    """How one side's balance came about, micro-units: brought + earned - spent + refunds + moved = balance.
+
+    Attributes:
+        brought: What the side was opened with.
+        earned: Amounts of what it sold.
+        sold: Number of these trades.
+        spent: Amounts of what it bought.
+        bought: Number of these trades.
+        refunds: What came back for energy that was not delivered, less what it gave back.
+        moved: Put in while open, less taken out; with a penalty of a dispute, where the ledger closed the channel.
+    """
+
+    brought: int
+    earned: int
+    sold: int
+    spent: int
+    bought: int
+    refunds: int
+    moved: int
+    balance: int
+
+
+def sums_of(view: ChannelView, owner: str) -> Sums:
+    """The way from the opening to the balance, from co-signed trades."""
+    opening, balance = view.state.opening, view.mine(view.balance.balance_a, view.balance.balance_b)
+    brought = view.mine(opening.funding_a, opening.funding_b)
+    trades = trades_of(view.row.channel)
+    settled = Q(settled_version__isnull=False)
+    figures = {}
+    for role in ("seller", "buyer"):
+        figures[role] = trades.filter(**{role: owner}).aggregate(
+            amount=Sum("amount", default=0),
+            number=Count("pk"),
+            refund=Sum("refund", filter=settled, default=0),
+        )
+    sold, bought = figures["seller"], figures["buyer"]
+    refunds = bought["refund"] - sold["refund"]
+    moved = balance - brought - sold["amount"] + bought["amount"] - refunds
+    return Sums(
+        brought,
+        sold["amount"],
+        sold["number"],
+        bought["amount"],
+        bought["number"],
+        refunds,
+        moved,
+        balance,
+    )

@@ -11,6 +11,7 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
 from django.db.models import Q
+from django.utils.translation import gettext as _
 
 from channels_engine.codec import to_hex
 from channels_engine.store import conversations
@@ -56,12 +57,15 @@ class Standing:
     def in_words(self) -> str:
         """What it means for the pair; empty where all is well."""
         if self.shade == BLACK:
-            return (
-                f"You have had {self.raised} disputes with each other, and agreed on {self.limit} at most: "
+            return _(
+                "You have had %(raised)s disputes with each other, and agreed on %(limit)s at most: "
                 "the ledger opens no further channel between you."
-            )
+            ) % {"raised": self.raised, "limit": self.limit}
         if self.shade == GREY:
-            return f"{self.raised} of at most {self.limit} disputes: at the limit no channel opens any more."
+            return _("%(raised)s of at most %(limit)s disputes: at the limit no channel opens any more.") % {
+                "raised": self.raised,
+                "limit": self.limit,
+            }
         return ""
 
 

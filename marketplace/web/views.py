@@ -6,23 +6,28 @@ from typing import Any, TypeVar, cast
 from django.conf import settings
 from django.contrib.auth.decorators import login_required
 from django.core.paginator import Page, Paginator
-from django.db.models import Exists, Model, OuterRef, Prefetch, Q, QuerySet
+from django.db.models import Model, Q, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.templatetags.static import static
 from django.views.decorators.http import require_GET, require_safe
 
 from channels_engine.codec import to_hex
+from channels_engine.core.types import Side
 from channels_engine.store.models import Endpoint, LedgerEvent, TradeRecord
 from marketplace.accounts.models import User
 from marketplace.accounts.selectors import wallet_of
 from marketplace.credit.selectors import active_agreement
 from marketplace.trading import selectors as trading
+from marketplace.trading.disputes import story_of
+from marketplace.trading.finding import partners_of
 from marketplace.trading.live.control import USUAL, hand, may_operate
 from marketplace.trading.live.listings import listings_from
 from marketplace.trading.meters.selectors import latest_slots
-from marketplace.trading.models import Listing, Prosumer
+from marketplace.trading.nearby import with_distances
+from marketplace.trading.reputation import with_reputations
 from marketplace.trading.standings import standing_with, with_standings
+from marketplace.web.filters import PartnerFilter, slot_choices
 from marketplace.web.ledger_words import spoken
 
 PAGE_SIZE = 25
@@ -114,28 +119,15 @@ def _share(mine: int, theirs: int) -> int:
     return round(100 * mine / (mine + theirs)) if mine + theirs else 0
 
 
-def _found_partners(request: HttpRequest) -> QuerySet[Prosumer]:
-    wanted, side = request.GET.get("search", "").strip(), request.GET.get("side", "")
-    rows = trading.prosumers().exclude(owner=_user(request).owner)
-    if wanted:
-        rows = rows.filter(Q(display_name__icontains=wanted) | Q(slug__icontains=wanted))
-    listings = trading.open_listings(now=listings_from())
-    if side in Listing.Side.values:
-        listings = listings.filter(side=side)
-        rows = rows.filter(pk__in=listings.values("prosumer"))
-    active_first = rows.annotate(lists=Exists(listings.filter(prosumer=OuterRef("pk")))).order_by(
-        "-lists", "pk"
-    )
-    return active_first.prefetch_related(Prefetch("listings", queryset=listings, to_attr="open_now"))
-
-
 @login_required
 @require_safe
 def partners(request: HttpRequest) -> HttpResponse:
     """Who trades here, with what they have or need."""
-    page = _page(request, _found_partners(request))
-    page.object_list = with_standings(_user(request), page.object_list)
-    context = {"page": page, "search": request.GET.get("search", ""), "side": request.GET.get("side", "")}
+    user, asked = _user(request), PartnerFilter(request.GET)
+    wanted = asked.wanted()
+    page = _page(request, partners_of(user, wanted, now=listings_from()))
+    page.object_list = with_distances(user, with_reputations(with_standings(user, page.object_list)))
+    context = {"page": page, "asked": asked, "wanted": wanted, "slots": slot_choices()}
     return render(request, _part(request, "web/partners.html", "web/parts/partner_list.html"), context)
 
 
@@ -153,6 +145,7 @@ def trade(request: HttpRequest, slug: str) -> HttpResponse:
     listed.sort(
         key=lambda one: str(one.slot_start) != request.GET.get("slot")
     )  # the one that was pressed comes first
+    with_distances(user, with_reputations([partner]))
     context = {
         "partner": partner,
         "listings": listed[:LISTINGS_SHOWN],
@@ -190,6 +183,16 @@ def _state_rows(endpoint: Endpoint) -> list[dict[str, Any]]:
     ]
 
 
+def _name_of(row: dict[str, Any]) -> str:
+    return str(row["partner"].display_name if row["partner"] else row["row"].peer)
+
+
+def _signatures(view: trading.ChannelView) -> tuple[str, str]:
+    """The user's and the partner's signature under the balance; empty where the ledger proves it."""
+    both = (to_hex(view.balance.signature_a), to_hex(view.balance.signature_b))
+    return both if view.side is Side.A else both[::-1]
+
+
 @login_required
 @require_safe
 def channel(request: HttpRequest, channel: str) -> HttpResponse:
@@ -207,6 +210,10 @@ def channel(request: HttpRequest, channel: str) -> HttpResponse:
         "opening": row["view"].state.opening,
         "terms": row["view"].state.terms,
         "terms_nonce": to_hex(row["view"].state.terms.nonce),
+        "story": story_of(row["view"].state, partner=_name_of(row)),
+        "sums": trading.sums_of(row["view"], user.owner),
+        "proof": row["view"].balance,
+        "signatures": _signatures(row["view"]),
     }
     return render(request, "web/channel.html", context)
 

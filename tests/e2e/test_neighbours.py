@@ -1,14 +1,17 @@
 """Two people with a browser each: terms, a deposit and a note, a trade, its meter, and the money back in the wallets."""
 
 import re
+from collections.abc import Iterator
+from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 import pytest
-from journey import DEALS_MS, METER_MS, Journey, Newcomer, Reviewer, Trader, euros
-from playwright.sync_api import Browser, Route, expect
-from watched_browser import Camera, pictures_folder, visitor
+from journey import DEALS_MS, METER_MS, PASSPHRASE, PASSWORD, Journey, Newcomer, Reviewer, Trader, euros
+from playwright.sync_api import Browser, Page, Route, expect
+from watched_browser import Camera, Home, Watch, pictures_folder, visitor
 from whole_site import WholeSite
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(240)]
@@ -16,25 +19,32 @@ KWH, CENTS = "0.05", "20"
 PRICE = Decimal("0.01")
 NEXT_SLOTS = slice(3, 12)
 LATE_MS = 1500
+LATE_SLOTS = 24
 
 
 class Neighbour(Journey):
     """Somebody at the desk with another person."""
 
-    def get_ready(self, folder: Path, reviewer: Reviewer | None) -> None:
-        """A wallet with money; with a reviewer, credit too."""
+    email = ""
+
+    def get_ready(self, folder: Path) -> None:
+        """A wallet with money."""
         newcomer = Newcomer(self.page, Camera(folder / self.pseudonym), self.pseudonym)
-        email = f"{uuid4().hex[:12]}@example.org"
-        if reviewer is not None:
-            newcomer.become_a_member(email, folder, reviewer)
-            return
-        newcomer.sign_up(email)
+        self.email = f"{uuid4().hex[:12]}@example.org"
+        newcomer.sign_up(self.email)
         newcomer.make_wallet()
         newcomer.link_wallet()
         newcomer.tell_about_myself()
         self.page.goto("/wallet/")
         self.press("Get test money")
         expect(self.page.locator("#wallet-balance")).to_contain_text("000.00")
+
+    def get_credit(self, folder: Path, reviewer: Reviewer) -> None:
+        newcomer = Newcomer(self.page, Camera(folder / self.pseudonym), self.pseudonym)
+        self.page.goto("/onboarding/")
+        newcomer.apply(folder)
+        reviewer.approve()
+        newcomer.start_agreement()
 
     def move_in(self, site: WholeSite) -> None:
         """The market gives a newcomer a connection with its next slot."""
@@ -81,6 +91,46 @@ class Neighbour(Journey):
         assert soon, rows[:12]
         return str(soon[0]["slot_start"])
 
+    def late_slot(self) -> str:
+        """The last slot that can be traded: it comes long after the dispute, and nothing is metered before."""
+        rows = self.page.evaluate("fetch('/api/v1/market/forecast/').then((answer) => answer.json())")
+        assert len(rows) >= LATE_SLOTS
+        return str(rows[-1]["slot_start"])
+
+    def counter(self, cents: str) -> None:
+        """By the keyboard alone: from the offer to its price, and send."""
+        page = self.page
+        page.locator(".bid:not(.bid--mine):not(.bid--over)").last.focus()
+        page.keyboard.press("c")
+        expect(page.locator("#price")).to_be_focused()
+        page.keyboard.type(cents)
+        self.picture("counter-composed")
+        page.keyboard.press("Enter")
+        self.sign("counter-question")
+
+    def unlock(self) -> None:
+        """The wallet of a browser that was opened anew."""
+        self.page.locator("#unlock-passphrase").fill(PASSPHRASE)
+        self.page.locator("dialog[open] button[type=submit]").click()
+        expect(self.page.locator("#unlock-passphrase")).to_have_count(0)
+
+    def come_back(self, page: Page) -> None:
+        """In a browser that was killed: what it kept is there, and it may have to sign in again."""
+        self.page = page
+        page.goto("/channels/")
+        if "login" in page.url:
+            page.get_by_label("Email").fill(self.email)
+            page.locator("input[type=password]").fill(PASSWORD)
+            page.keyboard.press("Enter")
+            page.wait_for_url(lambda url: "login" not in url)
+
+    def newest_channel(self) -> dict[str, Any]:
+        """As the API tells this side."""
+        newest = "fetch('/api/v1/channels/').then((answer) => answer.json())"
+        channel = self.page.evaluate(newest)["results"][0]["id"]
+        script = f"fetch('/api/v1/channels/{channel}/').then((answer) => answer.json())"
+        return dict(self.page.evaluate(script))
+
     def offer_to_buy(self, slot: str) -> None:
         page = self.page
         page.locator("input[name=side][value=buy]").check(force=True)
@@ -114,35 +164,63 @@ class Neighbour(Journey):
         return euros(self.page.locator("#wallet-balance").inner_text())
 
 
-def test_two_people_trade_with_each_other(site: WholeSite, browser: Browser, tmp_path: Path) -> None:
-    pictures = pictures_folder()
-    with (
-        visitor(browser, site.url, 1280) as (page, watch),
-        visitor(browser, site.url, 390) as (phone, phone_watch),
-    ):
-        tag = uuid4().hex[:4]
-        alice = Neighbour(page, Camera(pictures / "neighbours-1280"), f"Alder {tag}")
-        bob = Neighbour(phone, Camera(pictures / "neighbours-390"), f"Birch {tag}")
-        with visitor(browser, site.url, 1280) as (office, _):
-            bob.get_ready(tmp_path, Reviewer(office, Camera(tmp_path / "office"), bob.pseudonym))
-        alice.get_ready(tmp_path, None)
-        before = bob.wallet()
-        for person in (alice, bob):
-            person.move_in(site)
+@dataclass
+class Couple:
+    """Two neighbours: one at a desk, one with a phone whose browser can be killed."""
 
-        agree(alice, bob)
-        trade(alice, bob)
-        mine, theirs = close(alice, bob)
-        assert mine + theirs == 25
-        assert alice.money_back("deposit") == mine
-        assert alice.wallet() == 1000 - 15 + mine
-        earned = theirs - 10
-        assert Decimal(0) < earned <= PRICE
-        assert bob.money_back("earnings") == earned
-        assert bob.wallet() == (before + earned).quantize(Decimal("0.01"), "ROUND_DOWN")
-        assert [*alice.wide, *bob.wide] == []
-        assert [*watch.complaints, *phone_watch.complaints] == []
-        assert [*watch.elsewhere, *phone_watch.elsewhere] == []
+    alice: Neighbour
+    bob: Neighbour
+    phone: Home
+    watches: tuple[Watch, Watch]
+
+    def new_pictures(self, name: str) -> None:
+        for person, width in ((self.alice, 1280), (self.bob, 390)):
+            person.camera = Camera(pictures_folder() / f"{name}-{width}")
+
+    def must_be_content(self) -> None:
+        """Nothing was too wide, complained, or went to another host."""
+        assert [*self.alice.wide, *self.bob.wide] == []
+        for watch in self.watches:
+            assert [*watch.complaints, *watch.elsewhere] == []
+
+
+@pytest.fixture(scope="module")
+def couple(site: WholeSite, browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Couple]:
+    """Both with money in their wallets and a connection."""
+    folder, tag = tmp_path_factory.mktemp("couple"), uuid4().hex[:4]
+    phone = Home(browser, site.url, 390, folder / "profile")
+    try:
+        with visitor(browser, site.url, 1280) as (page, watch):
+            alice = Neighbour(page, Camera(folder / "alice"), f"Alder {tag}")
+            bob = Neighbour(phone.open(), Camera(folder / "bob"), f"Birch {tag}")
+            for person in (alice, bob):
+                person.get_ready(folder)
+            for person in (alice, bob):
+                person.move_in(site)
+            yield Couple(alice, bob, phone, (watch, phone.watch))
+    finally:
+        phone.close()
+
+
+def test_two_people_trade_with_each_other(
+    couple: Couple, site: WholeSite, browser: Browser, tmp_path: Path
+) -> None:
+    couple.new_pictures("neighbours")
+    alice, bob = couple.alice, couple.bob
+    with visitor(browser, site.url, 1280) as (office, _):
+        bob.get_credit(tmp_path, Reviewer(office, Camera(tmp_path / "office"), bob.pseudonym))
+    lent, before = alice.wallet(), bob.wallet()
+    agree(alice, bob)
+    trade(alice, bob)
+    mine, theirs = close(alice, bob)
+    assert mine + theirs == 25
+    assert alice.money_back("deposit") == mine
+    assert alice.wallet() == lent - 15 + mine
+    earned = theirs - 10
+    assert Decimal(0) < earned <= PRICE
+    assert bob.money_back("earnings") == earned
+    assert bob.wallet() == shown(before + earned)
+    couple.must_be_content()
 
 
 def test_without_credit_a_deposit_opens_a_channel_with_a_household(
@@ -151,7 +229,7 @@ def test_without_credit_a_deposit_opens_a_channel_with_a_household(
     with visitor(browser, site.url, 390) as (page, watch):
         camera, name = Camera(pictures_folder() / "deposit-390"), "Cedar house"
         person, trader = Neighbour(page, camera, name), Trader(page, camera, name)
-        person.get_ready(tmp_path, None)
+        person.get_ready(tmp_path)
         person.move_in(site)
         trader.find_partner()
         person.bring("deposit", "12.5")
@@ -168,8 +246,107 @@ def test_without_credit_a_deposit_opens_a_channel_with_a_household(
         assert [*person.wide, *trader.wide, *watch.complaints, *watch.elsewhere] == []
 
 
-def agree(alice: Neighbour, bob: Neighbour) -> None:
-    """Alice proposes and brings a deposit; Bob hears of it on his start page, and brings a note."""
+def test_one_browser_dies_comes_back_and_a_dispute_is_paid_out(couple: Couple) -> None:
+    couple.new_pictures("dispute")
+    alice, bob = couple.alice, couple.bob
+    before = alice.wallet(), bob.wallet()
+    agree(alice, bob, bobs="deposit")
+    haggle(alice, bob)
+    outlive(alice, bob, couple.phone)
+    dispute(alice, bob, couple.phone)
+    check_payout(alice, bob, before)
+    couple.must_be_content()
+
+
+def shown(money: Decimal) -> Decimal:
+    """As a page shows it: cut to cents."""
+    return money.quantize(Decimal("0.01"), "ROUND_DOWN")
+
+
+def haggle(alice: Neighbour, bob: Neighbour) -> None:
+    """Alice offers, Bob counters by the keyboard, Alice accepts; the grid answered both before."""
+    slot = bob.late_slot()
+    alice.page.locator("#slot").select_option(slot)
+    expect(alice.page.locator("#room")).to_have_attribute("data-fits", "true")
+    expect(alice.page.locator("#presence")).to_have_text("Here now")
+    alice.offer_to_buy(slot)
+    expect(bob.page.locator(".bid__grid").last).to_have_attribute("data-fits", "true")
+    bob.picture("offered")
+    bob.counter("22")
+    expect(alice.page.locator(".bid--mine").last).to_contain_text("Countered")
+    alice.picture("countered")
+    alice.accept()
+    for person in (alice, bob):
+        expect(person.page.locator("#talk")).to_contain_text("Traded and signed by both", timeout=DEALS_MS)
+
+
+def outlive(alice: Neighbour, bob: Neighbour, home: Home) -> None:
+    """Bob's browser is killed with an offer on its screen; opened again, it goes on with it."""
+    alice.page.locator("#price").fill("19.5")
+    alice.page.reload()
+    expect(alice.page.locator("#price")).to_have_value("19.5")
+    alice.offer_to_buy(bob.late_slot())
+    expect(bob.page.locator(".bid:not(.bid--mine):not(.bid--over)")).to_have_count(1)
+    home.kill()
+    expect(alice.page.locator("#presence")).to_have_text("Away: offers wait")
+    alice.picture("partner-away")
+    bob.come_back(home.open())
+    bob.visit(alice.pseudonym)
+    expect(alice.page.locator("#presence")).to_have_text("Here now")
+    bob.press("Accept")
+    bob.unlock()
+    bob.sign("acceptance-question")
+    for person in (alice, bob):
+        expect(person.page.locator("#channel-body")).to_contain_text("both signatures", timeout=DEALS_MS)
+        expect(person.page.locator("#talk .outcome")).to_have_count(2, timeout=DEALS_MS)
+
+
+def dispute(alice: Neighbour, bob: Neighbour, home: Home) -> None:
+    """Bob vanishes; Alice disputes; he is back while the ledger waits, and sees what happens."""
+    home.kill()
+    alice.page.get_by_role("link", name="States and signatures").click()
+    alice.page.locator("#dispute-channel").click()
+    alice.sign("dispute-question")
+    expect(alice.page.locator("#dispute-h")).to_have_text(f"{bob.pseudonym} is being asked")
+    alice.picture("dispute-asked")
+    bob.come_back(home.open())
+    expect(alice.page.locator("#dispute-h")).to_have_text("Your dispute is on the ledger", timeout=DEALS_MS)
+    alice.picture("dispute-running")
+    bob.page.get_by_role("link", name="Details").first.click()
+    expect(bob.page.locator("#dispute-h")).to_have_text(f"{alice.pseudonym} disputes this channel")
+    expect(bob.page.locator("#dispute [role=timer]")).to_be_visible()
+    bob.picture("dispute-running")
+    for person in (alice, bob):
+        expect(person.page.locator("#dispute-h")).to_have_text("Paid out after a dispute", timeout=DEALS_MS)
+        person.picture("dispute-paid")
+
+
+def check_payout(alice: Neighbour, bob: Neighbour, before: tuple[Decimal, Decimal]) -> None:
+    """Both sides and the ledger say the same of money and energy, and the money comes home."""
+    spent = Decimal(KWH) * (Decimal("0.22") + Decimal("0.20"))
+    mine, theirs = 15 - spent, 10 + spent
+    hers, his = alice.newest_channel(), bob.newest_channel()
+    bought = int(2 * Decimal(KWH) * 1000)
+    for row, money, energy in ((hers, (mine, theirs), (bought, 0)), (his, (theirs, mine), (0, bought))):
+        assert (Decimal(row["balance_mine"]) / 10**6, Decimal(row["balance_theirs"]) / 10**6) == money
+        assert (row["energy_to_me"], row["energy_to_them"]) == energy
+    events = {event["kind"]: event["detail"] for event in hers["ledger_events"]}
+    paid = events["DisputeFinalised"]
+    assert (int(paid["balance_a"]), int(paid["balance_b"])) == (int(mine * 10**6), int(theirs * 10**6))
+    assert alice.money_back("deposit") == shown(mine)
+    button = bob.page.locator("#money-back button")
+    expect(button).to_be_visible(timeout=DEALS_MS)
+    button.click()
+    bob.unlock()
+    bob.sign("deposit-question")
+    expect(bob.page.locator("#money-back")).to_be_hidden(timeout=DEALS_MS)
+    change = alice.wallet() - before[0], bob.wallet() - before[1]
+    for moved, wanted in zip(change, (-spent, spent), strict=True):
+        assert abs(moved - wanted) < Decimal("0.01")  # what the pages cut off
+
+
+def agree(alice: Neighbour, bob: Neighbour, *, bobs: str = "note") -> None:
+    """Alice proposes and brings a deposit; Bob hears of it on his start page, and brings a note, or a deposit too."""
     bob.page.goto("/today/")
     alice.slow_line(re.compile("/api/v1/channels/[?]"))
     alice.visit(bob.pseudonym)
@@ -179,7 +356,7 @@ def agree(alice: Neighbour, bob: Neighbour) -> None:
     alice.sees("has to accept the terms")
     alice.picture("proposed")
     bob.follow_notice(f"{alice.pseudonym} would like to open a channel", "invitation")
-    bob.bring("note", "10")
+    bob.bring(bobs, "10")
     bob.picture("invited")
     bob.press("Accept terms")
     bob.sign("terms-question")
@@ -196,7 +373,7 @@ def agree(alice: Neighbour, bob: Neighbour) -> None:
     alice.page.wait_for_timeout(2 * LATE_MS)
     alice.sees("has to sign it too")
     bob.press("Fund and sign")
-    bob.sign("note-question")
+    bob.sign(f"{bobs}-question")
     bob.sign("opening-question")
     for person in (alice, bob):
         expect(person.page.locator("#composer")).to_be_visible(timeout=DEALS_MS)

@@ -5,9 +5,10 @@ import os
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 from urllib.parse import urlsplit
 
+import psutil
 from playwright.sync_api import (
     Browser,
     BrowserContext,
@@ -17,6 +18,7 @@ from playwright.sync_api import (
     WebSocket,
     sync_playwright,
 )
+from playwright.sync_api import Error as PlaywrightError
 
 from tests.system_parts import find_chromium
 
@@ -148,6 +150,70 @@ def overflow(page: Page) -> int:
     return int(page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth"))
 
 
+class Home:
+    """A Chromium of its own with a profile on the disk: it can be killed, and opened again.
+
+    Args:
+        browser: Any, for its kind.
+        url: The site.
+        width: Of the window.
+        profile: Folder of what it keeps.
+    """
+
+    def __init__(self, browser: Browser, url: str, width: int, profile: Path) -> None:
+        self._kind, self._url, self._width, self._profile = browser.browser_type, url, width, profile
+        self.watch = Watch(urlsplit(url).netloc)
+        self._context: BrowserContext | None = None
+
+    def open(self) -> Page:
+        """Start it."""
+        self._context = self._kind.launch_persistent_context(
+            self._profile,
+            executable_path=find_chromium(),
+            args=list(FLAGS),
+            base_url=self._url,
+            **_as_somebody(self._width),
+        )
+        self._context.set_default_timeout(PATIENCE_MS)
+        self.watch.over(self._context)
+        return self._context.new_page()
+
+    def kill(self) -> None:
+        """As a power cut would: all its processes at once, without a word."""
+        mine = f"--user-data-dir={self._profile}"
+        family = [p for p in psutil.Process().children(recursive=True) if mine in _command(p)]
+        if not family:
+            raise RuntimeError(f"No browser runs on {self._profile}")
+        for process in [child for one in family for child in one.children(recursive=True)] + family:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                process.kill()
+        psutil.wait_procs(family, timeout=10)
+        (self._profile / "SingletonLock").unlink(missing_ok=True)
+
+    def close(self) -> None:
+        """End it, if it still runs."""
+        if self._context is not None:
+            with contextlib.suppress(PlaywrightError):
+                self._context.close()
+
+
+def _command(process: psutil.Process) -> list[str]:
+    try:
+        return process.cmdline()
+    except (psutil.NoSuchProcess, psutil.AccessDenied):
+        return []
+
+
+def _as_somebody(width: int, language: str = "en", scheme: str = "light") -> dict[str, Any]:
+    return {
+        "viewport": {"width": width, "height": HEIGHTS[width]},
+        "has_touch": width < 600,
+        "locale": LOCALES[language],
+        "color_scheme": scheme,
+        "timezone_id": "Europe/Berlin",
+    }
+
+
 @contextlib.contextmanager
 def visitor(
     browser: Browser,
@@ -160,11 +226,7 @@ def visitor(
     """A fresh browser profile of a width, a language and a colour scheme, watched."""
     context = browser.new_context(
         base_url=url,
-        viewport={"width": width, "height": HEIGHTS[width]},
-        has_touch=width < 600,
-        locale=LOCALES[language],
-        color_scheme=scheme,
-        timezone_id="Europe/Berlin",
+        **_as_somebody(width, language, scheme),
     )
     context.set_default_timeout(PATIENCE_MS)
     watch = Watch(urlsplit(url).netloc)

@@ -14,6 +14,7 @@ import requests
 
 ROOT = Path(__file__).resolve().parents[2]
 SCENARIO = "quick"
+CHALLENGE_SECONDS, DISPUTE_SECONDS = 12, 5
 START_SECONDS = 120
 STOP_SECONDS = 40
 
@@ -47,6 +48,8 @@ class WholeSite:
             "DJANGO_SETTINGS_MODULE": "marketplace.settings",
             "LEDGER_URL": self.ledger_url,
             "VAR_DIR": str(self.folder),
+            "CHALLENGE_PERIOD": str(CHALLENGE_SECONDS),
+            "DISPUTE_TIMEOUT": str(DISPUTE_SECONDS),
         }
         command = [sys.executable, "manage.py", "serve", "--port", str(self.port), "--scenario", SCENARIO]
         with self.log.open("ab") as log:

@@ -81,3 +81,25 @@ test("signed out means no reconnecting", async () => {
   await new Promise((resolve) => setTimeout(resolve, 20));
   assert.equal(FakeSocket.opened.length, 1);
 });
+
+test("after sleep a socket that says nothing is given up, and a lost one is opened at once", async (t) => {
+  t.mock.timers.enable({ apis: ["setTimeout"] });
+  const socket = connected();
+  latest().close = () => {};
+  socket.wake();
+  assert.deepEqual(latest().sent, [{ kind: "list" }]);
+  latest().say({ kind: "channels", channels: [], contracts: [] });
+  t.mock.timers.tick(10_000);
+  assert.equal(FakeSocket.opened.length, 1);
+  socket.wake();
+  t.mock.timers.tick(10_000);
+  t.mock.timers.tick(10_000);
+  assert.equal(FakeSocket.opened.length, 2);
+  latest().say({ kind: "hello", domain: {} });
+  socket.waitMs = 15_000;
+  latest().onclose({ code: 1006 });
+  socket.wake();
+  assert.equal(FakeSocket.opened.length, 3);
+  t.mock.timers.tick(60_000);
+  assert.equal(FakeSocket.opened.length, 3);
+});

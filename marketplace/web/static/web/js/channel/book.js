@@ -7,6 +7,7 @@ import { sameHex } from "../protocol/bytes.js";
 import { append, leafOf, tradesRoot } from "../protocol/merkle.js";
 import { requireSignature } from "../protocol/signing.js";
 import { structId } from "../protocol/typed_data.js";
+import { fill, gettext } from "../ui/language.js";
 
 /** @typedef {import("../protocol/typed_data.js").Domain} Domain */
 /** @typedef {import("../protocol/merkle.js").TradesTree} TradesTree */
@@ -131,7 +132,7 @@ function nextState(view, { from, amount }, { version, ...changes } = {}) {
   const shift = from === "a" ? -amount : amount;
   const balanceA = BigInt(state.balanceA) + shift;
   const balanceB = BigInt(state.balanceB) - shift;
-  requireThat(balanceA >= 0n && balanceB >= 0n, "The channel doesn't hold enough money on the paying side. Offer less, or open another channel.");
+  requireThat(balanceA >= 0n && balanceB >= 0n, gettext("The channel doesn't hold enough money on the paying side. Offer less, or open another channel."));
   return {
     ...state,
     version: version ?? ownVersion(view),
@@ -147,7 +148,7 @@ function nextState(view, { from, amount }, { version, ...changes } = {}) {
  * @returns {CoSigned}
  */
 export function currentOf(view) {
-  if (!view.current) throw new BookError("The channel is not open yet.");
+  if (!view.current) throw new BookError(gettext("The channel is not open yet."));
   return view.current;
 }
 
@@ -162,7 +163,7 @@ export function currentOf(view) {
  */
 export function stateAfterTrade(view, offer, offeror, version) {
   const { state } = currentOf(view);
-  requireThat(offer.baseVersion === state.version, "The offer is built on an older state; ask for a new one.");
+  requireThat(offer.baseVersion === state.version, gettext("The offer is built on an older state; ask for a new one."));
   requireHistory(view);
   const seller = sellerOf(offer, offeror);
   const amount = tradeAmount(BigInt(offer.quantityWh), BigInt(offer.pricePerKwh));
@@ -188,11 +189,11 @@ export function stateAfterSettlement(view, deliveries, version) {
   const state = { ...before };
   for (const { trade: id, deliveredWh } of deliveries) {
     const trade = view.openTrades.find((t) => sameHex(t.id, id));
-    if (!trade) throw new BookError("The settlement names a trade that isn't open in this channel.");
+    if (!trade) throw new BookError(gettext("The settlement names a trade that isn't open in this channel."));
     refund(state, trade, BigInt(trade.quantityWh) - BigInt(deliveredWh));
   }
   const left = view.openTrades.filter((t) => !deliveries.some(({ trade }) => sameHex(t.id, trade)));
-  requireThat(left.length + deliveries.length === view.openTrades.length, "The settlement names a trade twice.");
+  requireThat(left.length + deliveries.length === view.openTrades.length, gettext("The settlement names a trade twice."));
   const { energyToA, energyToB } = state;
   const given = BigInt(before.balanceA) - BigInt(state.balanceA);
   return nextState(view, { from: "a", amount: given }, { energyToA, energyToB, tradesRoot: tradesRoot(view.tree, left), version });
@@ -233,9 +234,9 @@ export function fundingChange(view, funding, validUntil, version) {
   requireHistory(view);
   for (const side of /** @type {Side[]} */ (["a", "b"])) {
     const left = leastFunding(view, side);
-    requireThat(funding[side] >= left, `At least ${left} micro-units must stay for what open trades may have to refund.`);
+    requireThat(funding[side] >= left, fill(gettext("At least %(left)s micro-units must stay for what open trades may have to refund."), { left: String(left) }));
   }
-  requireThat(funding.a + funding.b > 0n, "Something must stay in the channel. Close it to take out everything.");
+  requireThat(funding.a + funding.b > 0n, gettext("Something must stay in the channel. Close it to take out everything."));
   const { channel, balanceA, balanceB, energyToA, energyToB, tradesRoot } = state;
   const fundings = { fundingA: String(funding.a), fundingB: String(funding.b) };
   return { channel, version: version ?? ownVersion(view), base: state.version, balanceA, balanceB, ...fundings, energyToA, energyToB, tradesRoot, validUntil };
@@ -258,7 +259,7 @@ export function leastFunding(view, side) {
 
 /** @param {ChannelView} view */
 function requireHistory(view) {
-  requireThat(!view.historyLost, "This side lost the channel's trades. Close the channel; it can't be traded on.");
+  requireThat(!view.historyLost, gettext("This side lost the channel's trades. Close the channel; it can't be traded on."));
 }
 
 /**
@@ -267,7 +268,7 @@ function requireHistory(view) {
  * @param {bigint} shortfallWh
  */
 function refund(state, trade, shortfallWh) {
-  if (shortfallWh < 0n) throw new BookError("A meter reading exceeds what was traded.");
+  if (shortfallWh < 0n) throw new BookError(gettext("A meter reading exceeds what was traded."));
   const due = refundAmount(shortfallWh, BigInt(trade.pricePerKwh), BigInt(trade.imbalancePerKwh), balanceOf(state, trade.seller));
   const toA = trade.seller === "b" ? due : -due;
   state.balanceA = String(BigInt(state.balanceA) + toA);
@@ -283,7 +284,7 @@ function refund(state, trade, shortfallWh) {
  */
 export function closingState(view, version) {
   if (view.openTrades.length) {
-    throw new BookError("Not every trade has its meter reading yet. Close the channel once all are settled.");
+    throw new BookError(gettext("Not every trade has its meter reading yet. Close the channel once all are settled."));
   }
   return nextState(view, { from: "a", amount: 0n }, { isFinal: true, version });
 }
@@ -306,12 +307,12 @@ export function sameState(left, right) {
  */
 export function checkView(view, domain, mySession) {
   const { terms, opening, side, current } = view;
-  requireThat(sameHex(structId("EntityContract", terms), opening.scid ?? ""), "The channel belongs to other terms.");
-  requireThat(sameHex(structId("ChannelOpen", opening), view.channel), "The channel's id is not that of its opening.");
-  requireThat(sameHex(party(terms, side), mySession), "The channel is not by this wallet's key.");
+  requireThat(sameHex(structId("EntityContract", terms), opening.scid ?? ""), gettext("The channel belongs to other terms."));
+  requireThat(sameHex(structId("ChannelOpen", opening), view.channel), gettext("The channel's id is not that of its opening."));
+  requireThat(sameHex(party(terms, side), mySession), gettext("The channel is not by this wallet's key."));
   if (current) checkCoSigned(view, current, domain);
   for (const { offer, signature, offeror } of [...view.offers, ...(view.staged?.offer ? [view.staged.offer] : [])]) {
-    requireThat(sameHex(offer.channel, view.channel), "An offer belongs to another channel.");
+    requireThat(sameHex(offer.channel, view.channel), gettext("An offer belongs to another channel."));
     requireSignature(domain, "Offer", offer, signature, party(terms, offeror));
   }
   if (view.staged) {
@@ -329,17 +330,17 @@ export function checkView(view, domain, mySession) {
 function checkCoSigned(view, { state, signatureA, signatureB }, domain) {
   const { terms, opening, funded } = view;
   const changed = funded !== null && state.version === funded.version;
-  if (changed) requireThat(sameState(changedState(funded), state), "The state is not what the change of the funding makes.");
+  if (changed) requireThat(sameState(changedState(funded), state), gettext("The state is not what the change of the funding makes."));
   const [name, signed] = changed ? ["FundingChange", funded] : state.version === "0" ? ["ChannelOpen", opening] : ["ChannelState", state];
   for (const [side, signature] of /** @type {[Side, string][]} */ ([["a", signatureA], ["b", signatureB]])) {
     // Of a change that this side lost the ledger told the sums, and nobody yet the signatures.
     if (changed && view.historyLost && signature === "0x") continue;
     requireSignature(domain, /** @type {import("../protocol/typed_data.js").TypeName} */ (name), signed, signature, party(terms, side));
   }
-  requireThat(sameHex(state.channel, view.channel), "The state belongs to another channel.");
-  requireThat(BigInt(state.balanceA) + BigInt(state.balanceB) === fundedTotal(view), "The balances don't add up to the funding.");
+  requireThat(sameHex(state.channel, view.channel), gettext("The state belongs to another channel."));
+  requireThat(BigInt(state.balanceA) + BigInt(state.balanceB) === fundedTotal(view), gettext("The balances don't add up to the funding."));
   const root = view.historyLost ? state.tradesRoot : tradesRoot(view.tree, view.openTrades);
-  requireThat(root === state.tradesRoot, "The list of trades is not the one that was signed.");
+  requireThat(root === state.tradesRoot, gettext("The list of trades is not the one that was signed."));
 }
 
 /**
@@ -351,29 +352,29 @@ function checkCoSigned(view, { state, signatureA, signatureB }, domain) {
  */
 export function checkStaged(view) {
   const { staged, side } = view;
-  if (!staged || staged.proposer === side) throw new BookError("There is nothing to countersign.");
+  if (!staged || staged.proposer === side) throw new BookError(gettext("There is nothing to countersign."));
   const { version } = staged.state;
   const known = BigInt(currentOf(view).state.version);
   const odd = (BigInt(version) & 1n) === 1n;
-  requireThat(BigInt(version) > known && odd === (side === "b"), "The version was used before, or is not the partner's to use.");
+  requireThat(BigInt(version) > known && odd === (side === "b"), gettext("The version was used before, or is not the partner's to use."));
   if (staged.purpose === "trade") {
     const live = staged.offer;
-    if (live?.offeror !== side) throw new BookError("The partner accepted an offer that is not yours.");
+    if (live?.offeror !== side) throw new BookError(gettext("The partner accepted an offer that is not yours."));
     const expected = stateAfterTrade(view, live.offer, side, version);
-    requireThat(sameState(expected, staged.state), "The accepted state differs from your offer.");
+    requireThat(sameState(expected, staged.state), gettext("The accepted state differs from your offer."));
     return { expected, offer: live };
   }
   if (staged.purpose === "close") {
     const expected = closingState(view, version);
-    requireThat(sameState(expected, staged.state), "The final state differs from the current balances.");
+    requireThat(sameState(expected, staged.state), gettext("The final state differs from the current balances."));
     return { expected, offer: null };
   }
   if (staged.purpose === "funding" && staged.change) {
     const { fundingA, fundingB, validUntil } = staged.change;
     const expected = fundingChange(view, { a: BigInt(fundingA), b: BigInt(fundingB) }, validUntil, version);
     const same = structId("FundingChange", expected) === structId("FundingChange", staged.change);
-    requireThat(same, "The change of the funding does not follow from the current balances.");
+    requireThat(same, gettext("The change of the funding does not follow from the current balances."));
     return { expected: changedState(expected), offer: null };
   }
-  throw new BookError("A settlement is checked with its meter readings.");
+  throw new BookError(gettext("A settlement is checked with its meter readings."));
 }

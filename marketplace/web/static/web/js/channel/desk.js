@@ -50,6 +50,10 @@ export class ChannelDesk extends EventTarget {
   }
 
   start() {
+    addEventListener("online", () => this.socket.wake());
+    document.addEventListener("visibilitychange", () => {
+      if (!document.hidden) this.socket.wake();
+    });
     this.socket.connect();
   }
 
@@ -69,7 +73,7 @@ export class ChannelDesk extends EventTarget {
 
   /** @returns {Domain} */
   get domain() {
-    if (!this.known) throw new BookError("Not connected yet; wait a moment and try again.");
+    if (!this.known) throw new BookError(gettext("Not connected yet; wait a moment and try again."));
     return this.known;
   }
 
@@ -81,7 +85,7 @@ export class ChannelDesk extends EventTarget {
   /** @param {string} channel */
   view(channel) {
     const view = this.views.get(channel);
-    if (!view) throw new BookError("This channel is still loading.");
+    if (!view) throw new BookError(gettext("This channel is still loading."));
     return view;
   }
 
@@ -138,7 +142,10 @@ export class ChannelDesk extends EventTarget {
     const kept = await this.kept(view);
     if (kept.current && (!view.current || BigInt(view.current.state.version) < BigInt(kept.current.state.version))) {
       throw new BookError(
-        `The relay shows version ${view.current?.state.version ?? "none"}, but this browser holds version ${kept.current.state.version}, signed by both. Raise a dispute with it if this stays.`,
+        fill(gettext("The site shows state %(shown)s, but this browser keeps state %(kept)s, signed by both. Show it on the channel’s page if this stays."), {
+          shown: view.current?.state.version ?? "–",
+          kept: kept.current.state.version,
+        }),
       );
     }
     const { current, terms, opening, tree } = view;
@@ -193,7 +200,7 @@ export class ChannelDesk extends EventTarget {
    */
   async countersign(view, type, consent) {
     const { staged } = view;
-    if (!staged || staged.change) throw new BookError("There is nothing to countersign any more.");
+    if (!staged || staged.change) throw new BookError(gettext("There is nothing to countersign any more."));
     const signature = await this.signState(view, staged.state, consent);
     await this.socket.send(view.channel, type, { version: staged.state.version, signature });
   }
@@ -348,7 +355,7 @@ export class ChannelDesk extends EventTarget {
   async confirmTerms(proposed, answer) {
     const { terms, signature } = answer;
     const same = sameHex(structId("EntityContract", { ...terms, partyB: ZERO_ADDRESS }), structId("EntityContract", proposed));
-    if (!same || sameHex(terms.partyB ?? "", ZERO_ADDRESS)) throw new BookError("The partner answered with other terms than proposed.");
+    if (!same || sameHex(terms.partyB ?? "", ZERO_ADDRESS)) throw new BookError(gettext("The partner answered with other terms than proposed."));
     requireSignature(this.domain, "EntityContract", terms, signature, /** @type {string} */ (terms.partyB));
     const agreed = { agreed: gettext("The terms that you proposed, completed by your partner") };
     const mine = await this.signer.signInSession(/** @type {string} */ (terms.nonce), this.domain, "EntityContract", terms, agreed);

@@ -51,6 +51,6 @@ export async function enforceAcceptance(desk, channel) {
   const offer = enforceable(desk.view(channel));
   const key = keyOf(desk, channel);
   const kept = await update("channels", key, (held) => held ?? { key });
-  if (!offer || kept.offer?.id !== offer.id) throw new BookError("There is no accepted offer that could be enforced now.");
+  if (!offer || kept.offer?.id !== offer.id) throw new BookError(gettext("There is no accepted offer that could be enforced now."));
   await desk.socket.send(channel, "enforce.offer", { offer: offer.id, signature: kept.signature });
 }

@@ -8,6 +8,7 @@ import { protocolDomain } from "../protocol/typed_data.js";
 import { permitDeposit, topUp } from "../wallet/funds.js";
 import { receiptInWords } from "../wallet/words.js";
 import { BookError } from "./book.js";
+import { gettext } from "../ui/language.js";
 
 /** @typedef {import("./desk.js").ChannelDesk} ChannelDesk */
 /** @typedef {{agreement: string, sid: string, msc: string, merchant: string}} Credit */
@@ -52,7 +53,7 @@ async function takeNote(desk, credit, nonce, side) {
   });
   const note = { serial: issued.serial, holder: issued.holder, amount: String(issued.amount), validUntil: String(issued.valid_until) };
   if (!sameHex(note.serial, receipt.serial) || !sameHex(note.holder, holder) || note.amount !== receipt.amount) {
-    throw new BookError("The merchant issued another note than asked for. Nothing was opened.");
+    throw new BookError(gettext("The merchant issued another note than asked for. Nothing was opened."));
   }
   return { note, merchantSignature: issued.merchant_signature };
 }
@@ -73,7 +74,7 @@ export async function fund(desk, nonce, side, credit, partner) {
     const proof = (/** @type {number} */ openBy) => permitDeposit(desk.signer, nonce, BigInt(side.amount), openBy);
     return { side, until: Number.MAX_SAFE_INTEGER, proof };
   }
-  if (!sameHex(side.source, credit.msc)) throw new BookError("This side is to be funded by another merchant than yours. Nothing was signed.");
+  if (!sameHex(side.source, credit.msc)) throw new BookError(gettext("This side is to be funded by another merchant than yours. Nothing was signed."));
   const held = await takeNote(desk, credit, nonce, side);
   return { side, until: Number(held.note.validUntil), proof: async () => ({ type: "note", ...held }) };
 }

@@ -5,6 +5,7 @@
 import { get } from "../api.js";
 import { h, replace } from "../ui/dom.js";
 import { money, parseDecimal } from "../ui/format.js";
+import { fill, gettext } from "../ui/language.js";
 
 /** @typedef {import("./funding.js").Choice} Choice */
 
@@ -33,8 +34,8 @@ export class FundingFields {
     const both = Boolean(this.merchant) && this.deposits;
     replace(
       this.element,
-      both ? h("fieldset", { class: "field" }, h("legend", {}, "Pay by"), h("div", { class: "choice" }, radio("note", "Credit note", true), radio("deposit", "Deposit", false))) : null,
-      h("div", { class: "field" }, h("label", { for: "open-amount" }, "Amount for this channel"), h("div", { class: "with-unit" }, this.amount, h("span", { "aria-hidden": "true" }, "€")), this.help),
+      both ? h("fieldset", { class: "field" }, h("legend", {}, gettext("Pay by")), h("div", { class: "choice" }, radio("note", gettext("Credit note"), true), radio("deposit", gettext("Deposit"), false))) : null,
+      h("div", { class: "field" }, h("label", { for: "open-amount" }, gettext("Amount for this channel")), h("div", { class: "with-unit" }, this.amount, h("span", { "aria-hidden": "true" }, "€")), this.help),
     );
     this.explain();
     return Boolean(this.merchant) || this.deposits;
@@ -48,11 +49,11 @@ export class FundingFields {
   }
 
   explain() {
-    const held = this.balance === null ? "" : ` Your wallet holds ${money(this.balance)}.`;
+    const held = this.balance === null ? "" : ` ${fill(gettext("Your wallet holds %(balance)s."), { balance: money(this.balance) })}`;
     this.help.textContent =
       this.kind === "note"
-        ? `${this.merchant} vouches for this much. Nothing is locked; what you spend is billed later.`
-        : `Locked until the channel closes; then what is yours comes back. The ledger shows that your wallet paid it.${held}`;
+        ? fill(gettext("%(merchant)s vouches for this much. Nothing is locked; what you spend is billed later."), { merchant: this.merchant })
+        : gettext("Locked until the channel closes; then what is yours comes back. The ledger shows that your wallet paid it.") + held;
   }
 
   /**
@@ -61,9 +62,9 @@ export class FundingFields {
    */
   get choice() {
     const amount = parseDecimal(this.amount.value, 6);
-    if (amount === 0n) throw new RangeError("Choose an amount above 0.");
+    if (amount === 0n) throw new RangeError(gettext("Choose an amount above 0."));
     if (this.kind === "deposit" && this.balance !== null && amount > BigInt(this.balance)) {
-      throw new RangeError(`Your wallet holds ${money(this.balance)}. Choose less, or add money first.`);
+      throw new RangeError(fill(gettext("Your wallet holds %(balance)s. Choose less, or add money first."), { balance: money(this.balance) }));
     }
     return { kind: this.kind, amount };
   }

@@ -7,6 +7,7 @@
 
 import { structId } from "../protocol/typed_data.js";
 import { BookError } from "./book.js";
+import { fill, gettext } from "../ui/language.js";
 
 /** @typedef {import("./book.js").ChannelState} ChannelState */
 /** @typedef {import("./book.js").ChannelView} ChannelView */
@@ -62,9 +63,9 @@ function changeBefore({ change }, value, now) {
   if (!change) return null;
   const after = BigInt(value.base) >= BigInt(change.version);
   if (!after && now > Number(change.validUntil) + LEDGER_LAG_S) return null;
-  if (!after) throw new BookError("You have signed a change of this channel's funding. Nothing else can be signed until the ledger took it, or its time is over.");
+  if (!after) throw new BookError(gettext("You have signed a change of this channel's funding. Nothing else can be signed until the ledger took it, or its time is over."));
   if (BigInt(value.balanceA) + BigInt(value.balanceB) !== BigInt(change.fundingA) + BigInt(change.fundingB)) {
-    throw new BookError("The balances don't add up to the funding that you have signed.");
+    throw new BookError(gettext("The balances don't add up to the funding that you have signed."));
   }
   return change;
 }
@@ -75,7 +76,7 @@ function changeBefore({ change }, value, now) {
  */
 function requireUnused(memory, version) {
   if (BigInt(version) <= BigInt(memory.highest)) {
-    throw new BookError(`This key has signed version ${memory.highest} before; version ${version} can't be signed any more.`);
+    throw new BookError(fill(gettext("This key has signed version %(highest)s before; version %(version)s can't be signed any more."), { highest: memory.highest, version }));
   }
 }
 
@@ -95,7 +96,7 @@ export function remember(memory, state, now = Date.now() / 1000) {
   const change = changeBefore(memory, state, now);
   const farewell = memory.farewell && change && BigInt(change.version) > BigInt(memory.farewell.version) ? null : memory.farewell;
   if (farewell && !(state.isFinal && samePayout(state, farewell))) {
-    throw new BookError("You have signed the closing of this channel; only the same payout may follow.");
+    throw new BookError(gettext("You have signed the closing of this channel; only the same payout may follow."));
   }
   return { highest: state.version, digest, farewell: state.isFinal ? state : farewell, change };
 }
@@ -115,7 +116,7 @@ export function rememberChange(memory, wanted, now = Date.now() / 1000) {
   requireUnused(memory, wanted.version);
   const change = changeBefore(memory, wanted, now);
   if (memory.farewell && !(change && BigInt(change.version) > BigInt(memory.farewell.version))) {
-    throw new BookError("You have signed the closing of this channel; its funding can't change any more.");
+    throw new BookError(gettext("You have signed the closing of this channel; its funding can't change any more."));
   }
   return { highest: wanted.version, digest, farewell: null, change: wanted };
 }

@@ -10,6 +10,7 @@ import { openingInWords, termsInWords } from "../wallet/words.js";
 import { confirmSigning } from "../ui/dialogs.js";
 import { BookError } from "./book.js";
 import { fund, isDeposit, promise } from "./funding.js";
+import { fill, gettext } from "../ui/language.js";
 
 /** @typedef {import("./desk.js").ChannelDesk} ChannelDesk */
 /** @typedef {import("./funding.js").Choice} Choice */
@@ -31,7 +32,7 @@ const LIFETIME_S = 30 * 24 * 3600;
  */
 export function entry(desk, channel, types) {
   return new Promise((resolve, reject) => {
-    const timer = setTimeout(() => done(() => reject(new BookError("Your partner doesn’t answer. It may be offline; try again later."))), ANSWER_MS);
+    const timer = setTimeout(() => done(() => reject(new BookError(gettext("Your partner doesn’t answer. It may be offline; try again later.")))), ANSWER_MS);
     const listener = (/** @type {Event} */ event) => {
       const { detail } = /** @type {CustomEvent} */ (event);
       if (detail.channel === channel && types.includes(detail.type) && detail.sender !== "me") done(() => resolve(detail));
@@ -81,11 +82,11 @@ export async function agreeTerms(desk, partner, contracts, say) {
   const terms = await usualTerms(desk);
   const nonce = /** @type {string} */ (terms.nonce);
   await confirmSigning(termsInWords(terms, partner.name));
-  say("Proposing terms");
+  say(gettext("Proposing terms"));
   const answer = entry(desk, nonce, ["esc.accept", "esc.abort"]);
   await desk.socket.send(nonce, "esc.propose", { to: partner.owner, terms });
   const { type, body } = await answer;
-  if (type === "esc.abort") throw new BookError(`${partner.name} declines: ${body.reason}`);
+  if (type === "esc.abort") throw new BookError(fill(gettext("%(name)s declines: %(reason)s"), { name: partner.name, reason: body.reason }));
   await desk.confirmTerms(terms, body);
   return body.terms;
 }
@@ -130,7 +131,7 @@ export async function openWithAgent(desk, partner, choice, credit, contracts, sa
   const terms = await agreeTerms(desk, partner, contracts, say);
   const nonce = /** @type {string} */ (terms.nonce);
   const scid = structId("EntityContract", terms);
-  say(choice.kind === "note" ? "Asking your merchant for a note" : "Bringing your deposit to the channel’s key");
+  say(choice.kind === "note" ? gettext("Asking your merchant for a note") : gettext("Bringing your deposit to the channel’s key"));
   const funded = await fund(desk, nonce, promise(choice, credit), credit, partner.name);
   const index = (await api.list("channels/")).filter((c) => c.scid === scid).length;
   const theirs = await api.get(`prosumers/${partner.slug}/funding/?scid=${scid}&index=${index}`);
@@ -139,13 +140,13 @@ export async function openWithAgent(desk, partner, choice, credit, contracts, sa
   const words = openingInWords(open, { side: "a", partner: partner.name, byNote: !isDeposit(funded.side) });
   const signature = await desk.signer.signInSession(nonce, desk.domain, "ChannelOpen", open, words);
   const channel = structId("ChannelOpen", open);
-  say(`Waiting for ${partner.name}`);
+  say(fill(gettext("Waiting for %(name)s"), { name: partner.name }));
   const funding = await funded.proof(openBy);
   const answer = entry(desk, channel, ["channel.open_confirm", "channel.open_abort"]);
   await desk.socket.send(channel, "channel.open_request", { open, signature, funding });
   const { type, body } = await answer;
-  if (type === "channel.open_abort") throw new BookError(`${partner.name} declines: ${body.reason}`);
+  if (type === "channel.open_abort") throw new BookError(fill(gettext("%(name)s declines: %(reason)s"), { name: partner.name, reason: body.reason }));
   requireSignature(desk.domain, "ChannelOpen", open, body.signature, /** @type {string} */ (terms.partyB));
-  say("The ledger opens the channel");
+  say(gettext("The ledger opens the channel"));
   return channel;
 }

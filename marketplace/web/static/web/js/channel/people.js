@@ -12,6 +12,7 @@ import { openingInWords, termsInWords } from "../wallet/words.js";
 import { BookError } from "./book.js";
 import { fund, isDeposit, promise } from "./funding.js";
 import { entry, openingOf, usualTerms } from "./opening.js";
+import { gettext } from "../ui/language.js";
 
 /** @typedef {import("./book.js").ChannelView} ChannelView */
 /** @typedef {import("./desk.js").ChannelDesk} ChannelDesk */
@@ -56,7 +57,7 @@ export function requireUsual(terms, ledger) {
     terms.challengePeriod === String(ledger.challenge_period) &&
     terms.disputeLimit === String(ledger.dispute_limit) &&
     terms.stalePenalty === String(ledger.stale_penalty);
-  if (!same) throw new BookError("These are not the usual terms of this site. Decline them, and propose your own.");
+  if (!same) throw new BookError(gettext("These are not the usual terms of this site. Decline them, and propose your own."));
 }
 
 /** @param {Record<string, string>} terms */
@@ -118,7 +119,7 @@ async function acceptance(desk, nonce) {
 export async function requestOpening(desk, partner, { terms, phase }, choice, credit) {
   await checkUsual(terms);
   const { nonce } = terms;
-  if (!sameHex(await desk.signer.sessionAddress(nonce), terms.partyA)) throw new BookError("These terms are not by this wallet’s key.");
+  if (!sameHex(await desk.signer.sessionAddress(nonce), terms.partyA)) throw new BookError(gettext("These terms are not by this wallet’s key."));
   const theirs = await api.get(`contracts/${nonce}/funding/`);
   const funded = await fund(desk, nonce, promise(choice, credit), credit, partner.name);
   const openBy = Math.floor(Date.now() / 1000) + OPEN_WITHIN_S;
@@ -164,7 +165,7 @@ export async function confirmOpening(desk, partner, view, credit) {
   const nonce = /** @type {string} */ (terms.nonce);
   await checkUsual(terms);
   requireSignature(desk.domain, "ChannelOpen", opening, view.openingSignatures[0], /** @type {string} */ (terms.partyA));
-  if (Number(opening.expiry) > Date.now() / 1000 + LONGEST_LIFE_S) throw new BookError("This channel would bind you for more than a month. Decline it.");
+  if (Number(opening.expiry) > Date.now() / 1000 + LONGEST_LIFE_S) throw new BookError(gettext("This channel would bind you for more than a month. Decline it."));
   const side = askedOf(view);
   const funded = await fund(desk, nonce, side, credit, partner.name);
   const words = openingInWords(opening, { side: "b", partner: partner.name, byNote: !isDeposit(side) });

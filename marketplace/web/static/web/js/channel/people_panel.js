@@ -10,6 +10,7 @@ import { toast, toastError } from "../ui/toast.js";
 import { isDeposit } from "./funding.js";
 import { acceptTerms, askedOf, awaitsMe, confirmOpening, nextStep, propose, requestOpening } from "./people.js";
 import { fundingForm, getStarted } from "./start.js";
+import { fill, gettext } from "../ui/language.js";
 
 /** @typedef {import("./book.js").ChannelView} ChannelView */
 /** @typedef {import("./desk.js").ChannelDesk} ChannelDesk */
@@ -19,7 +20,7 @@ import { fundingForm, getStarted } from "./start.js";
 /** @typedef {import("./opening.js").Partner} Partner */
 
 /** @param {Promised} side */
-const inWords = (side) => `${money(side.amount)} by ${isDeposit(side) ? "deposit" : "credit note"}`;
+const inWords = (side) => fill(isDeposit(side) ? gettext("%(amount)s by deposit") : gettext("%(amount)s by credit note"), { amount: money(side.amount) });
 
 /** The panel of one partner. */
 export class PeoplePanel {
@@ -119,8 +120,8 @@ export class PeoplePanel {
   async start() {
     const { name } = this.partner;
     return [
-      h("p", { class: "muted" }, `Propose the usual terms first. When ${name} has accepted and said what it brings, you both sign the opening.`),
-      h("div", { class: "row" }, this.button("Propose a channel", () => propose(this.desk, this.partner), "button--primary")),
+      h("p", { class: "muted" }, fill(gettext("Propose the usual terms first. When %(name)s has accepted and said what it brings, you both sign the opening."), { name })),
+      h("div", { class: "row" }, this.button(gettext("Propose a channel"), () => propose(this.desk, this.partner), "button--primary")),
     ];
   }
 
@@ -131,11 +132,11 @@ export class PeoplePanel {
    */
   async waiting(step, { conversation, phase }) {
     const { name } = this.partner;
-    const text = step === "asked" ? `You proposed a channel. ${name} has to accept the terms.` : `You accepted the terms. ${name} has to sign the opening now.`;
+    const text = fill(step === "asked" ? gettext("You proposed a channel. %(name)s has to accept the terms.") : gettext("You accepted the terms. %(name)s has to sign the opening now."), { name });
     return [
       h("p", {}, text),
-      h("p", { class: "small muted" }, "You can leave this page; the answer shows on your start page too."),
-      phase === "agreed" ? null : h("div", { class: "row" }, this.decline("Withdraw", conversation)),
+      h("p", { class: "small muted" }, gettext("You can leave this page; the answer shows on your start page too.")),
+      phase === "agreed" ? null : h("div", { class: "row" }, this.decline(gettext("Withdraw"), conversation)),
     ];
   }
 
@@ -146,14 +147,14 @@ export class PeoplePanel {
   async invited(contract) {
     const { name } = this.partner;
     const { terms, conversation } = contract;
-    const decline = this.decline("Decline", conversation);
+    const decline = this.decline(gettext("Decline"), conversation);
     const act = (/** @type {import("./funding.js").Choice} */ choice) => acceptTerms(this.desk, this.partner, contract, choice, this.credit);
-    const form = await fundingForm(this.credit.merchant, "Accept terms", act, decline);
+    const form = await fundingForm(this.credit.merchant, gettext("Accept terms"), act, decline);
     return [
-      h("p", {}, `${name} would like to open a channel with you. Say what you bring; it is asked for when you sign the opening.`),
+      h("p", {}, fill(gettext("%(name)s would like to open a channel with you. Say what you bring; it is asked for when you sign the opening."), { name })),
       facts([
-        ["Time to answer a wrong closing", duration(Number(terms.challengePeriod))],
-        ["Penalty for showing an old state", money(terms.stalePenalty ?? "0")],
+        [gettext("Time to answer a wrong closing"), duration(Number(terms.challengePeriod))],
+        [gettext("Penalty for showing an old state"), money(terms.stalePenalty ?? "0")],
       ]),
       ...(form ? [form] : [...getStarted(this.onboarding, true), decline]),
     ];
@@ -167,11 +168,11 @@ export class PeoplePanel {
     const { name } = this.partner;
     const theirs = await api.get(`contracts/${contract.conversation}/funding/`);
     const act = async (/** @type {import("./funding.js").Choice} */ choice) => this.opened(await requestOpening(this.desk, this.partner, contract, choice, this.credit));
-    const decline = contract.phase === "accepted" ? this.decline("Withdraw", contract.conversation) : null;
-    const form = await fundingForm(this.credit.merchant, "Sign the opening", act, decline);
+    const decline = contract.phase === "accepted" ? this.decline(gettext("Withdraw"), contract.conversation) : null;
+    const form = await fundingForm(this.credit.merchant, gettext("Sign the opening"), act, decline);
     return [
-      h("p", {}, `${name} accepted your terms. Choose what you bring, and sign.`),
-      facts([[`${name} brings`, inWords(theirs)]]),
+      h("p", {}, fill(gettext("%(name)s accepted your terms. Choose what you bring, and sign."), { name })),
+      facts([[fill(gettext("%(name)s brings"), { name }), inWords(theirs)]]),
       ...(form ? [form] : [...getStarted(this.onboarding, true), decline]),
     ];
   }
@@ -187,27 +188,27 @@ export class PeoplePanel {
     const { channel, opening } = view;
     const decline = async () => {
       await this.desk.socket.send(channel, "channel.open_abort", { reason: "declined" });
-      toast("Nothing was opened. What you had put in lies on your wallet’s page, ready to be brought back.");
+      toast(gettext("Nothing was opened. What you had put in lies on your wallet’s page, ready to be brought back."));
     };
     if (!awaitsMe(view)) {
       return this.draw(`requested/${channel}`, async () => [
-        h("p", {}, `You signed the opening. ${name} has to sign it too, until ${when(Number(opening.openBy))}.`),
-        h("div", { class: "row" }, this.button("Withdraw", decline)),
+        h("p", {}, fill(gettext("You signed the opening. %(name)s has to sign it too, until %(when)s."), { name, when: when(Number(opening.openBy)) })),
+        h("div", { class: "row" }, this.button(gettext("Withdraw"), decline)),
       ]);
     }
     const { sourceA: source = "", noteA: note = "", fundingA: amount = "0" } = opening;
     return this.draw(`request/${channel}`, async () => [
-      h("p", {}, `${name} signed the opening of a channel. It opens as soon as you sign too.`),
+      h("p", {}, fill(gettext("%(name)s signed the opening of a channel. It opens as soon as you sign too."), { name })),
       facts([
-        [`${name} brings`, inWords({ source, note, amount })],
-        ["You bring", inWords(askedOf(view))],
-        ["Sign until", when(Number(opening.openBy))],
+        [fill(gettext("%(name)s brings"), { name }), inWords({ source, note, amount })],
+        [gettext("You bring"), inWords(askedOf(view))],
+        [gettext("Sign until"), when(Number(opening.openBy))],
       ]),
       h(
         "div",
         { class: "row" },
-        this.button("Fund and sign", () => confirmOpening(this.desk, this.partner, view, this.credit), "button--primary"),
-        this.button("Decline", decline),
+        this.button(gettext("Fund and sign"), () => confirmOpening(this.desk, this.partner, view, this.credit), "button--primary"),
+        this.button(gettext("Decline"), decline),
       ),
     ]);
   }

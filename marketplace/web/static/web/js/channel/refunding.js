@@ -8,6 +8,7 @@ import { permitDeposit, topUp } from "../wallet/funds.js";
 import { refundingInWords } from "../wallet/words.js";
 import { BookError, balanceOf, checkStaged, currentOf, fundingChange, other } from "./book.js";
 import { BLANK, rememberChange } from "./keeper.js";
+import { gettext } from "../ui/language.js";
 
 /** @typedef {import("./desk.js").ChannelDesk} ChannelDesk */
 /** @typedef {import("./book.js").ChannelView} ChannelView */
@@ -62,7 +63,7 @@ export async function askForFunding(desk, channel, by) {
   const { state } = currentOf(view);
   const { side } = view;
   const mine = balanceOf(state, side) + by;
-  if (mine < 0n) throw new BookError("You can't take out more than you hold in this channel.");
+  if (mine < 0n) throw new BookError(gettext("You can't take out more than you hold in this channel."));
   const theirs = balanceOf(state, other(side));
   const funding = side === "a" ? { a: mine, b: theirs } : { a: theirs, b: mine };
   const change = fundingChange(view, funding, String(Math.floor(Date.now() / 1000) + VALID_S));
@@ -81,7 +82,7 @@ export async function agreeToFunding(desk, channel) {
   const view = desk.view(channel);
   checkStaged(view);
   const change = view.staged?.change;
-  if (!change) throw new BookError("There is nothing to agree to any more.");
+  if (!change) throw new BookError(gettext("There is nothing to agree to any more."));
   const permit = await permitted(desk, view, change);
   const signature = await signed(desk, view, change);
   await desk.socket.send(channel, "funding.confirm", { version: change.version, signature, ...permit });

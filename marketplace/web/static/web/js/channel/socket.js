@@ -5,6 +5,9 @@
 const ACK_EVERY = 32;
 const FIRST_WAIT_MS = 500;
 const LONGEST_WAIT_MS = 15_000;
+/** A socket that says nothing for so long, though asked, is dead. */
+const ANSWER_MS = 6000;
+const SILENT = 1006;
 
 /** @typedef {Record<string, any> & {kind: string}} Frame */
 /** @typedef {{frame: Frame, resolve: (frame: Frame) => void, reject: (error: Error) => void}} Pending */
@@ -40,6 +43,8 @@ export class RelaySocket extends EventTarget {
     this.hello = null;
     this.received = 0;
     this.waitMs = FIRST_WAIT_MS;
+    /** @type {ReturnType<typeof setTimeout>|undefined} */
+    this.retry = undefined;
     this.closed = false;
   }
 
@@ -47,9 +52,12 @@ export class RelaySocket extends EventTarget {
     const scheme = location.protocol === "https:" ? "wss:" : "ws:";
     const socket = new this.Socket(`${scheme}//${location.host}${this.path}`);
     this.socket = socket;
+    this.hello = null;
     this.received = 0;
     socket.onmessage = (event) => this.take(JSON.parse(event.data));
-    socket.onclose = (event) => this.lost(event.code);
+    socket.onclose = (event) => {
+      if (this.socket === socket) this.lost(event.code);
+    };
   }
 
   /** @param {number} code */
@@ -58,8 +66,28 @@ export class RelaySocket extends EventTarget {
     this.hello = null;
     this.tell("link", { up: false, code });
     if (this.closed || code === 4401 || code === 4403) return;
-    setTimeout(() => this.connect(), this.waitMs * (0.7 + Math.random() * 0.6));
+    this.retry = setTimeout(() => this.connect(), this.waitMs * (0.7 + Math.random() * 0.6));
     this.waitMs = Math.min(this.waitMs * 2, LONGEST_WAIT_MS);
+  }
+
+  /**
+   * After sleep, or when the network is back: a socket that was lost is opened at once, one that only looks open is asked.
+   */
+  wake() {
+    if (this.closed) return;
+    if (!this.socket) {
+      clearTimeout(this.retry);
+      return this.connect();
+    }
+    if (this.socket.readyState !== this.Socket.OPEN) return;
+    const before = this.received;
+    const { socket } = this;
+    this.list();
+    setTimeout(() => {
+      if (this.socket !== socket || this.received !== before) return;
+      socket.close();
+      this.lost(SILENT);
+    }, ANSWER_MS);
   }
 
   close() {

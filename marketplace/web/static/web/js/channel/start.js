@@ -7,6 +7,7 @@ import { h, replace } from "../ui/dom.js";
 import { toastError } from "../ui/toast.js";
 import { FundingFields } from "./funding_form.js";
 import { openWithAgent } from "./opening.js";
+import { gettext } from "../ui/language.js";
 
 /** @typedef {import("./desk.js").ChannelDesk} ChannelDesk */
 /** @typedef {import("./funding.js").Choice} Choice */
@@ -53,8 +54,8 @@ export async function fundingForm(merchant, word, act, ...more) {
  */
 export function getStarted(onboarding, hasWallet) {
   return [
-    h("p", { class: "muted" }, hasWallet ? "With a credit agreement you open channels without locking money." : "First make a wallet; then a merchant can vouch for you."),
-    h("a", { class: "button button--primary", href: onboarding }, "Get started"),
+    h("p", { class: "muted" }, hasWallet ? gettext("With a credit agreement you open channels without locking money.") : gettext("First make a wallet; then a merchant can vouch for you.")),
+    h("a", { class: "button button--primary", href: onboarding }, gettext("Get started")),
   ];
 }
 
@@ -66,6 +67,6 @@ export function getStarted(onboarding, hasWallet) {
  * @param {(channel: string) => void} opened
  */
 export async function offerStart(place, desk, partner, { credit, contracts, onboarding }, opened) {
-  const form = await fundingForm(credit.merchant, "Open channel", async (choice, say) => opened(await openWithAgent(desk, partner, choice, credit, contracts, say)));
+  const form = await fundingForm(credit.merchant, gettext("Open channel"), async (choice, say) => opened(await openWithAgent(desk, partner, choice, credit, contracts, say)));
   replace(place, ...(form ? [form] : getStarted(onboarding, true)));
 }

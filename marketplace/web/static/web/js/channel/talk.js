@@ -4,13 +4,20 @@
 
 import { tradeAmount } from "../protocol/amounts.js";
 import { h, replace } from "../ui/dom.js";
-import { duration, energy, money, price, slot, when } from "../ui/format.js";
+import { energy, money, price, slot, when } from "../ui/format.js";
+import { fill, gettext } from "../ui/language.js";
+import { clock } from "./clock.js";
+import { roomInWords } from "./room.js";
 
 /** @typedef {import("./book.js").ChannelView} ChannelView */
 /** @typedef {import("./book.js").LiveOffer} LiveOffer */
 /** @typedef {{accept: (live: LiveOffer) => void, counter: (live: LiveOffer) => void, reject: (live: LiveOffer) => void,
  *   withdraw: (live: LiveOffer) => void}} Answers */
+/** @typedef {(offer: import("./book.js").Offer, mine: boolean) => Promise<import("./room.js").Room>} AskGrid */
 /** @typedef {{frame: any, outcome: string}} Bid */
+
+/** Keys that answer the offer which has the focus. */
+const KEYS = new Map([["a", "accept"], ["c", "counter"], ["d", "reject"], ["w", "withdraw"]]);
 
 /** The conversation in its container. */
 export class TalkLog {
@@ -18,11 +25,13 @@ export class TalkLog {
    * @param {HTMLElement} container
    * @param {string} partner
    * @param {Answers} answers
+   * @param {AskGrid} askGrid
    */
-  constructor(container, partner, answers) {
+  constructor(container, partner, answers, askGrid) {
     this.container = container;
     this.partner = partner;
     this.answers = answers;
+    this.askGrid = askGrid;
     /** @type {Map<string, Bid>} */
     this.bids = new Map();
     /** @type {Map<string, HTMLElement>} */
@@ -32,6 +41,21 @@ export class TalkLog {
     /** @type {ChannelView|null} */
     this.view = null;
     this.started = false;
+  }
+
+  /** The clocks of the offers that stand. */
+  start() {
+    setInterval(() => this.tick(), 1000);
+  }
+
+  tick() {
+    const now = Date.now() / 1000;
+    for (const timer of this.container.querySelectorAll("[role=timer]")) {
+      const until = Number(/** @type {HTMLElement} */ (timer).dataset.until);
+      const bid = timer.closest("[data-offer]");
+      if (until > now) timer.textContent = clock(until - now);
+      else if (bid instanceof HTMLElement) this.paint(bid.dataset.offer ?? "");
+    }
   }
 
   /** @param {HTMLElement} element */
@@ -71,12 +95,28 @@ export class TalkLog {
   add(frame, side) {
     const mine = frame.sender === "me" || (side !== undefined && frame.sender === side);
     const { type, body } = frame;
-    if (type === "counter") this.close(body.answers, "Countered");
+    if (type === "counter") this.close(body.answers, gettext("Countered"));
     if (type === "offer" || type === "counter") return this.addBid(frame, mine);
-    if (type === "reject") return this.close(body.offer, mine ? "You declined" : `Declined${body.reason ? `: ${body.reason}` : ""}`);
-    if (type === "withdraw") return this.close(body.offer, "Withdrawn");
-    if (type === "update.request") return this.close(body.offer, mine ? "You accepted" : "Accepted");
+    if (type === "reject") return this.close(body.offer, this.declined(mine, body.reason));
+    if (type === "withdraw") return this.close(body.offer, gettext("Withdrawn"));
+    if (type === "update.request") return this.close(body.offer, mine ? gettext("You accepted") : gettext("Accepted"));
+    if (type.startsWith("ledger.")) return this.addLedgerEvent(type, body, frame.at);
     this.addEvent(type, body, mine, frame.at);
+  }
+
+  /**
+   * @param {boolean} mine
+   * @param {string} [reason] in the other one's own words
+   */
+  declined(mine, reason) {
+    if (mine) return gettext("You declined");
+    if (!reason || reason === "declined") return gettext("Declined");
+    return fill(gettext("Declined: %(reason)s"), { reason });
+  }
+
+  /** @param {string} text */
+  bad(text) {
+    this.append(h("p", { class: "outcome outcome--bad" }, text));
   }
 
   /**
@@ -86,34 +126,43 @@ export class TalkLog {
    * @param {number} at
    */
   addEvent(type, body, mine, at) {
-    const who = mine ? "You" : this.partner;
-    if (type === "update.confirm") this.append(h("p", { class: "outcome" }, `Traded and signed by both, state ${body.version}`));
+    const values = { who: this.partner, version: body.version ?? "", reason: body.reason ?? "", when: when(at) };
+    if (type === "update.confirm") this.append(h("p", { class: "outcome" }, fill(gettext("Traded and signed by both, state %(version)s"), values)));
     else if (type === "settle.request") this.metered.set(body.state.version, body.deliveries);
-    else if (type === "settle.confirm") this.note(`Meter readings settled, state ${body.version}${this.counted(body.version)}.`);
-    else if (type === "update.abort") this.append(h("p", { class: "outcome outcome--bad" }, `${who} refused: ${body.reason}`));
-    else if (type === "update.fallback") this.append(h("p", { class: "outcome outcome--bad" }, "No signature came in time. Nothing moved."));
-    else if (type === "channel.open_request") this.note(`${who} asked to open the channel, ${when(at)}.`);
-    else if (type === "ledger.opened") this.note(`Opened on the ledger, ${when(at)}.`);
-    else if (type === "ledger.rolled_back") this.append(h("p", { class: "outcome outcome--bad" }, "The ledger took back its last blocks. What still holds comes again."));
-    else if (type === "funding.request") this.note(`${who} asked to change the funding of the channel.`);
-    else if (type === "ledger.funding_changed") this.note(`Funded anew on the ledger, ${when(at)}.`);
-    else if (type === "enforce.offer") this.note(`${who} brings an accepted offer to the ledger.`);
-    else if (type === "ledger.offer_enforced") this.append(h("p", { class: "outcome outcome--bad" }, `The ledger applied an accepted offer. It is paid out by that after ${when(Number(body.deadline))}.`));
-    else if (type === "ledger.delivery_enforced") this.note("The ledger refunded what was not delivered.");
-    else if (type === "close.request") this.note(`${who} asked to close the channel.`);
-    else if (type === "ledger.finalised") this.note(`Closed and paid out by the ledger, ${when(at)}.`);
-    else if (type === "ledger.disputed") this.append(h("p", { class: "outcome outcome--bad" }, `In dispute on the ledger until ${when(Number(body.deadline))}.`));
+    else if (type === "settle.confirm") this.settled(body.version);
+    else if (type === "update.abort") this.bad(fill(mine ? gettext("You refused: %(reason)s") : gettext("%(who)s refused: %(reason)s"), values));
+    else if (type === "update.fallback") this.bad(gettext("No signature came in time. Nothing moved."));
+    else if (type === "channel.open_request") this.note(fill(mine ? gettext("You asked to open the channel, %(when)s.") : gettext("%(who)s asked to open the channel, %(when)s."), values));
+    else if (type === "funding.request") this.note(fill(mine ? gettext("You asked to change the funding of the channel.") : gettext("%(who)s asked to change the funding of the channel."), values));
+    else if (type === "enforce.offer") this.note(fill(mine ? gettext("You bring an accepted offer to the ledger.") : gettext("%(who)s brings an accepted offer to the ledger."), values));
+    else if (type === "close.request") this.note(fill(mine ? gettext("You asked to close the channel.") : gettext("%(who)s asked to close the channel."), values));
+    else if (type === "dispute.raise") this.bad(fill(mine ? gettext("You raised a dispute, %(when)s.") : gettext("%(who)s raised a dispute, %(when)s."), values));
   }
 
   /**
-   * @param {string} version of a settlement
-   * @returns {string} what its meter readings say
+   * @param {string} type
+   * @param {any} body
+   * @param {number} at
    */
-  counted(version) {
+  addLedgerEvent(type, body, at) {
+    const values = { when: when(at), until: body.deadline ? when(Number(body.deadline)) : "", version: body.version ?? "" };
+    if (type === "ledger.opened") this.note(fill(gettext("Opened on the ledger, %(when)s."), values));
+    else if (type === "ledger.rolled_back") this.bad(gettext("The ledger took back its last blocks. What still holds comes again."));
+    else if (type === "ledger.funding_changed") this.note(fill(gettext("Funded anew on the ledger, %(when)s."), values));
+    else if (type === "ledger.offer_enforced") this.bad(fill(gettext("The ledger applied an accepted offer. It is paid out by that after %(until)s."), values));
+    else if (type === "ledger.delivery_enforced") this.note(gettext("The ledger refunded what was not delivered."));
+    else if (type === "ledger.checkpointed") this.note(fill(gettext("The ledger recorded state %(version)s."), values));
+    else if (type === "ledger.resolved") this.note(fill(gettext("The dispute was answered with state %(version)s."), values));
+    else if (type === "ledger.finalised") this.note(fill(gettext("Closed and paid out by the ledger, %(when)s."), values));
+    else if (type === "ledger.disputed") this.bad(fill(gettext("In dispute on the ledger until %(until)s."), values));
+  }
+
+  /** @param {string} version of a settlement */
+  settled(version) {
     const deliveries = this.metered.get(version);
-    if (!deliveries) return "";
+    if (!deliveries) return this.note(fill(gettext("Meter readings settled, state %(version)s."), { version }));
     const wh = deliveries.reduce((sum, { delivery }) => sum + BigInt(delivery.deliveredWh ?? 0), 0n);
-    return `: ${energy(wh)} delivered`;
+    this.note(fill(gettext("Meter readings settled, state %(version)s: %(energy)s delivered."), { version, energy: energy(wh) }));
   }
 
   /**
@@ -122,7 +171,7 @@ export class TalkLog {
    */
   addBid(frame, mine) {
     const { offer } = frame.body;
-    const element = h("article", { class: `bid${mine ? " bid--mine" : ""}`, "data-offer": offer.id });
+    const element = h("article", { class: `bid${mine ? " bid--mine" : ""}`, "data-offer": offer.id, tabindex: "0", onkeydown: (/** @type {KeyboardEvent} */ event) => this.onKey(event, offer.id) });
     this.bids.set(offer.id, { frame: { ...frame, mine }, outcome: "" });
     this.shown.set(offer.id, element);
     this.paint(offer.id);
@@ -144,7 +193,7 @@ export class TalkLog {
   update(view) {
     this.view = view;
     for (const id of this.bids.keys()) this.paint(id);
-    if (!this.started && view.phase === "open") this.invite("The channel is open. Make the first offer.");
+    if (!this.started && view.phase === "open") this.invite(gettext("The channel is open. Make the first offer."));
   }
 
   /** @param {string} id */
@@ -153,18 +202,69 @@ export class TalkLog {
     const element = /** @type {HTMLElement} */ (this.shown.get(id));
     const { offer } = bid.frame.body;
     const { mine } = bid.frame;
-    const verb = offer.offerorSells ? (mine ? "You sell" : "Sells") : mine ? "You buy" : "Buys";
     const live = this.view?.offers.find((o) => o.offer.id === id);
-    const left = Number(offer.validUntil) - Math.floor(Date.now() / 1000);
-    const over = bid.outcome || (left <= 0 ? "Expired" : this.view && !live ? "No longer stands" : "");
+    const left = Number(offer.validUntil) - Date.now() / 1000;
+    const over = bid.outcome || (left <= 0 ? gettext("Expired") : this.view && !live ? gettext("No longer stands") : "");
+    const amount = money(tradeAmount(BigInt(offer.quantityWh), BigInt(offer.pricePerKwh)), { exact: true });
+    const focused = element.contains(document.activeElement) && element !== document.activeElement;
     element.classList.toggle("bid--over", Boolean(over));
     replace(
       element,
-      h("div", { class: "bid__what" }, h("span", { class: "num" }, `${verb} ${energy(offer.quantityWh)}`), h("span", { class: "num" }, price(offer.pricePerKwh))),
-      h("div", { class: "bid__meta" }, h("span", {}, slot(Number(offer.slotStart), Number(offer.slotEnd))), h("b", { class: "num" }, money(tradeAmount(BigInt(offer.quantityWh), BigInt(offer.pricePerKwh)), { exact: true }))),
-      h("div", { class: "bid__meta" }, over || `Stands for ${duration(left)}`),
+      h("div", { class: "bid__what" }, h("span", { class: "num" }, `${this.verb(offer, mine)} ${energy(offer.quantityWh)}`), h("span", { class: "num" }, price(offer.pricePerKwh))),
+      h("div", { class: "bid__meta" }, h("span", {}, slot(Number(offer.slotStart), Number(offer.slotEnd))), h("b", { class: "num" }, amount)),
+      h("div", { class: "bid__meta" }, ...(over ? [h("span", {}, over)] : this.standing(left, offer.validUntil))),
+      over ? null : this.gridLine(offer, mine),
       !over && live ? this.actions(live, mine) : null,
     );
+    if (focused) element.focus();
+  }
+
+  /**
+   * @param {number} left seconds
+   * @param {string} until
+   */
+  standing(left, until) {
+    return [h("span", {}, gettext("Stands for"), " ", h("b", { class: "num", role: "timer", "aria-live": "off", "data-until": until }, clock(left)))];
+  }
+
+  /**
+   * @param {import("./book.js").Offer} offer
+   * @param {boolean} mine
+   */
+  verb(offer, mine) {
+    if (offer.offerorSells) return mine ? gettext("You sell") : gettext("Sells");
+    return mine ? gettext("You buy") : gettext("Buys");
+  }
+
+  /**
+   * What the grid says to an offer that stands; nothing where it can't be asked.
+   *
+   * @param {import("./book.js").Offer} offer
+   * @param {boolean} mine
+   */
+  gridLine(offer, mine) {
+    const line = h("p", { class: "bid__grid small" });
+    this.askGrid(offer, mine).then(
+      (room) => {
+        line.dataset.fits = String(room.fits);
+        line.textContent = roomInWords(room);
+      },
+      () => line.remove(),
+    );
+    return line;
+  }
+
+  /**
+   * @param {KeyboardEvent} event
+   * @param {string} id
+   */
+  onKey(event, id) {
+    if (event.ctrlKey || event.metaKey || event.altKey) return;
+    const does = KEYS.get(event.key.toLowerCase());
+    const button = does && this.shown.get(id)?.querySelector(`[data-does="${does}"]`);
+    if (!(button instanceof HTMLButtonElement)) return;
+    event.preventDefault();
+    button.click();
   }
 
   /**
@@ -172,11 +272,10 @@ export class TalkLog {
    * @param {boolean} mine
    */
   actions(live, mine) {
-    const button = (/** @type {string} */ word, /** @type {string} */ kind, /** @type {(l: LiveOffer) => void} */ act) =>
-      h("button", { type: "button", class: `button button--small ${kind}`, onclick: () => act(live) }, word);
-    const { accept, counter, reject, withdraw } = this.answers;
+    const button = (/** @type {keyof Answers} */ does, /** @type {string} */ word, /** @type {string} */ kind) =>
+      h("button", { type: "button", class: `button button--small ${kind}`, "data-does": does, onclick: () => this.answers[does](live) }, word);
     return mine
-      ? h("div", { class: "bid__actions" }, button("Withdraw", "button--quiet", withdraw))
-      : h("div", { class: "bid__actions" }, button("Accept", "button--primary", accept), button("Counter", "", counter), button("Decline", "button--quiet", reject));
+      ? h("div", { class: "bid__actions" }, button("withdraw", gettext("Withdraw"), "button--quiet"))
+      : h("div", { class: "bid__actions" }, button("accept", gettext("Accept"), "button--primary"), button("counter", gettext("Counter"), ""), button("reject", gettext("Decline"), "button--quiet"));
   }
 }

@@ -63,6 +63,11 @@ export class SlotChoice extends EventTarget {
     this.choose(!chosen && this.wished >= first && this.wished <= last ? this.wished : fallback);
   }
 
+  /** @param {number} start to be chosen once the open slots are known, if it is among them */
+  wish(start) {
+    this.wished = start;
+  }
+
   /** @param {number} start */
   add(start) {
     if (this.select.querySelector(`option[value="${start}"]`)) return;

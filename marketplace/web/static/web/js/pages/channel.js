@@ -3,12 +3,13 @@
  */
 
 import { ChannelDesk } from "../channel/desk.js";
-import { enforceable, enforceAcceptance } from "../channel/enforcing.js";
+import { DisputePanel } from "../channel/dispute_panel.js";
 import { agreeToFunding, askForFunding } from "../channel/refunding.js";
 import { Settler } from "../channel/settling.js";
 import { Declined } from "../ui/dialogs.js";
 import { need, notice, replace } from "../ui/dom.js";
 import { money, parseDecimal, when } from "../ui/format.js";
+import { fill, gettext } from "../ui/language.js";
 import { toast, toastError } from "../ui/toast.js";
 import { read } from "../wallet/database.js";
 import { askToUnlock } from "../ui/unlocking.js";
@@ -23,8 +24,8 @@ const address = document.body.dataset.wallet ?? "";
 async function showKept() {
   const kept = address ? await read("channels", `${address}/${channel}`) : undefined;
   need("#kept").textContent = kept?.current
-    ? `State ${kept.current.state.version} with both signatures, since ${when(Math.floor(kept.at / 1000))}. With it you can claim your balance even if this site is gone.`
-    : "Nothing yet. Unlock your wallet on the trading page once, and the newest signed state is kept here.";
+    ? fill(gettext("State %(version)s with both signatures, since %(when)s. With it you can claim your balance even if this site is gone."), { version: kept.current.state.version, when: when(Math.floor(kept.at / 1000)) })
+    : gettext("Nothing yet. Unlock your wallet on the trading page once, and the newest signed state is kept here.");
 }
 
 /**
@@ -56,7 +57,8 @@ function main() {
   void showKept();
   if (!address || ["closed", "aborted"].includes(bar.dataset.phase ?? "")) return;
   const desk = new ChannelDesk(new WalletSigner(address));
-  desk.names.set(bar.dataset.peer ?? "", bar.dataset.partner ?? "");
+  const partner = bar.dataset.partner ?? "";
+  desk.names.set(bar.dataset.peer ?? "", partner);
   let phase = bar.dataset.phase ?? "";
   desk.addEventListener("channels", () => desk.socket.follow(channel));
   desk.addEventListener("problem", (event) => {
@@ -68,7 +70,6 @@ function main() {
     if (view.channel !== channel) return;
     // Until now there was nothing that they could have signed.
     for (const early of document.querySelectorAll("button[data-early]")) enable(early);
-    document.querySelector("#enforce-offer")?.toggleAttribute("hidden", !enforceable(view));
     if (view.current) {
       const { state } = view.current;
       need("#mine").textContent = money(view.side === "a" ? state.balanceA : state.balanceB, { exact: true });
@@ -81,38 +82,32 @@ function main() {
     if (/** @type {CustomEvent} */ (event).detail.channel === channel) askToUnlock(need("#channel-locked"), desk.signer);
   });
   desk.addEventListener("closing", () => {
-    replace(need("#channel-problem"), notice("warn", `${bar.dataset.partner} wants to close this channel at the balances above. Press “Close” to agree.`));
+    replace(need("#channel-problem"), notice("warn", fill(gettext("%(partner)s wants to close this channel at the balances above. Press “Close” to agree."), { partner })));
   });
   desk.addEventListener("funding", () => {
-    replace(need("#channel-problem"), notice("warn", `${bar.dataset.partner} wants to put money into this channel, or take some out. Press “Agree” to see what changes.`));
+    replace(need("#channel-problem"), notice("warn", fill(gettext("%(partner)s wants to put money into this channel, or take some out. Press “Agree” to see what changes."), { partner })));
     document.querySelector("#agree-funding")?.removeAttribute("hidden");
   });
   for (const way of ["put-in", "take-out"]) {
     onPress(`#${way}`, async () => {
       const amount = parseDecimal(/** @type {HTMLInputElement} */ (need("#funding-amount")).value, 6);
-      if (amount === 0n) throw new RangeError("Choose an amount above 0.");
+      if (amount === 0n) throw new RangeError(gettext("Choose an amount above 0."));
       await askForFunding(desk, channel, way === "put-in" ? amount : -amount);
-      toast("Signed. Your partner has to agree; then the ledger changes the funding.");
+      toast(gettext("Signed. Your partner has to agree; then the ledger changes the funding."));
     });
   }
-  onPress("#enforce-offer", async () => {
-    await enforceAcceptance(desk, channel);
-    toast("The ledger applies the offer, and pays out by it unless your partner shows something newer.");
-  });
   onPress("#agree-funding", async () => {
     await agreeToFunding(desk, channel);
-    toast("Signed. The ledger changes the funding now.");
+    toast(gettext("Signed. The ledger changes the funding now."));
   });
   onPress("#close-channel", async () => {
     const { staged, side } = desk.view(channel);
     if (staged?.purpose === "close" && staged.proposer !== side) await desk.confirmClose(channel);
     else await desk.close(channel);
-    toast("Signed. The ledger pays out as soon as both signatures are there.");
+    toast(gettext("Signed. The ledger pays out as soon as both signatures are there."));
   });
-  onPress("#dispute-channel", async () => {
-    await desk.dispute(channel, "asked by the user");
-    toast("Your partner was asked. If nothing comes, the ledger decides.");
-  });
+  const place = document.querySelector("#dispute");
+  if (place instanceof HTMLElement) new DisputePanel(place, desk, channel, partner).start();
   if (bar.dataset.agent !== "true") new Settler(desk).start(() => channel);
   desk.start();
 }

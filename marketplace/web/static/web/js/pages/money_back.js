@@ -6,10 +6,10 @@ import { get } from "../api.js";
 import { Declined } from "../ui/dialogs.js";
 import { h, need, notice, replace } from "../ui/dom.js";
 import { money } from "../ui/format.js";
-import { fill, gettext } from "../ui/language.js";
 import { toast, toastError } from "../ui/toast.js";
 import { bringBack, moneyOf, withdrawEarnings } from "../wallet/funds.js";
 import { WalletSigner } from "../wallet/signer.js";
+import { fill, gettext } from "../ui/language.js";
 
 /** @typedef {import("../wallet/funds.js").SessionMoney} SessionMoney */
 

@@ -3,6 +3,10 @@
  */
 
 import { get } from "../api.js";
+import { keepDraft, draftOf, dropDraft } from "../channel/drafts.js";
+import { Presence } from "../channel/presence.js";
+import { RoomAsker, RoomLine } from "../channel/room.js";
+import { Running } from "../channel/running.js";
 import { tradeAmount } from "../protocol/amounts.js";
 import { balanceOf } from "../channel/book.js";
 import { ChannelDesk } from "../channel/desk.js";
@@ -14,23 +18,26 @@ import { TalkLog } from "../channel/talk.js";
 import { SLOT_S, SlotChoice } from "../live/slots.js";
 import { Declined } from "../ui/dialogs.js";
 import { chip, facts, h, need, notice, replace } from "../ui/dom.js";
-import { decimal, energy, money, parseDecimal, price } from "../ui/format.js";
+import { energy, money, parseDecimal, plain, price } from "../ui/format.js";
+import { fill, gettext } from "../ui/language.js";
 import { toast, toastError } from "../ui/toast.js";
 import { askToUnlock } from "../ui/unlocking.js";
 import { WalletSigner } from "../wallet/signer.js";
 import { showWaiting } from "./waiting.js";
 
 const FINISHED = ["closed", "aborted"];
+/** What was said so lately says that somebody is there. */
+const FRESH_S = 10;
 const PHASES = new Map([
-  ["requested", ["Waiting for the partner", "warn"]],
-  ["funding", ["The ledger is opening it", "warn"]],
-  ["open", ["Open", "good"]],
-  ["staged", ["Waiting for a signature", "warn"]],
-  ["changing", ["The ledger is changing its funding", "warn"]],
-  ["closing", ["Closing", "warn"]],
-  ["disputed", ["In dispute", "bad"]],
-  ["closed", ["Closed", "plain"]],
-  ["aborted", ["Not opened", "plain"]],
+  ["requested", [gettext("Waiting for the partner"), "warn"]],
+  ["funding", [gettext("The ledger is opening it"), "warn"]],
+  ["open", [gettext("Open"), "good"]],
+  ["staged", [gettext("Waiting for a signature"), "warn"]],
+  ["changing", [gettext("The ledger is changing its funding"), "warn"]],
+  ["closing", [gettext("Closing"), "warn"]],
+  ["disputed", [gettext("In dispute"), "bad"]],
+  ["closed", [gettext("Closed"), "plain"]],
+  ["aborted", [gettext("Not opened"), "plain"]],
 ]);
 
 const root = need("#desk");
@@ -38,7 +45,14 @@ const { owner = "", partner: name = "", slug = "" } = root.dataset;
 const partner = { owner, name, slug, isAgent: root.dataset.agent === "true" };
 const address = document.body.dataset.wallet ?? "";
 const desk = new ChannelDesk(new WalletSigner(address));
-const talk = new TalkLog(need("#talk"), name, { accept, counter, reject, withdraw });
+const asker = new RoomAsker(slug);
+const room = new RoomLine(need("#room"), asker, takeRoom);
+const talk = new TalkLog(need("#talk"), name, { accept, counter, reject, withdraw }, (offer, mine) =>
+  asker.ask({ sells: offer.offerorSells === mine, quantityWh: BigInt(offer.quantityWh), slotStart: Number(offer.slotStart) }),
+);
+const presence = new Presence(need("#presence"), partner);
+const running = new Running(need("#running"), desk, owner);
+const me = document.body.dataset.owner ?? "";
 /** @type {string} */
 let channel = root.dataset.channel ?? "";
 /** The socket resumes it by itself after a reconnect; from the beginning it is told once. */
@@ -49,6 +63,8 @@ let forecasts = [];
 let known = { contracts: [], channels: [] };
 /** @type {import("../channel/book.js").LiveOffer|null} */
 let answering = null;
+/** Id of the offer that a draft answers, until the channel shows it. */
+let awaited = "";
 
 const slots = new SlotChoice(/** @type {HTMLSelectElement} */ (need("#slot")), Number(root.dataset.slot ?? 0));
 
@@ -76,7 +92,7 @@ async function attempt(act) {
 function accept(live) {
   void attempt(async () => {
     await desk.accept(channel, live);
-    toast(`Accepted. ${name} countersigns.`);
+    toast(presence.here ? fill(gettext("Accepted. %(name)s countersigns."), { name }) : fill(gettext("Accepted. %(name)s is away; without its signature in time nothing moves."), { name }));
   });
 }
 
@@ -94,22 +110,77 @@ function withdraw(live) {
 function counter(live) {
   answering = live;
   const { offer } = live;
-  field("#quantity").value = (Number(offer.quantityWh) / 1000).toFixed(3);
-  field("#price").value = (Number(offer.pricePerKwh) / 10_000).toFixed(2);
+  field("#quantity").value = plain(BigInt(offer.quantityWh), 3, 3);
+  field("#price").value = plain(BigInt(offer.pricePerKwh), 4, 2);
   field(`input[name=side][value=${offer.offerorSells ? "buy" : "sell"}]`).checked = true;
   slots.choose(Number(offer.slotStart));
   const line = need("#answering");
   line.hidden = false;
-  need("span", line).textContent = `Your answer to ${name}’s offer at ${price(offer.pricePerKwh)}.`;
-  need("#composer-send").textContent = "Send counter-offer";
+  need("span", line).textContent = fill(gettext("Your answer to %(name)s’s offer at %(price)s."), { name, price: price(offer.pricePerKwh) });
+  need("#composer-send").textContent = gettext("Send counter-offer");
+  field("#price").focus();
   field("#price").select();
+  typed();
+}
+
+/** @param {number} wh the most that the grid takes */
+function takeRoom(wh) {
+  field("#quantity").value = plain(BigInt(wh), 3, 3);
+  typed();
+}
+
+/** What was typed stays, whatever happens to the page. */
+function keep() {
+  keepDraft(me, owner, {
+    side: field("input[name=side]:checked").value,
+    quantity: field("#quantity").value,
+    price: field("#price").value,
+    imbalance: field("#imbalance").value,
+    valid: field("#valid").value,
+    slot: slots.value,
+    answers: answering?.offer.id ?? awaited,
+  });
+}
+
+/** What was typed here before; the offer that it answers comes with the channel. */
+function restore() {
+  const draft = new URLSearchParams(location.search).has("slot") ? null : draftOf(me, owner);
+  if (!draft) return;
+  field(`input[name=side][value=${draft.side === "sell" ? "sell" : "buy"}]`).checked = true;
+  for (const part of /** @type {("quantity"|"price"|"imbalance"|"valid")[]} */ (["quantity", "price", "imbalance", "valid"])) field(`#${part}`).value = draft[part];
+  slots.wish(draft.slot);
+  awaited = draft.answers;
+  need("#draft-note").hidden = false;
+}
+
+/**
+ * The offer that is being answered: found again after a reload, forgotten when it stands no more.
+ *
+ * @param {import("../channel/book.js").ChannelView} view
+ */
+function answerAwaited(view) {
+  if (answering && !view.offers.some(({ offer }) => offer.id === answering?.offer.id)) answerNone();
+  const live = awaited ? view.offers.find(({ offer }) => offer.id === awaited) : undefined;
+  if (!live || answering) return;
+  answering = live;
+  awaited = "";
+  const line = need("#answering");
+  line.hidden = false;
+  need("span", line).textContent = fill(gettext("Your answer to %(name)s’s offer at %(price)s."), { name, price: price(live.offer.pricePerKwh) });
+  need("#composer-send").textContent = gettext("Send counter-offer");
+}
+
+function typed() {
   showSum();
+  keep();
 }
 
 function answerNone() {
   answering = null;
+  awaited = "";
   need("#answering").hidden = true;
-  need("#composer-send").textContent = "Send offer";
+  need("#draft-note").hidden = true;
+  need("#composer-send").textContent = gettext("Send offer");
 }
 
 /** @returns {Parameters<ChannelDesk["offer"]>[1]} */
@@ -130,11 +201,14 @@ function wish() {
 function showSum() {
   const line = need("#composer-sum");
   try {
-    const { sells, quantityWh, pricePerKwh } = wish();
-    replace(line, sells ? "You receive " : "You pay ", h("b", {}, money(tradeAmount(quantityWh, pricePerKwh), { exact: true })));
+    const { sells, quantityWh, pricePerKwh, slotStart } = wish();
+    const sum = h("b", {}, money(tradeAmount(quantityWh, pricePerKwh), { exact: true }));
+    replace(line, sells ? gettext("You receive") : gettext("You pay"), " ", sum);
     need("#composer-error").textContent = "";
+    room.show(slotStart ? { sells, quantityWh, slotStart } : null);
   } catch (error) {
     replace(line, "");
+    room.show(null);
     need("#composer-error").textContent = /** @type {Error} */ (error).message;
   }
 }
@@ -143,9 +217,11 @@ function showSum() {
 function onSend(event) {
   event.preventDefault();
   void attempt(async () => {
-    if (wish().quantityWh === 0n) throw new RangeError("Offer at least one watt-hour.");
+    if (wish().quantityWh === 0n) throw new RangeError(gettext("Offer at least one watt-hour."));
     await desk.offer(channel, wish(), answering?.offer.id);
     answerNone();
+    dropDraft(me, owner);
+    if (!presence.here) toast(fill(gettext("Sent. %(name)s is away; your offer waits."), { name }));
   });
 }
 
@@ -153,9 +229,9 @@ function onSend(event) {
 async function askMarket() {
   const market = await slots.start();
   if (!market) return;
-  field("#imbalance").value = decimal(BigInt(market.tariff.imbalance_per_kwh), 4, 2);
+  if (!draftOf(me, owner)) field("#imbalance").value = plain(BigInt(market.tariff.imbalance_per_kwh), 4, 2);
   const { feed_in_per_kwh: low, retail_per_kwh: high } = market.tariff;
-  need("#price-help").textContent = `Between feed-in at ${price(low)} and the supplier’s ${price(high)}, both of you gain.`;
+  need("#price-help").textContent = fill(gettext("Between feed-in at %(low)s and the supplier’s %(high)s, both of you gain."), { low: price(low), high: price(high) });
   forecasts = await get("market/forecast/").catch(() => []);
   showForecast();
 }
@@ -163,8 +239,10 @@ async function askMarket() {
 /** What the own home is expected to have or need in the chosen slot. */
 function showForecast() {
   const row = forecasts.find((f) => f.slot_start === slots.value);
-  const texts = row ? [row.surplus_wh && `Your surplus then: ${energy(row.surplus_wh)}`, row.deficit_wh && `Your need then: ${energy(row.deficit_wh)}`] : [];
-  need("#slot-help").textContent = texts.filter(Boolean).join(" ") || (row ? "You have nothing left then and need nothing." : "");
+  const texts = [];
+  if (row?.surplus_wh) texts.push(fill(gettext("Your surplus then: %(energy)s"), { energy: energy(row.surplus_wh) }));
+  if (row?.deficit_wh) texts.push(fill(gettext("Your need then: %(energy)s"), { energy: energy(row.deficit_wh) }));
+  need("#slot-help").textContent = texts.join(" ") || (row ? gettext("You have nothing left then and need nothing.") : "");
 }
 
 /** @param {import("../channel/book.js").ChannelView} view */
@@ -172,14 +250,14 @@ function showChannel(view) {
   const [word = view.phase, kind = "plain"] = PHASES.get(view.phase) ?? [];
   replace(need("#phase"), chip(word, kind));
   need("#composer").hidden = view.phase !== "open";
-  const link = h("a", { class: "button button--small", href: `${root.dataset.channelBase}${view.channel}/` }, "States and signatures");
+  const link = h("a", { class: "button button--small", href: `${root.dataset.channelBase}${view.channel}/` }, gettext("States and signatures"));
   if (!partner.isAgent && view.phase === "requested") {
-    if (awaitsMe(view)) replace(need("#phase"), chip("Your signature is missing", "warn"));
+    if (awaitsMe(view)) replace(need("#phase"), chip(gettext("Your signature is missing"), "warn"));
     return void people.request(view);
   }
   people.leave();
   if (!view.current) {
-    replace(need("#channel-body"), h("p", { class: "muted" }, view.phase === "funding" ? "Both have signed. The ledger is mining the opening." : "Waiting for the partner’s signature."), link);
+    replace(need("#channel-body"), h("p", { class: "muted" }, view.phase === "funding" ? gettext("Both have signed. The ledger is mining the opening.") : gettext("Waiting for the partner’s signature.")), link);
     return;
   }
   const { state } = view.current;
@@ -188,11 +266,11 @@ function showChannel(view) {
   replace(
     need("#channel-body"),
     facts([
-      ["You hold", money(mine, { exact: true })],
-      [`${name} holds`, money(theirs, { exact: true })],
-      ["Proven by", `state ${state.version}, both signatures`],
+      [gettext("You hold"), money(mine, { exact: true })],
+      [fill(gettext("%(name)s holds"), { name }), money(theirs, { exact: true })],
+      [gettext("Proven by"), fill(gettext("state %(version)s, both signatures"), { version: state.version })],
     ]),
-    partner.isAgent || !view.openTrades.length ? null : h("p", { class: "small muted" }, `After the slot the meter’s word is settled as soon as ${name} and you both have a page of this channel open, with unlocked wallets.`),
+    partner.isAgent || !view.openTrades.length ? null : h("p", { class: "small muted" }, fill(gettext("After the slot the meter’s word is settled as soon as %(name)s and you both have a page of this channel open, with unlocked wallets."), { name })),
     link,
   );
 }
@@ -200,8 +278,8 @@ function showChannel(view) {
 /** What stands where there is no channel yet: how to get one. */
 function offerOpening() {
   need("#composer").hidden = true;
-  replace(need("#phase"), chip("No channel yet", "plain"));
-  talk.invite(`You have no open channel with ${name}. Open one, then make an offer.`);
+  replace(need("#phase"), chip(gettext("No channel yet"), "plain"));
+  talk.invite(fill(gettext("You have no open channel with %(name)s. Open one, then make an offer."), { name }));
   const place = need("#channel-body");
   if (!address) return replace(place, ...getStarted(own.onboarding, false));
   if (!partner.isAgent) return void attempt(() => people.show(known.contracts));
@@ -236,6 +314,18 @@ function hearPeople(frame) {
 }
 
 /**
+ * What comes from the partner shows that it is there; a trade changes what the grid still takes.
+ *
+ * @param {any} frame
+ */
+function hearPartner({ at, id, sender, type }) {
+  const side = desk.views.get(channel)?.side;
+  const theirs = side && sender === (side === "a" ? "b" : "a") && !String(id).startsWith("machine/");
+  if (theirs && Date.now() / 1000 - at < FRESH_S) presence.heard();
+  if (type === "update.confirm" || type === "settle.confirm") asker.forget();
+}
+
+/**
  * An opening that came to nothing makes room for another one.
  *
  * @param {import("../channel/book.js").ChannelView} view
@@ -249,7 +339,7 @@ function startAnew(view) {
 /** @param {{up: boolean, code?: number}} link */
 function showLink({ up, code }) {
   const state = need("#link-state");
-  state.textContent = up ? "Connected" : code === 4401 ? "Sign in again" : "Reconnecting";
+  state.textContent = up ? gettext("Connected") : code === 4401 ? gettext("Sign in again") : gettext("Reconnecting");
   state.className = `chip chip--${up ? "good" : "warn"}`;
 }
 
@@ -263,6 +353,7 @@ function listen() {
   on("entry", (frame) => {
     hearPeople(frame);
     if (frame.channel !== channel) return;
+    hearPartner(frame);
     const view = desk.views.get(channel);
     if (view) talk.add(frame, view.side);
     else early.push(frame);
@@ -273,26 +364,40 @@ function listen() {
     early = [];
     showChannel(view);
     talk.update(view);
+    answerAwaited(view);
     startAnew(view);
   });
-  on("problem", ({ error }) => {
-    if (!(error instanceof Declined)) talk.problem(notice("bad", error.message));
+  on("problem", ({ channel: about, error }) => {
+    if (about === channel && !(error instanceof Declined)) talk.problem(notice("bad", error.message));
   });
   on("locked", (view) => {
     if (view.channel === channel) askToUnlock(need("#channel-locked"), desk.signer);
   });
-  on("closing", () => talk.note(`${name} wants to close the channel. Look at it under “States and signatures”.`));
+  on("closing", (view) => {
+    if (view.channel === channel) talk.note(fill(gettext("%(name)s wants to close the channel. Look at it under “States and signatures”."), { name }));
+  });
 }
 
 function main() {
   desk.names.set(owner, name);
+  restore();
   void askMarket().then(showSum);
   need("#composer").addEventListener("submit", /** @type {EventListener} */ (onSend));
-  need("#composer").addEventListener("input", showSum);
-  slots.addEventListener("change", showForecast);
+  need("#composer").addEventListener("input", typed);
+  slots.addEventListener("change", () => {
+    showForecast();
+    showSum();
+  });
+  presence.start();
   need("#answer-none").addEventListener("click", answerNone);
+  need("#draft-drop").addEventListener("click", () => {
+    dropDraft(me, owner);
+    location.reload();
+  });
   if (!address) return offerOpening();
   listen();
+  talk.start();
+  running.start();
   if (!partner.isAgent) new Settler(desk).start(() => channel);
   void showWaiting(need("#waiting"), owner).catch(toastError);
   desk.start();

@@ -6,14 +6,15 @@ import { get } from "../api.js";
 import { RelaySocket } from "../channel/socket.js";
 import { h, need, notice, replace } from "../ui/dom.js";
 import { toastError } from "../ui/toast.js";
+import { fill, gettext } from "../ui/language.js";
 
 /** @typedef {{kind: "terms"|"answer"|"opening", id: string, partner: {owner: string, display_name: string, slug: string|null}}} Waiting */
 
 /** @type {Record<Waiting["kind"], (name: string) => string>} */
 const WORDS = {
-  terms: (name) => `${name} would like to open a channel with you. `,
-  answer: (name) => `${name} accepted your terms. Sign the opening to go on. `,
-  opening: (name) => `${name} signed the opening of your channel. Your signature is missing. `,
+  terms: (name) => fill(gettext("%(name)s would like to open a channel with you."), { name }),
+  answer: (name) => fill(gettext("%(name)s accepted your terms. Sign the opening to go on."), { name }),
+  opening: (name) => fill(gettext("%(name)s signed the opening of your channel. Your signature is missing."), { name }),
 };
 
 /**
@@ -24,7 +25,7 @@ export async function showWaiting(place, except) {
   /** @type {Waiting[]} */
   const all = await get("channels/waiting/");
   const others = all.filter(({ partner }) => partner.slug && partner.owner !== except);
-  const lines = others.map(({ kind, partner }) => notice("warn", WORDS[kind](partner.display_name), h("a", { href: `${place.dataset.trade}${partner.slug}/` }, "Look at it")));
+  const lines = others.map(({ kind, partner }) => notice("warn", WORDS[kind](partner.display_name), " ", h("a", { href: `${place.dataset.trade}${partner.slug}/` }, gettext("Look at it"))));
   replace(place, ...lines);
 }
 
