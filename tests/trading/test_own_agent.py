@@ -261,3 +261,61 @@ def test_an_erased_person_leaves_no_rules_and_an_export_has_them_all(client: API
     person_erased.send(sender=User, user=person)
     assert not AgentRules.objects.exists()
     assert not OwnAgent.objects.exists()
+
+
+def test_today_shows_what_is_open_and_what_is_agreed(
+    client: APIClient, market: MarketView, house: Prosumer, person: User
+) -> None:
+    soon = market.open_slots[6]
+    _bind({"channel": "0x" + "01" * 32, "quantity_wh": 120, "price_per_kwh": "180000", "slot_start": soon},
+          "0x" + "02" * 32, person.owner, house.owner, market.since)  # fmt: skip
+    today = client.get("/api/v1/today/").json()
+    index = market.connections()[person.owner]
+    assert (today["place"], today["playing"]) == ("here", market.playing)
+    assert today["prices"]["bid"] == ["180000", "180000"]
+    assert today["prices"]["asked"] is None
+    assert [slot["slot_start"] for slot in today["slots"]] == list(market.open_slots[:48])
+    slot = next(slot for slot in today["slots"] if slot["slot_start"] == soon)
+    expected = market.plan(soon).positions[index]
+    assert (slot["surplus_wh"], slot["sold_wh"]) == (expected.surplus_wh, 120)
+    assert slot["open_surplus_wh"] == expected.surplus_wh - 120
+    assert slot["best"]["partner"]["slug"] == house.slug
+    (agreed,) = slot["agreed"]
+    assert (agreed["sells"], agreed["version"], agreed["partner"]["owner"]) == (True, 7, house.owner)
+    page = client.get("/today/").content.decode()
+    assert f"/partners/{house.slug}/?slot={soon}" in page
+    assert f'href="/channels/{agreed["channel"]}/"' in page
+
+
+def test_today_teaches_who_has_no_connection_and_no_market(client: APIClient, person: User) -> None:
+    Prosumer.objects.update(connection="")
+    assert client.get("/api/v1/today/").json()["place"] == "not_connected"
+    assert "Your connection comes" in client.get("/today/").content.decode()
+    ReplayRun.objects.update(status=ReplayRun.Status.FINISHED)
+    assert client.get("/api/v1/today/").json()["slots"] == []
+    assert "The market is not running" in client.get("/today/market/").content.decode()
+    assert client.get("/agent/state/").status_code == client.get("/agent/log/").status_code == 200
+    assert client.get("/agent/nothing/").status_code == 404
+
+
+def test_the_form_keeps_rules_and_shows_their_dry_run(client: APIClient, person: User) -> None:
+    typed = {
+        "sells": "on", "sell_from": "12.5", "buys": "on", "buy_up_to": "11", "reserve_wh": "0.1", "budget": "1.50",
+        "most_wh": "0.4", "partners": "known", "from_time": "06:00", "to_time": "22:30", "zone": "Europe/Berlin",
+    }  # fmt: skip
+
+    def send(**changes: str) -> Any:
+        headers = {"HX-Request": "true"} if "plain" not in changes else {}
+        return client.post("/agent/try/", typed | changes, format="multipart", headers=headers)
+
+    wrong = send(buy_up_to="12.6")
+    assert "buy at a higher price" in wrong.content.decode()
+    assert not AgentRules.objects.exists()
+    page = send().content.decode()
+    assert "Against doing nothing" in page
+    rules = rules_from(AgentRules.objects.get(user=person).rules)
+    assert (rules.sell_from, rules.reserve_wh, rules.budget, rules.most_wh) == (125_000, 100, 1_500_000, 400)
+    assert (rules.from_minute, rules.to_minute, rules.partners) == (360, 1350, "known")
+    assert 'value="12.50"' in client.get("/agent/").content.decode()
+    plain = send(most_wh="0.5", plain="yes")
+    assert (plain.status_code, plain.headers["Location"]) == (302, "/agent/")
