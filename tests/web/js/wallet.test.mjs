@@ -7,6 +7,7 @@ import { sessionRootDigest, sessionRootOf } from "../../../marketplace/web/stati
 import { addressOf, requireSignature, SignatureError, signDigest } from "../../../marketplace/web/static/web/js/protocol/signing.js";
 import { protocolDomain } from "../../../marketplace/web/static/web/js/protocol/typed_data.js";
 import { Declined } from "../../../marketplace/web/static/web/js/ui/dialogs.js";
+import { arrived } from "../../../marketplace/web/static/web/js/ui/bell.js";
 import { backupFile, checkCode, parseBackup, requireBackup } from "../../../marketplace/web/static/web/js/wallet/backup.js";
 import { ExternalError, inWords } from "../../../marketplace/web/static/web/js/wallet/external.js";
 import { KeystoreError, open, seal } from "../../../marketplace/web/static/web/js/wallet/keystore.js";
@@ -98,4 +99,10 @@ test("a restored wallet signs no version again that the relay knows of", () => {
   assert.throws(() => remember(memory, { ...state("9"), balanceA: "4" }), /same payout/);
   assert.equal(relearn({ ...view, staged: { proposer: "b", state: state("6"), change: null } }).highest, "4");
   assert.equal(remember(relearn(view), state("4")).highest, "4");
+});
+
+test("a tab tells of what came since it last looked, oldest first, and of nothing at its first look", () => {
+  const newest = [9, 8, 7].map((id) => ({ id, title: "", text: "", url: "" }));
+  assert.deepEqual(arrived(newest, null), []);
+  assert.deepEqual(arrived(newest, "7").map(({ id }) => id), [8, 9]);
 });

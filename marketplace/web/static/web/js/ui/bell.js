@@ -41,8 +41,9 @@ export async function look() {
   const { unread, newest } = await api.get("notices/unread/");
   showCount(unread);
   const seen = localStorage.getItem(SEEN);
+  const isTold = document.hidden || location.pathname.startsWith("/notices/");
   for (const { title, url } of arrived(newest, seen)) {
-    if (!document.hidden && url !== location.pathname) toast(title, "good", url.startsWith("/") ? h("a", { href: url }, gettext("Look at it")) : undefined);
+    if (!isTold && url !== location.pathname) toast(title, "good", url.startsWith("/") ? h("a", { href: url }, gettext("Look at it")) : undefined);
   }
   const last = Math.max(Number(seen ?? 0), ...newest.map(({ id }) => id));
   localStorage.setItem(SEEN, String(last));
