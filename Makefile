@@ -5,7 +5,7 @@ NODE := $(shell command -v npm 2>/dev/null)
 PORT ?= 8000
 COMPILE := -q --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url
 
-.PHONY: run test check bench format locks contracts words schema clean
+.PHONY: run test check bench tour format locks contracts words schema clean
 .DEFAULT_GOAL := run
 
 run: .make/run  ## set up, then serve the marketplace with the seeded feeder trading live
@@ -31,6 +31,9 @@ bench: .make/dev .make/node  ## measure; one area with ONLY=gas|core|...|pages
 
 mutate: .make/dev .make/node  ## break each check of contracts and core in turn; see docs/mutation.md
 	@$(PY) -m tests.mutation $(ARGS)
+
+tour: .make/dev .make/node  ## take the pictures of docs/tour.md anew
+	@TOUR=1 $(PY) -m pytest -q tests/e2e
 
 contracts: .make/node  ## recompile the contracts and rewrite their artifacts
 	npm run --silent --prefix contracts artifacts

@@ -36,6 +36,18 @@ HEIGHTS = {1280: 900, 390: 844}
 PATIENCE_MS = 30_000
 LOCALES = {"en": "en-GB", "de": "de-DE"}
 TOUR = Path(__file__).resolve().parents[2] / "docs" / "images" / "tour"
+STOPS = {
+    ("story-1280", "landing"): "landing",
+    ("story-1280", "application"): "application",
+    ("merchant-1280", "review"): "review",
+    ("story-1280", "partners"): "partners",
+    ("story-1280", "countered"): "negotiation",
+    ("story-390", "traded"): "traded",
+    ("story-1280", "proof"): "proof",
+    ("operator-1280", "feeder"): "feeder",
+    ("operator-1280", "compare"): "compare",
+}
+"""Pictures of docs/tour.md, by journey and step; `make tour` takes them."""
 NETWORK = ("http", "https", "ws", "wss", "ftp")
 """Schemes that leave the browser; its own parts (data, blob, its PDF viewer) have others."""
 
@@ -129,13 +141,10 @@ class Camera:
         for old in folder.glob("*.png"):
             old.unlink()
 
-    def take(self, page: Page, step: str, *, whole: bool = True, tour: str = "") -> None:
-        """Picture of a page; an open dialog, and what is not `whole`, is shown as a reader sees it.
-
-        A step of the `tour` is kept for docs/tour.md too where TOUR is set.
-        """
-        if tour and os.environ.get("TOUR"):
-            page.screenshot(path=TOUR / f"{tour}.png", animations="disabled")
+    def take(self, page: Page, step: str, *, whole: bool = True) -> None:
+        """Picture of a page; an open dialog, and what is not `whole`, is shown as a reader sees it."""
+        if os.environ.get("TOUR") and (stop := STOPS.get((self.folder.name, step))):
+            page.screenshot(path=TOUR / f"{stop}.png", animations="disabled")
         self._taken += 1
         modal = not whole or page.locator("dialog[open]").count() > 0
         if not modal:
