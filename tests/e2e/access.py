@@ -1,6 +1,7 @@
 """WCAG 2.2 AA as axe-core sees it, in the page as it is; script weight and first paint of a page."""
 
 import gzip
+from collections.abc import Sequence
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -9,7 +10,8 @@ from playwright.sync_api import Page, Response
 from tests.system_parts import SCRIPT_TOOLS
 
 AXE = SCRIPT_TOOLS.parent / "axe-core" / "axe.min.js"
-RULES = ("wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice")
+WCAG = ("wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa")
+RULES = (*WCAG, "best-practice")
 _RUN = """async tags => (await axe.run(document, {runOnly: tags, resultTypes: ["violations"], iframes: false}))
   .violations.flatMap(v => v.nodes.map(n => `${v.id}: ${n.target.join(" ")}: ${n.failureSummary.split("\\n")[1] ?? v.help}`))"""
 _FIRST_PAINT = 'performance.getEntriesByName("first-contentful-paint")[0]?.startTime ?? null'
@@ -17,12 +19,12 @@ _SETTLED = """() => Promise.all(document.getAnimations().filter(a => a.playState
   .map(a => a.finished.catch(() => null)))"""
 
 
-def axe_faults(page: Page) -> list[str]:
+def axe_faults(page: Page, rules: Sequence[str] = RULES) -> list[str]:
     """What axe-core complains of: rule, element, reason."""
     if not page.evaluate("typeof axe === 'object'"):
         page.evaluate(AXE.read_text())  # over the debugger: the page's own policy forbids it, as it should
     page.evaluate(_SETTLED)
-    faults: list[str] = page.evaluate(_RUN, list(RULES))
+    faults: list[str] = page.evaluate(_RUN, list(rules))
     return faults
 
 

@@ -42,6 +42,7 @@ GROUPS = (
             Room("partners", "partners", _("Partners"), ("trade",), is_tab=True),
             Room("channels", "channel", _("Channels"), ("channel",), is_tab=True),
             Room("trades", "trades", _("Trades")),
+            Room("agent", "agent", _("Agent")),
         ),
     ),
     Group(
