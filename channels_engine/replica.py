@@ -184,6 +184,10 @@ class RemoteAgent:
         owners = [a.owners for a in self.replica.agreements.values() if a.scid == endpoint.opening.scid]
         return owners[0][endpoint.peer]
 
+    def say(self, channel: bytes, move: Move) -> list[str]:
+        """The frame that says something of the owner's own accord; nothing where the same was said before."""
+        return self._say(channel, move)
+
     def _say(self, channel: bytes, move: Move) -> list[str]:
         """A `send` frame, once."""
         message_id, body = move

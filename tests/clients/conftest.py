@@ -6,14 +6,11 @@ import pytest
 
 from tests.e2e.whole_site import WholeSite
 from tests.services import free_port
-from tests.system_parts import require
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WholeSite]:
     """The real site with its market open; stopped by Ctrl-C at the end, which must end it cleanly."""
-    require("Node")
-    require("ethers and viem")
     started = WholeSite(tmp_path_factory.mktemp("site"), free_port(), free_port())
     try:
         started.start()

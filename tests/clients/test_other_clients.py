@@ -122,7 +122,13 @@ def lives_of(site: WholeSite, folder: Path) -> dict[str, dict[str, Any]]:
             client.end()
 
 
-def test_two_other_clients_live_their_lives(site: WholeSite, tmp_path: Path) -> None:
+@pytest.fixture
+def libraries() -> None:
+    require("Node")
+    require("ethers and viem")
+
+
+def test_two_other_clients_live_their_lives(libraries: None, site: WholeSite, tmp_path: Path) -> None:
     """One test, so that one site and one run of both will do."""
     check_session(site)
     for origin in (None, "http://elsewhere.example"):
