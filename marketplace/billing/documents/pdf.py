@@ -199,9 +199,11 @@ def _positions(paper: Paper, content: dict[str, Any]) -> None:
     paper.ln(2)
     _row(paper, [_("Position"), _("Energy"), _("Exact, with VAT"), _("Net")], widths, faint=True)
     paper.rule()
-    for one in content["positions"]:
-        cells = [position_name(one["kind"]), kwh(one["wh"]) if one["wh"] else "", exact(one["gross"])]
-        _row(paper, [*cells, euros(one["net_cents"])], widths, bold=True)
+    rows = [(one, one["gross"], euros(one["net_cents"])) for one in content["positions"]]
+    rows += [(one, one["amount"], _("set off")) for one in content["offsets"] if one["amount"]]
+    for one, money, net in rows:
+        cells = [position_name(one["kind"]), kwh(one["wh"]) if one["wh"] else "", exact(money), net]
+        _row(paper, cells, widths, bold=True)
         slot = paper.at(one["about"], "%d.%m.%Y %H:%M") if one["about"] else ""
         paper.put(grounds(one, slot), size=7.5, colour=FAINT, end=True, height=4)
         paper.rule()
