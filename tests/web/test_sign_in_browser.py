@@ -39,7 +39,7 @@ def page(live_server: LiveServer, settings: Settings) -> Iterator[tuple[Page, Wa
     with chromium() as browser:
         context = browser.new_context(base_url=site, viewport={"width": 390, "height": 844})
         watch = Watch(urlsplit(site).netloc)
-        watch.expected = ("/ws/channels/",)  # this server speaks no websockets
+        watch.expected = ("/ws/", "/api/v1/feeder/", "/api/v1/market/")  # no websockets and no market here
         watch.over(context)
         opened = context.new_page()
         tools = context.new_cdp_session(opened)
