@@ -115,6 +115,20 @@ def scaled(value: int, decimals: int, shown: int, code: str | None = None) -> st
     return f"{MINUS if value < 0 else ''}{grouped}{rules.point if fraction else ''}{fraction}"
 
 
+def grouped(value: float, decimals: int, code: str | None = None) -> str:
+    """A measured value, rounded, in groups of three digits, with a true minus sign unless it shows nought."""
+    rules = language(code)
+    text = f"{abs(value):,.{decimals}f}"
+    sign = MINUS if value < 0 and any(digit in "123456789" for digit in text) else ""
+    return sign + text.translate(str.maketrans(",.", rules.group + rules.point))
+
+
+def euros(value: float, code: str | None = None) -> str:
+    """Euros of a report, rounded to cents; what was paid is written by `money`."""
+    text = grouped(value, 2, code)
+    return _with_euro(text.removeprefix(MINUS), code, negative=text.startswith(MINUS), signed=False)
+
+
 def _with_euro(figure: str, code: str | None, *, negative: bool, signed: bool) -> str:
     sign = MINUS if negative else "+" if signed else ""
     return language(code).money.format(sign=sign, figure=figure)

@@ -169,7 +169,7 @@ def release_collateral(*, agreement: Agreement, operator: User) -> Receipt:
 
 def _may_operate(operator: User, agreement: Agreement) -> None:
     if not may(operator, "credit.operate_merchant", agreement.merchant):
-        raise PermissionDenied("Only the merchant's own operators may do this.")
+        raise PermissionDenied(_("Only the merchant's own operators may do this."))
     if agreement.state != Agreement.State.ACTIVE:
         raise ConflictError("agreement_not_active", _("The agreement is not active on the ledger."))
 

@@ -13,6 +13,7 @@ from django.conf import settings
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy as _lazy
 
 from channels_engine.core.errors import SignatureError
 from channels_engine.core.signing import canonical
@@ -41,16 +42,16 @@ PERMIT_LIFE = 3600
 TEST_MONEY_AMOUNT = 1_000_000_000
 CONTRACTS = ("TestStablecoin", "MerchantFactory", "MerchantContract", "EntityContracts")
 REFUSALS = {
-    "ERC20InsufficientBalance": "The wallet holds too little stablecoin for this.",
-    "ERC20InsufficientAllowance": "The permit does not cover the amount: sign again.",
-    "ERC2612ExpiredSignature": "The permit has run out: sign again.",
-    "ERC2612InvalidSigner": "The permit is signed by another key than the wallet's.",
-    "ERC3009InvalidAuthorizationTime": "The authorization has run out: sign again.",
-    "ERC3009UsedAuthorization": "The ledger has taken this authorization before.",
-    "CollateralLocked": "The collateral is still locked: the agreement's statement says until when.",
-    "ClaimOpen": "A claim is open: the collateral stays until it is executed or dropped.",
-    "NothingToWithdraw": "There is nothing to withdraw.",
-    "AgreementExpired": "The agreement has run out: ask the merchant for a new one.",
+    "ERC20InsufficientBalance": _lazy("The wallet holds too little stablecoin for this."),
+    "ERC20InsufficientAllowance": _lazy("The permit does not cover the amount: sign again."),
+    "ERC2612ExpiredSignature": _lazy("The permit has run out: sign again."),
+    "ERC2612InvalidSigner": _lazy("The permit is signed by another key than the wallet's."),
+    "ERC3009InvalidAuthorizationTime": _lazy("The authorization has run out: sign again."),
+    "ERC3009UsedAuthorization": _lazy("The ledger has taken this authorization before."),
+    "CollateralLocked": _lazy("The collateral is still locked: the agreement's statement says until when."),
+    "ClaimOpen": _lazy("A claim is open: the collateral stays until it is executed or dropped."),
+    "NothingToWithdraw": _lazy("There is nothing to withdraw."),
+    "AgreementExpired": _lazy("The agreement has run out: ask the merchant for a new one."),
 }
 DOMAIN_FIELDS = ("string name", "string version", "uint256 chainId", "address verifyingContract")
 
@@ -159,7 +160,8 @@ def relay(call: Call) -> Receipt:
             sender = Sender(client(), _relayer_key())
             return sender.wait(sender.send(call), timeout=WAIT_SECONDS)
     except LedgerRejectedError as error:
-        reason = REFUSALS.get(error.revert.name if error.revert else "", f"The ledger refused: {error}")
+        known = REFUSALS.get(error.revert.name if error.revert else "")
+        reason = str(known) if known else _("The ledger refused: %(error)s") % {"error": error}
         raise ConflictError("ledger_refused", reason) from error
     except LedgerError as error:
         raise AwayError(

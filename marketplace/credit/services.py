@@ -51,12 +51,12 @@ def start_application(
 
 def _check_money(**amounts: int) -> None:
     wrong = {
-        name: ["Must be between 0 and 10^15 micro-units."]
+        name: [_("Must be between 0 and 10^15 micro-units.")]
         for name, n in amounts.items()
         if not 0 <= n <= MAX_MONEY
     }
     if amounts.get("requested_limit") == 0:
-        wrong["requested_limit"] = ["Must be more than nothing."]
+        wrong["requested_limit"] = [_("Must be more than nothing.")]
     if wrong:
         raise RefusedError("amount", _("An amount is out of range."), wrong)
 

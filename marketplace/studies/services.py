@@ -41,14 +41,19 @@ def add_file(*, user: User, filename: str, raw: bytes, reading: Mapping[str, str
         RefusedError: empty, too large, or one too many.
     """
     if not raw:
-        raise _refused("file_empty", "The file is empty.")
+        raise _refused("file_empty", _("The file is empty."))
     if len(raw) > settings.INPUT_MAX_BYTES:
         most = settings.INPUT_MAX_BYTES // 1024**2
-        raise _refused("file_too_large", f"The file is larger than {most} MiB: pack it with gzip, or cut it.")
+        raise _refused(
+            "file_too_large",
+            _("The file is larger than %(most)s MiB: pack it with gzip, or cut it.") % {"most": most},
+        )
     name, mine = safe_name(filename), opened_files(own_files(user))
     earlier = [file for file in mine if file.filename == name]
     if len(mine) - len(earlier) >= MOST_FILES:
-        raise _refused("too_many_files", f"At most {MOST_FILES} files: delete some first.")
+        raise _refused(
+            "too_many_files", _("At most %(most)s files: delete some first.") % {"most": MOST_FILES}
+        )
     given = {key: reading[key] for key in READING if reading.get(key)}
     file = InputFile(user=user, kind=kind_of(name, raw), filename=name, size_bytes=len(raw), **given)
     store.keep(file, raw)

@@ -10,6 +10,7 @@ from django.forms import Form
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
 from grid.models import ReplayRun
@@ -74,7 +75,9 @@ def upload(request: HttpRequest) -> HttpResponse:
     if int(request.META.get("CONTENT_LENGTH") or 0) > settings.FILE_UPLOAD_MAX_MEMORY_SIZE - ROOM_FOR_FORM:
         most = (settings.FILE_UPLOAD_MAX_MEMORY_SIZE - ROOM_FOR_FORM) // 1024**2
         messages.error(
-            request, f"More than {most} MB at once: upload one file after the other, packed with gzip."
+            request,
+            _("More than %(most)s MB at once: upload one file after the other, packed with gzip.")
+            % {"most": most},
         )
         return redirect("web:own")
     form = InputFilesForm(request.POST, request.FILES, auto_id="id_input_%s")

@@ -10,6 +10,7 @@ from django.db.models import Model, Q, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.templatetags.static import static
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_safe
 
 from channels_engine.codec import to_hex
@@ -81,7 +82,10 @@ def feeder(request: HttpRequest) -> HttpResponse:
 def _speeds() -> list[tuple[int, str]]:
     """What an operator may choose, per mille of the pace, in words; the present one among them."""
     offered = sorted({*SPEEDS, hand().speed_permille})
-    return [(value, "Usual" if value == USUAL else f"{value / USUAL:g} times") for value in offered]
+    return [
+        (value, _("Usual") if value == USUAL else _("%(speed)s times") % {"speed": f"{value / USUAL:g}"})
+        for value in offered
+    ]
 
 
 def named_trades(records: list[TradeRecord], owner: str) -> list[dict[str, Any]]:

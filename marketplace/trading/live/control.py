@@ -91,7 +91,7 @@ def step(*, operator: User) -> Hand:
 
 def _locked(operator: User) -> MarketControl:
     if not may_operate(operator):
-        raise PermissionDenied("Only operators of the market may do this.")
+        raise PermissionDenied(_("Only operators of the market may do this."))
     MarketControl.objects.get_or_create(pk=1)
     return MarketControl.objects.select_for_update().get(pk=1)
 

@@ -42,15 +42,15 @@ def faults_of(meter: Meter) -> dict[str, list[str]]:
         except RefusedError as error:
             wrong[field] = error.fields[field]
     if not 1 <= meter.digits <= MOST_DIGITS:
-        wrong["digits"] = [f"Between 1 and {MOST_DIGITS}."]
+        wrong["digits"] = [_("Between 1 and %(most)s.") % {"most": MOST_DIGITS}]
     if meter.installed_at < 0 or meter.installed_at % SLOT_SECONDS:
-        wrong["installed_at"] = ["At a full quarter-hour: readings are slots of 900 s."]
+        wrong["installed_at"] = [_("At a full quarter-hour: readings are slots of 900 s.")]
     for field in ("installed_import_wh", "installed_export_wh"):
         if not 0 <= getattr(meter, field) < 10**MOST_DIGITS:
-            wrong[field] = ["What its register showed then, in Wh."]
+            wrong[field] = [_("What its register showed then, in Wh.")]
     old = meter.replaces
     if old is not None and (old.prosumer_id != meter.prosumer_id or old.installed_at >= meter.installed_at):
-        wrong["replaces"] = ["An older meter of the same prosumer."]
+        wrong["replaces"] = [_("An older meter of the same prosumer.")]
     return wrong
 
 

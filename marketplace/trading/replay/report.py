@@ -7,9 +7,13 @@ import re
 from pathlib import Path
 from typing import Any
 
+from django.conf import settings
 from django.contrib.staticfiles import finders
 from django.template.loader import render_to_string
 from django.utils.safestring import SafeString
+from django.utils.translation import get_language
+
+from marketplace.catalogues import script_words
 
 SCRIPTS = ("data", "charts", "drawing", "map", "matrix", "tables", "page")
 TOP_PAIRS = 25
@@ -27,6 +31,8 @@ def render_report(data: dict[str, Any]) -> str:
         "top_pairs": _top_pairs(data),
         "by_saving": _both_ends(sorted(data["households"], key=lambda row: -row["saved"])),
         "data": _as_block(data),
+        "language": (get_language() or settings.LANGUAGE_CODE)[:2],
+        "words": _words(script),
         "script": SafeString(script),
         "sheet": SafeString(sheet),
         "policy": policy_of(script, sheet),
@@ -71,6 +77,12 @@ def _as_block(data: dict[str, Any]) -> SafeString:
     for sign in "<>&\u2028\u2029":
         text = text.replace(sign, f"\\u{ord(sign):04x}")
     return SafeString(text)
+
+
+def _words(script: str) -> SafeString | str:
+    """What the script says, in the reader's language; English stands in the script itself."""
+    said = {text: words for text, words in script_words(get_language()).items() if f'"{text}"' in script}
+    return _as_block(said) if said else ""
 
 
 def _script() -> str:

@@ -5,6 +5,9 @@ from collections.abc import Callable
 from typing import Any
 
 from django import template
+from django.utils.translation import gettext
+
+from marketplace import formats
 
 register = template.Library()
 
@@ -15,35 +18,39 @@ NOTHING = "–"
 
 
 @register.filter
+def said(words: str) -> str:
+    """English words of the grid's core in the reader's language (`marketplace/core_words.py`)."""
+    return gettext(words) if words else ""
+
+
+@register.filter
 def kwh(wh: int) -> str:
     """Watt-hours as kWh with one decimal."""
-    return f"{wh / WH_PER_KWH:,.1f}"
+    return formats.grouped(wh / WH_PER_KWH, 1)
 
 
 @register.filter
 def kwh3(wh: int) -> str:
     """Watt-hours as kWh, all of them."""
-    return f"{wh / WH_PER_KWH:,.3f}"
+    return formats.scaled(wh, 3, 3)
 
 
 @register.filter
 def money(micro_units: int) -> str:
     """Micro-units of the stablecoin, all six decimals where they matter."""
-    sign = "−" if micro_units < 0 else ""
-    whole, rest = divmod(abs(micro_units), MICRO)
-    return f"{sign}{whole:,}.{rest:06d}"
+    return formats.scaled(micro_units, 6, 6)
 
 
 @register.filter
 def cents(per_kwh: int | None) -> str:
     """A price in cents with one decimal."""
-    return NOTHING if per_kwh is None else f"{per_kwh / MICRO_PER_CENT:.1f}"
+    return NOTHING if per_kwh is None else formats.grouped(per_kwh / MICRO_PER_CENT, 1)
 
 
 @register.filter
 def percent(share: float | None) -> str:
     """A share in percent."""
-    return NOTHING if share is None else f"{100 * share:.1f} %"
+    return NOTHING if share is None else f"{formats.grouped(100 * share, 1)} %"
 
 
 @register.filter
@@ -57,14 +64,15 @@ def coins(micro_units: float | None) -> str:
     """Money with two decimals and its sign."""
     if micro_units is None:
         return NOTHING
-    return f"{_signed(micro_units / MICRO, 2)}\u00a0€"
+    return formats.euros(micro_units / MICRO)
 
 
 @register.filter
 def local(seconds: int, offset_s: int) -> str:
     """A moment at a scenario's own offset, such as "Thu 9 Jun 2016, 13:30"."""
-    moment = dt.datetime.fromtimestamp(seconds + offset_s, dt.UTC)
-    return f"{moment:%a} {moment.day} {moment:%b %Y, %H:%M}"
+    zone = dt.timezone(dt.timedelta(seconds=offset_s))
+    weekday, _space, _day = formats.when(seconds, "day", zone=zone).partition(" ")
+    return f"{weekday} {formats.when(seconds, zone=zone)}"
 
 
 @register.filter
@@ -77,19 +85,19 @@ def offset(seconds: int) -> str:
 @register.filter
 def pu(value: float) -> str:
     """A voltage by its nominal one, five decimals: the limit's own step."""
-    return f"{value:.5f}"
+    return formats.grouped(value, 5)
 
 
 @register.filter
 def whole(number: int) -> str:
     """A count, thousands apart."""
-    return f"{number:,}"
+    return formats.grouped(number, 0)
 
 
 @register.filter
 def one(value: float) -> str:
     """A plain number with one decimal."""
-    return _signed(value, 1)
+    return formats.grouped(value, 1)
 
 
 @register.filter
@@ -102,7 +110,7 @@ def per_unit(value: float | None, unit: str) -> str:
 
 def _written(value: float, unit: str) -> str:
     write = _WRITTEN.get(unit)
-    return f"{value:,.0f}" if write is None else write(value)
+    return formats.grouped(value, 0) if write is None else write(value)
 
 
 def _seen(text: str) -> bool:
@@ -118,7 +126,7 @@ def change(figure: dict[str, Any]) -> str:
         return ""
     moved = market - alone
     text = (
-        f"{_signed(100 * moved, 2)}\u00a0points"
+        gettext("%(share)s points") % {"share": formats.grouped(100 * moved, 2)}
         if figure["unit"] == "share"
         else _written(moved, figure["unit"])
     )
@@ -134,17 +142,12 @@ def change_look(figure: dict[str, Any]) -> str:
     return "good" if (market > alone) == (better == "higher") else "bad"
 
 
-def _signed(value: float, decimals: int) -> str:
-    text = f"{abs(value):,.{decimals}f}"
-    return f"−{text}" if value < 0 and float(text.replace(",", "")) else text
-
-
 _WRITTEN: dict[str, Callable[[float], str]] = {
-    "share": lambda value: f"{_signed(100 * value, 2)}\u00a0%",
-    "percent": lambda value: f"{_signed(value, 1)}\u00a0%",
-    "wh": lambda value: f"{_signed(value / WH_PER_KWH, 1)}\u00a0kWh",
-    "kw": lambda value: f"{_signed(value, 1)}\u00a0kW",
-    "money": lambda value: f"{_signed(value / MICRO, 2)}\u00a0€",
-    "price": lambda value: f"{_signed(value / MICRO_PER_CENT, 2)}\u00a0ct/kWh",
-    "pu": lambda value: f"{value:.5f}\u00a0pu",
+    "share": lambda value: f"{formats.grouped(100 * value, 2)}\u00a0%",
+    "percent": lambda value: f"{formats.grouped(value, 1)}\u00a0%",
+    "wh": lambda value: f"{formats.grouped(value / WH_PER_KWH, 1)}\u00a0kWh",
+    "kw": lambda value: f"{formats.grouped(value, 1)}\u00a0kW",
+    "money": lambda value: formats.euros(value / MICRO),
+    "price": lambda value: f"{formats.grouped(value / MICRO_PER_CENT, 2)}\u00a0ct/kWh",
+    "pu": lambda value: f"{formats.grouped(value, 5)}\u00a0pu",
 }

@@ -1,0 +1,101 @@
+"""English words that the pure cores say, named here so that they are translated: the cores know no languages.
+
+`report_format.said` puts them into the reader's language. A test holds the lists to the cores.
+"""
+
+from django.utils.translation import gettext_noop
+
+FIGURES = (
+    gettext_noop("Self-sufficiency"),
+    gettext_noop("Self-consumption"),
+    gettext_noop("All bills together"),
+    gettext_noop("Saved"),
+    gettext_noop("Saved in percent"),
+    gettext_noop("Gains from trade"),
+    gettext_noop("Allocative efficiency"),
+    gettext_noop("Mean price"),
+    gettext_noop("Sold"),
+    gettext_noop("Delivered"),
+    gettext_noop("Consumed"),
+    gettext_noop("Produced"),
+    gettext_noop("Curtailed"),
+    gettext_noop("Curtailed share"),
+    gettext_noop("From the grid above"),
+    gettext_noop("To the grid above"),
+    gettext_noop("Losses"),
+    gettext_noop("Losses share"),
+    gettext_noop("Peak from above"),
+    gettext_noop("Peak to above"),
+    gettext_noop("Peak in percent"),
+    gettext_noop("Stored at the end"),
+    gettext_noop("Not supplied"),
+    gettext_noop("Readings estimated"),
+    gettext_noop("Readings corrected"),
+    gettext_noop("Slots outside limits"),
+)
+FORMULAS = (
+    gettext_noop(
+        "self-consumed / demand; self-consumed is demand less what came through the source, per quarter-hour"
+    ),
+    gettext_noop(
+        "self-consumed / produced; self-consumed is demand less what came through the source, per quarter-hour"
+    ),
+    gettext_noop("delivered / sum over slots of min(metered import, metered export)"),
+    gettext_noop("sum of supplier's charges, credits and trades"),
+    gettext_noop("bills without less bills with the market; negative is a loss"),
+    gettext_noop("saved / size of the bills without"),
+    gettext_noop("delivered * (retail - feed-in)"),
+    gettext_noop("paid / sold, by energy"),
+    gettext_noop("sum of all trades"),
+    gettext_noop("metered / sold"),
+    gettext_noop("all loads"),
+    gettext_noop("all plants, after curtailment"),
+    gettext_noop("could have been produced and was not"),
+    gettext_noop("curtailed / (produced + curtailed)"),
+    gettext_noop("at the feeder's source"),
+    gettext_noop("in lines and transformers"),
+    gettext_noop("losses / demand"),
+    gettext_noop("highest quarter-hour mean"),
+    gettext_noop("peak / peak without the market"),
+    gettext_noop("in all batteries after the last slot"),
+    gettext_noop("asked for where an outage had cut off"),
+    gettext_noop("meters that told nothing in time, or nonsense"),
+    gettext_noop("estimated first, settled again when they came"),
+    gettext_noop("some voltage or loading beyond its limit"),
+)
+TABLES = (
+    gettext_noop("Slots"),
+    gettext_noop("one row a quarter-hour: sums and extremes"),
+    gettext_noop("Homes"),
+    gettext_noop("one row a quarter-hour and connection"),
+    gettext_noop("Trades"),
+    gettext_noop("one row a trade"),
+    gettext_noop("Refusals"),
+    gettext_noop("one row a trade that the gate refused"),
+    gettext_noop("Corrections"),
+    gettext_noop("one row a trade that a later reading changed, in the quarter-hour of the correction"),
+    gettext_noop("Corrected bills"),
+    gettext_noop("one row a bill with the supplier that a later reading changed"),
+    gettext_noop("Meter faults"),
+    gettext_noop("one row an event of a meter"),
+    gettext_noop("Voltages"),
+    gettext_noop("one row a quarter-hour and bus"),
+    gettext_noop("Lines"),
+    gettext_noop("one row a quarter-hour and line"),
+    gettext_noop("Transformers"),
+    gettext_noop("one row a quarter-hour and transformer"),
+    gettext_noop("Bills"),
+    gettext_noop("one row a connection, over the whole period"),
+    gettext_noop("Summary"),
+    gettext_noop("one row a figure, over the whole period"),
+)
+CHOICES = (
+    gettext_noop("bilateral"),
+    gettext_noop("double-auction"),
+    gettext_noop("pay-as-bid"),
+    gettext_noop("pay-as-clear"),
+    gettext_noop("pay-as-offer"),
+    gettext_noop("retailer"),
+    gettext_noop("notes"),
+    gettext_noop("deposits"),
+)
