@@ -34,6 +34,12 @@ class Route:
     name: str
     pattern: str
     arguments: tuple[tuple[str, str], ...]
+    view: Any = None
+    """The class of its view, where it has one."""
+
+    def knows(self, method: str) -> bool:
+        """Whether the view might answer the method at all."""
+        return self.view is None or hasattr(self.view, method)
 
     def address(self, value: Any) -> str:
         """The path with its arguments filled; without a value, with what is nobody's."""
@@ -85,7 +91,11 @@ def _walk(patterns: list[Any], prefix: str, space: str) -> Iterator[Route]:
             kinds = {name: type(kind).__name__ for name, kind in item.pattern.converters.items()}
             names = kinds or dict.fromkeys(item.pattern.regex.groupindex, "text")
             nameless = "old-address" if "object_id" in names else "nowhere"
-            yield Route(space + (item.name or nameless), place, tuple(names.items()))
+            yield Route(space + (item.name or nameless), place, tuple(names.items()), _view_of(item))
+
+
+def _view_of(item: URLPattern) -> Any:
+    return getattr(item.callback, "cls", None)
 
 
 def _plain(regex: str) -> str:
