@@ -93,6 +93,7 @@ class EvidenceView(APIView):
     """A state that I kept."""
 
     scope = "trade"
+    throttle_scope = "sensitive"
 
     @extend_schema(request=EvidenceSerializer, responses=StorySerializer)
     def post(self, request: Request, channel_id: str) -> Response:
@@ -107,6 +108,7 @@ class FinaliseView(APIView):
     """The payout after a dispute."""
 
     scope = "trade"
+    throttle_scope = "sensitive"
 
     @extend_schema(request=None, responses=StorySerializer)
     def post(self, request: Request, channel_id: str) -> Response:
