@@ -348,6 +348,7 @@ class ClaimingView(APIView):
     """Claims and collateral."""
 
     scope = SESSION
+    throttle_scope = "sensitive"
 
     @extend_schema(request=ClaimingSerializer, responses=StatementSerializer)
     def post(self, request: Request, pk: UUID) -> Response:

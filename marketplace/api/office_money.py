@@ -92,6 +92,7 @@ class EndNoteView(APIView):
     """Ending a note."""
 
     scope = SESSION
+    throttle_scope = "sensitive"
 
     @extend_schema(request=None, responses=NoteSerializer)
     def post(self, request: Request, serial: str) -> Response:
