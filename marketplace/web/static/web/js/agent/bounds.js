@@ -6,6 +6,7 @@
 import { sellerOf } from "../channel/book.js";
 import { tradeAmount } from "../protocol/amounts.js";
 import { structId } from "../protocol/typed_data.js";
+import { gettext } from "../ui/language.js";
 
 /** @typedef {import("./mandate.js").Rules} Rules */
 /** @typedef {import("../channel/book.js").ChannelView} ChannelView */
@@ -120,12 +121,12 @@ export function bound(views, signed, now) {
 export function requireBounds(action, rules, { view, bound: all, now, until }) {
   const { sells, slot_start: start, quantity_wh: wh, position } = action;
   const price = BigInt(action.price_per_kwh);
-  requireThat(until > now, "The mandate ran out.");
-  requireThat(sells ? rules.sells : rules.buys, "The rules don't allow this side.");
-  requireThat(sells ? price >= BigInt(rules.sell_from) : price <= BigInt(rules.buy_up_to), "The price is outside the rules.");
-  requireThat(Number.isSafeInteger(wh) && wh > 0 && wh <= rules.most_wh, "The quantity is more than the rules allow in one trade.");
-  requireThat(Number.isSafeInteger(start) && start % SLOT_S === 0 && inHours(rules, start), "The slot is outside the agent's hours.");
-  requireThat(rules.partners === "all" || Number(view.tree.size) > 0, "The rules allow known partners only.");
+  requireThat(until > now, gettext("The mandate ran out."));
+  requireThat(sells ? rules.sells : rules.buys, gettext("The rules don't allow this side."));
+  requireThat(sells ? price >= BigInt(rules.sell_from) : price <= BigInt(rules.buy_up_to), gettext("The price is outside the rules."));
+  requireThat(Number.isSafeInteger(wh) && wh > 0 && wh <= rules.most_wh, gettext("The quantity is more than the rules allow in one trade."));
+  requireThat(Number.isSafeInteger(start) && start % SLOT_S === 0 && inHours(rules, start), gettext("The slot is outside the agent's hours."));
+  requireThat(rules.partners === "all" || Number(view.tree.size) > 0, gettext("The rules allow known partners only."));
   requireUncovered(action, rules, position, all);
   if (!sells) requireBudget(action, rules, all);
 }
@@ -142,7 +143,7 @@ function requireUncovered({ sells, slot_start: start, quantity_wh: wh }, rules, 
   const covered = Math.max(own, sells ? position.sold_wh : position.bought_wh);
   const kept = Math.max(0, rules.reserve_wh - position.stored_wh);
   const open = sells ? position.surplus_wh - kept - covered : position.need_wh - covered;
-  requireThat(wh <= open, "The quantity is more than what is still open in this slot.");
+  requireThat(wh <= open, gettext("The quantity is more than what is still open in this slot."));
 }
 
 /**
@@ -155,5 +156,5 @@ function requireBudget({ slot_start: start, quantity_wh: wh, price_per_kwh: pric
   const ours = [...all.values()].filter((p) => !p.sells && localTime(p.slotStart, rules.zone).day === day);
   const own = ours.reduce((sum, p) => sum + p.amount, 0n);
   const before = own > BigInt(spent) ? own : BigInt(spent);
-  requireThat(before + tradeAmount(BigInt(wh), BigInt(price)) <= BigInt(rules.budget), "The day's budget would be passed.");
+  requireThat(before + tradeAmount(BigInt(wh), BigInt(price)) <= BigInt(rules.budget), gettext("The day's budget would be passed."));
 }

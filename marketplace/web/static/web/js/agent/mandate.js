@@ -5,6 +5,7 @@
 
 import { sameHex } from "../protocol/bytes.js";
 import { recover, textDigest } from "../protocol/signing.js";
+import { gettext } from "../ui/language.js";
 
 /**
  * @typedef {object} Rules as the API gives them: money, prices as decimal strings
@@ -54,10 +55,10 @@ export function mandateText(rules, { version, owner, until }) {
  * @throws {MandateError}
  */
 export function requireMandate({ rules, version, mandate, until }, { owner, address, newest }, now = Date.now() / 1000) {
-  if (!rules || !version || !mandate || !until) throw new MandateError("There is no mandate.");
-  if (until <= now) throw new MandateError("The mandate ran out.");
-  if (version < newest) throw new MandateError("These rules are older than the ones that you signed last.");
+  if (!rules || !version || !mandate || !until) throw new MandateError(gettext("There is no mandate."));
+  if (until <= now) throw new MandateError(gettext("The mandate ran out."));
+  if (version < newest) throw new MandateError(gettext("These rules are older than the ones that you signed last."));
   const signer = recover(textDigest(mandateText(rules, { version, owner, until })), mandate);
-  if (!sameHex(signer, address)) throw new MandateError("These rules are not signed by your wallet.");
+  if (!sameHex(signer, address)) throw new MandateError(gettext("These rules are not signed by your wallet."));
   return rules;
 }

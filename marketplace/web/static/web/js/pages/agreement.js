@@ -58,7 +58,10 @@ async function sign() {
 async function warnIfShort() {
   const [{ balance }, agreement] = await Promise.all([api.get("wallet/"), api.get(`agreements/${card.dataset.agreement}/`)]);
   if (balance === null || BigInt(balance) >= BigInt(agreement.collateral)) return;
-  replace(need("#agreement-notes"), notice("warn", `Your wallet holds ${money(balance)}, the collateral is ${money(agreement.collateral)}. Put money into your wallet first; on this test network the wallet page gives you some.`));
+  replace(need("#agreement-notes"), notice("warn", fill(gettext("Your wallet holds %(balance)s, the collateral is %(collateral)s. Put money into your wallet first; on this test network the wallet page gives you some."), {
+    balance: money(balance),
+    collateral: money(agreement.collateral),
+  })));
 }
 
 const button = document.querySelector("#sign-agreement");

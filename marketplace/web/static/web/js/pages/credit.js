@@ -11,6 +11,7 @@ import { toast, toastError } from "../ui/toast.js";
 import { expected } from "../wallet/asked.js";
 import { WalletSigner } from "../wallet/signer.js";
 import { paymentInWords, permitInWords } from "../wallet/words.js";
+import { fill, gettext } from "../ui/language.js";
 
 /** @typedef {{id: string, sid: string, state: string, merchant: {name: string, msc: string}}} Agreement */
 /** @typedef {Record<string, any>} Statement */
@@ -36,7 +37,7 @@ async function pay(agreement, amount) {
     sameHex(permit.message.owner ?? "", address) &&
     sameHex(permit.message.spender ?? "", msc) &&
     sameHex(consent.domain.verifyingContract, msc);
-  if (!sound) throw new Error("What is to be signed doesn’t fit the payment. Nothing was signed; reload the page.");
+  if (!sound) throw new Error(gettext("What is to be signed doesn’t fit the payment. Nothing was signed; reload the page."));
   const signature = await signer.signAsRoot(consent.domain, "DebtPayment", consent.message, paymentInWords(consent.message, name));
   const permitSignature = await signer.signAsRoot(permit.domain, "Permit", permit.message, permitInWords(permit.message, name));
   await api.post(`agreements/${agreement.id}/pay/`, {
@@ -53,13 +54,13 @@ async function pay(agreement, amount) {
  * @returns {HTMLElement}
  */
 function payButton(agreement, amount) {
-  const made = h("button", { class: "button button--primary", type: "button" }, `Pay ${money(amount, { exact: true })}`);
+  const made = h("button", { class: "button button--primary", type: "button" }, fill(gettext("Pay %(amount)s"), { amount: money(amount, { exact: true }) }));
   made.addEventListener("click", async () => {
     made.disabled = true;
     made.setAttribute("aria-busy", "true");
     try {
       await pay(agreement, amount);
-      toast(`${money(amount)} is paid to ${agreement.merchant.name}.`);
+      toast(fill(gettext("%(amount)s is paid to %(merchant)s."), { amount: money(amount), merchant: agreement.merchant.name }));
       await show();
     } catch (error) {
       if (!(error instanceof Declined)) toastError(error);
@@ -79,13 +80,21 @@ function payButton(agreement, amount) {
 function remedy(agreement, books) {
   const claim = books.claim;
   if (claim && claim.to_pay !== "0") {
-    const said = `${agreement.merchant.name} claims ${money(claim.due)} from your collateral. Pay ${money(claim.to_pay, { exact: true })} by ${when(claim.deadline)}, and the collateral stays yours.`;
+    const said = fill(gettext("%(merchant)s claims %(due)s from your collateral. Pay %(rest)s by %(when)s, and the collateral stays yours."), {
+      merchant: agreement.merchant.name,
+      due: money(claim.due),
+      rest: money(claim.to_pay, { exact: true }),
+      when: when(claim.deadline),
+    });
     return [notice("bad", said), payButton(agreement, BigInt(claim.to_pay))];
   }
-  if (claim) return [notice("", `All that ${agreement.merchant.name} claimed is paid: your collateral is safe.`)];
+  if (claim) return [notice("", fill(gettext("All that %(merchant)s claimed is paid: your collateral is safe."), { merchant: agreement.merchant.name }))];
   if (books.payable === "0") return [];
   return [
-    notice("warn", `${money(books.payable, { exact: true })} is due. Unless you pay it, ${agreement.merchant.name} may claim it from your collateral.`),
+    notice("warn", fill(gettext("%(amount)s is due. Unless you pay it, %(merchant)s may claim it from your collateral."), {
+        amount: money(books.payable, { exact: true }),
+        merchant: agreement.merchant.name,
+      })),
     payButton(agreement, BigInt(books.payable)),
   ];
 }
@@ -99,12 +108,12 @@ function remedy(agreement, books) {
 function collateralBack(agreement, books) {
   const locked = books.claim || books.collateral === "0" || Date.now() / 1000 <= books.locked_until;
   if (locked) return [];
-  const made = h("button", { class: "button", type: "button" }, `Bring ${money(books.collateral)} of collateral back`);
+  const made = h("button", { class: "button", type: "button" }, fill(gettext("Bring %(amount)s of collateral back"), { amount: money(books.collateral) }));
   made.addEventListener("click", async () => {
     made.disabled = true;
     try {
       await api.post(`agreements/${agreement.id}/withdraw-collateral/`);
-      toast("The collateral is in your wallet.");
+      toast(gettext("The collateral is in your wallet."));
       await show();
     } catch (error) {
       toastError(error);
@@ -116,8 +125,8 @@ function collateralBack(agreement, books) {
 
 /** @param {Statement} books */
 function periods(books) {
-  const names = ["Spent", "Earned", "Paid", "Debt at the end"];
-  const heads = ["From", ...names].map((text, at) => h("th", { scope: "col", class: at ? "right" : "" }, text));
+  const names = [gettext("Spent"), gettext("Earned"), gettext("Paid"), gettext("Debt at the end")];
+  const heads = [gettext("From"), ...names].map((text, at) => h("th", { scope: "col", class: at ? "right" : "" }, text));
   const rows = books.periods.map((/** @type {Statement} */ period) =>
     h(
       "tr",
@@ -135,12 +144,12 @@ function periods(books) {
  */
 function account(agreement, books) {
   const standing = facts([
-    ["Limit", money(books.limit)],
-    ["Left for notes", money(books.available)],
-    ["Collateral", money(books.collateral)],
-    ["Debt", money(books.debt)],
-    ["Of it due", money(books.due)],
-    ["Paid ahead", money(books.paid)],
+    [gettext("Limit"), money(books.limit)],
+    [gettext("Left for notes"), money(books.available)],
+    [gettext("Collateral"), money(books.collateral)],
+    [gettext("Debt"), money(books.debt)],
+    [gettext("Of it due"), money(books.due)],
+    [gettext("Paid ahead"), money(books.paid)],
   ]);
   return [h("h3", {}, agreement.merchant.name), ...remedy(agreement, books), standing, ...collateralBack(agreement, books), periods(books)];
 }

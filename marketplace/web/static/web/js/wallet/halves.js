@@ -7,6 +7,7 @@
 import { fromHex, randomBytes, toHex } from "../protocol/bytes.js";
 import { update, write } from "./database.js";
 import { LockedError } from "./strongroom.js";
+import { gettext } from "../ui/language.js";
 
 /** @typedef {import("../protocol/bytes.js").Bytes} Bytes */
 /** @typedef {{address: string, sealed: string}} Half the tab's */
@@ -35,7 +36,7 @@ export async function split(address, key) {
  */
 function otherHalf(address) {
   return update("unlocked", address, (/** @type {any} */ entry) => {
-    if (!entry || entry.until <= Date.now()) throw new LockedError("The wallet is locked.");
+    if (!entry || entry.until <= Date.now()) throw new LockedError(gettext("The wallet is locked."));
     return { ...entry, until: Date.now() + IDLE_MS };
   });
 }

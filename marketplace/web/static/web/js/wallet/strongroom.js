@@ -5,6 +5,7 @@
 
 import { deriveSessionKey, sessionLabel } from "../protocol/session.js";
 import { addressOf, signStruct, signText } from "../protocol/signing.js";
+import { gettext } from "../ui/language.js";
 
 /** @typedef {import("../protocol/bytes.js").Bytes} Bytes */
 /** @typedef {import("../protocol/typed_data.js").Domain} Domain */
@@ -59,7 +60,7 @@ export class Strongroom {
    */
   root(address) {
     const key = this.keys.get(address);
-    if (!key) throw new LockedError("The wallet is locked.");
+    if (!key) throw new LockedError(gettext("The wallet is locked."));
     return key;
   }
 
@@ -85,7 +86,7 @@ export class Strongroom {
    */
   ownKey(address) {
     const key = this.root(address);
-    if (addressOf(key) !== address) throw new WrongKeyError("Your external wallet signs this, not this browser.");
+    if (addressOf(key) !== address) throw new WrongKeyError(gettext("Your external wallet signs this, not this browser."));
     return key;
   }
 

@@ -25,7 +25,7 @@ const room = new Strongroom();
  */
 async function enter(half) {
   try {
-    if (!half) throw new LockedError("The wallet is locked.");
+    if (!half) throw new LockedError(gettext("The wallet is locked."));
     room.hold(half.address, await join(half));
   } catch (error) {
     room.forget();
