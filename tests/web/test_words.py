@@ -50,6 +50,8 @@ ANYWHERE = frozenset(
         "TOTP",
         "IBAN",
         "VAT",
+        "sid",
+        "ESY",
         "MATPOWER",
         "pandapower",
         "Parquet",
