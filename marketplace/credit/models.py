@@ -177,6 +177,7 @@ class CreditApplication(models.Model):
 
         ordering = ("-created_at",)
         verbose_name = _("application")
+        verbose_name_plural = _("applications")
         constraints = (
             models.UniqueConstraint(
                 fields=("user", "merchant"),
@@ -225,6 +226,7 @@ class ReasonTemplate(models.Model):
 
         ordering = ("use", "title")
         verbose_name = _("reason")
+        verbose_name_plural = _("reasons")
 
     def __str__(self) -> str:
         return self.title

@@ -1,24 +1,27 @@
-"""Amounts as people read and write them: units with a point, where the books hold micro-units."""
+"""Amounts as people read and write them: units with decimals, where the books hold micro-units."""
 
 from decimal import Decimal
+
+from marketplace import formats
 
 UNIT = 1_000_000
 PLACES = 6
 
 
 def shown(micro_units: int | None) -> str:
-    """Exact amount in units with at least two decimals, such as `150.00` or `0.250001`."""
+    """Exact amount in units with at least two decimals, such as `150.00` or `0,250001`, as the reader's language has it."""
     if micro_units is None:
         return "–"
-    sign = "-" if micro_units < 0 else ""
-    units, rest = divmod(abs(micro_units), UNIT)
-    decimals = f"{rest:0{PLACES}d}".rstrip("0").ljust(2, "0")
-    return f"{sign}{units:,}.{decimals}"
+    return formats.scaled(micro_units, PLACES, _decimals(micro_units))
 
 
 def plain(micro_units: int) -> str:
-    """The same without separators of thousands, as a form takes it."""
-    return shown(micro_units).replace(",", "")
+    """The same with a point and without groups, as a number field takes it in any language."""
+    return formats.plain(micro_units, PLACES, _decimals(micro_units), "en")
+
+
+def _decimals(micro_units: int) -> int:
+    return max(2, len(f"{abs(micro_units) % UNIT:0{PLACES}d}".rstrip("0")))
 
 
 def micro_units(units: Decimal) -> int:
