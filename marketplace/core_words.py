@@ -99,3 +99,47 @@ CHOICES = (
     gettext_noop("notes"),
     gettext_noop("deposits"),
 )
+
+SCENARIOS = (
+    gettext_noop(
+        "A sunny June day on which a third of the agents is malicious: they ignore the gate, sell what they don't have, never deliver, or have false meters."
+    ),
+    gettext_noop(
+        "A sunny June day on a rural feeder with twice the PV of today. Export above a quarter of the rating needs a trade that the grid has room for, and the operator keeps voltages below 1.07 pu."
+    ),
+    gettext_noop(
+        "A January day on which 60 % of the homes come home with an electric vehicle at six and charge at once."
+    ),
+    gettext_noop(
+        "A June day on whose evening 40 % of the homes draw 4 kW more than anybody expected, for two hours."
+    ),
+    gettext_noop("One whole January day of the rural feeder as it is: little sun, high demand."),
+    gettext_noop(
+        "The January day with vehicles at a third of the homes and heat pumps at four in ten, half of them flexible."
+    ),
+    gettext_noop("A January week of the rural feeder as it is."),
+    gettext_noop(
+        "One whole sunny June day of the rural feeder as it is, all households trading; EN 50160 limits."
+    ),
+    gettext_noop(
+        "A June week of the rural feeder with twice the PV of today; exports above a quarter of the rating go through the gate."
+    ),
+    gettext_noop(
+        "A sunny June day with PV at 30 % of the homes; export above a quarter of the rating goes through the gate."
+    ),
+    gettext_noop(
+        "A sunny June day with PV at 60 % of the homes; export above a quarter of the rating goes through the gate."
+    ),
+    gettext_noop(
+        "A sunny June day with PV at 90 % of the homes; export above a quarter of the rating goes through the gate."
+    ),
+    gettext_noop(
+        "To look around in a hurry: the sunny June day of the default scenario with one partner a home and a slot every few seconds."
+    ),
+    gettext_noop(
+        "A sunny June day on which one of two parallel transformers is off from noon, and both from 18:00 to 19:00, which nobody was told."
+    ),
+)
+
+# Of libraries that speak no German here.
+BORROWED = (gettext_noop("This page yielded into no results. Create a new item or reset your filters."),)

@@ -1,5 +1,6 @@
 """Every page as its readers have it: both languages, both widths, both themes; for eyes, hands and slow lines."""
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -33,6 +34,18 @@ PAGES = {
     "merchant@wattnote.example": ("/admin/", *(f"/admin/{name}/" for name in DESKS)),
 }  # fmt: skip
 LOOKS = {"en": ((1280, "light"), (390, "dark")), "de": ((390, "light"), (1280, "dark"))}
+
+
+ENGLISH = re.compile(
+    r"\b(the|and|of|with|your|you|is|are|not|this|that|from|what|who|has|have|when|here|yet)\b", re.IGNORECASE
+)
+"""Frequent words that no German text has."""
+
+
+def english_left(page: Page) -> list[str]:
+    """Lines of a German page that were forgotten in English; file contents and code are nobody's words."""
+    text = str(page.evaluate("document.body.innerText"))
+    return sorted({line.strip() for line in text.splitlines() if ENGLISH.search(line)})
 
 
 def sign_in(page: Page, email: str) -> None:
@@ -86,6 +99,8 @@ def test_every_page_is_for_everybody(lasting_site: WholeSite, browser: Browser, 
             for path in paths:
                 page.goto(path.format(house=a_house(page)) if "{house}" in path else path)
                 found += faults_of(page, language)
+                if language == "de":
+                    found += [f"{page.url} says in English: {line}" for line in english_left(page)]
                 assert page.locator("html").get_attribute("lang") == language
             found += [*watch.complaints, *watch.elsewhere]
     assert not found, "\n".join(found)

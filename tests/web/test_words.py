@@ -11,6 +11,7 @@ import pytest
 from grid.results import findings, tables
 from marketplace import core_words
 from marketplace.studies.choices import mechanism_names
+from marketplace.studies.library import shipped
 from marketplace.web import extraction
 from tests.system_parts import require
 
@@ -111,6 +112,8 @@ def test_words_of_the_cores_are_known() -> None:
     assert shown
     every = tables.TABLES.values() if isinstance(tables.TABLES, dict) else tables.TABLES
     said = {*shown, *mechanism_names()} | {word for one in every for word in (one.title, one.meaning)}
+    shipped_words = {one.description for one in shipped()}
+    assert shipped_words <= set(core_words.SCENARIOS), shipped_words - set(core_words.SCENARIOS)
     assert said <= named, f"name these in marketplace/core_words.py: {said - named}"
 
 
