@@ -48,6 +48,18 @@ def say_yes(page: Page, question: str) -> None:
     dialog.locator("button[value=yes]").click()
 
 
+def save_backup(page: Page) -> None:
+    """Nothing that moves money is signed before."""
+    page.get_by_role("button", name="Save a backup").click()
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Save the backup file").click()
+    saved = download.value.path().read_bytes()
+    file = {"name": download.value.suggested_filename, "mimeType": "application/json", "buffer": saved}
+    page.locator("#backup-file").set_input_files(file)
+    page.get_by_role("button", name="I have the backup").click()
+    expect(page.locator("#wallet-saved")).to_contain_text("Backup checked")
+
+
 def pay_in_the_browser(url: str, session: str, secret: str) -> None:
     with sync_playwright() as play:
         browser = play.chromium.launch(executable_path=find_chromium(), args=["--no-sandbox"])
@@ -62,6 +74,7 @@ def pay_in_the_browser(url: str, session: str, secret: str) -> None:
         page.locator("#restore-pass").fill(PASSPHRASE)
         page.get_by_role("button", name="Restore").click()
         expect(page.locator("#wallet-state")).to_contain_text("Unlocked", timeout=ENOUGH_MS)
+        save_backup(page)
         card.get_by_role("button", name="Pay €12.00").click()
         say_yes(page, "Pay €12.00 to Stadtwerke")
         say_yes(page, "Allow the payment")
