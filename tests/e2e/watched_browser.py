@@ -39,7 +39,10 @@ TOUR = Path(__file__).resolve().parents[2] / "docs" / "images" / "tour"
 STOPS = {
     ("story-1280", "landing"): "landing",
     ("story-1280", "application"): "application",
+    ("merchant-1280", "overview"): "office",
     ("merchant-1280", "review"): "review",
+    ("agent-1280", "today"): "today",
+    ("agent-1280", "agent-dry-run"): "agent",
     ("story-1280", "partners"): "partners",
     ("story-1280", "countered"): "negotiation",
     ("story-390", "traded"): "traded",
