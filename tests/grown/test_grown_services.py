@@ -5,25 +5,21 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).resolve().parents[2]
-FOLDERS = ("tests/marketplace", "tests/trading", "tests/web")
 
 
-def test_the_site_runs_on_postgresql_and_redis(postgres_url: str, redis_url: str) -> None:
+@pytest.mark.parametrize(
+    "folders", [("tests/marketplace",), ("tests/trading", "tests/web")], ids=["api", "site"]
+)
+def test_the_site_runs_on_postgresql_and_redis(
+    postgres_url: str, redis_url: str, folders: tuple[str, ...]
+) -> None:
     outer = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
+    plugins = ("-p", "no:cacheprovider", "-p", "tests.grown.only_database")
     done = subprocess.run(
-        [
-            sys.executable,
-            "-m",
-            "pytest",
-            "-q",
-            "-x",
-            "-p",
-            "no:cacheprovider",
-            "-p",
-            "tests.grown.only_database",
-            *FOLDERS,
-        ],
+        [sys.executable, "-m", "pytest", "-q", "-x", *plugins, *folders],
         cwd=ROOT,
         env=outer | {"DATABASE_URL": postgres_url, "REDIS_URL": redis_url, "SCHEMATHESIS_EXAMPLES": "1"},
         capture_output=True,
