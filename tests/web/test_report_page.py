@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.utils import translation
 from msgspec.structs import replace as change
 from playwright.sync_api import Browser, Page, expect
 
@@ -140,3 +141,11 @@ def test_it_fits_a_phone_and_turns_dark(page: Page) -> None:
     assert page.evaluate("getComputedStyle(document.body).backgroundColor") != light
     page.emulate_media(media="print")
     assert not page.locator("#slot").is_visible()
+
+
+def test_a_german_report_keeps_its_numbers_for_scripts(data: dict[str, Any]) -> None:
+    with translation.override("de"):
+        page = render_report(data)
+    assert '<html lang="de">' in page
+    assert not re.findall(r'[\w-]+="-?\d+,\d+"', page), "scripts read points only"
+    assert "Von der Netzprüfung abgelehnt" in page
