@@ -5,6 +5,7 @@ import re
 from decimal import Decimal
 from pathlib import Path
 from secrets import token_bytes
+from typing import Literal
 from uuid import uuid4
 
 import pytest
@@ -21,16 +22,20 @@ from channels_engine.core.signing import derive_session_key
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(240)]
 
 
+LOOKS: dict[int, tuple[str, Literal["light", "dark"]]] = {1280: ("en", "light"), 390: ("de", "dark")}
+
+
 @pytest.mark.parametrize(("width", "sells"), [(1280, False), (390, True)], ids=["wide-buys", "narrow-sells"])
 def test_from_sign_up_to_payout(
     site: WholeSite, browser: Browser, tmp_path: Path, width: int, *, sells: bool
 ) -> None:
+    language, scheme = LOOKS[width]
     camera, pseudonym = Camera(pictures_folder() / f"story-{width}"), f"Blue house {width}"
     with (
-        visitor(browser, site.url, width) as (page, watch),
+        visitor(browser, site.url, width, language=language, scheme=scheme) as (page, watch),
         visitor(browser, site.url, width) as (office, office_watch),
     ):
-        newcomer = Newcomer(page, camera, pseudonym)
+        newcomer = Newcomer(page, camera, pseudonym, language=language)
         newcomer.sign_up(f"{uuid4().hex[:12]}@example.org")
         newcomer.make_wallet()
         key = bytes(Account.decrypt(json.loads(newcomer.backup), PASSPHRASE))
@@ -41,7 +46,7 @@ def test_from_sign_up_to_payout(
         reviewer.approve()
         newcomer.start_agreement()
 
-        trader = Trader(page, camera, pseudonym, sells=sells)
+        trader = Trader(page, camera, pseudonym, sells=sells, language=language)
         trader.find_partner()
         trader.open_channel()
         assert trader.holdings() == (Decimal(20), Decimal(5))
