@@ -25,7 +25,8 @@ def _empty() -> Iterator[None]:
 
 
 @pytest.fixture
-def clock(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
+def clock(monkeypatch: pytest.MonkeyPatch, settings: Settings) -> Callable[[float], None]:
+    settings.REDIS_URL = ""  # its clock is its own
     now = [1000.0]
     monkeypatch.setattr(buckets.time, "monotonic", lambda: now[0])
 

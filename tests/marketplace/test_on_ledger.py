@@ -166,10 +166,12 @@ def test_a_merchant_made_in_the_back_office_gets_key_and_contract(
     admin_client: Client, deployed: Ledger
 ) -> None:
     numbers = dict.fromkeys(
-        ("max_limit", "billing_period", "payment_term", "agreement_life", "note_life"), 10**6
+        ("max_limit", "four_eyes_above", "billing_period", "payment_term", "agreement_life", "note_life"),
+        10**6,
     )
     fields = {"name": "Neue Werke", "slug": "neue-werke", "role": "supplier", "is_open": "on", **numbers}
-    assert admin_client.post(reverse("admin:credit_merchant_add"), fields).status_code == 302
+    answer = admin_client.post(reverse("admin:credit_merchant_add"), fields)
+    assert answer.status_code == 302, answer.context["adminform"].form.errors
     merchant = Merchant.objects.get(slug="neue-werke")
     assert ledger.client().code(raw(merchant.msc))
     page = admin_client.get(reverse("admin:credit_merchant_change", args=[merchant.pk])).content.decode()

@@ -15,8 +15,8 @@ from pytest_django import Settings
 from marketplace.accounts import retention
 from marketplace.accounts.documents import add_document
 from marketplace.accounts.models import AuditEvent, Document, SignInNonce
+from marketplace.credit import decisions, services
 from marketplace.credit import retention as credit_retention
-from marketplace.credit import services
 from marketplace.credit.models import Agreement, CreditApplication
 from marketplace.upkeep.registry import WORKS
 
@@ -73,11 +73,11 @@ def test_decided_applications_keep_documents_for_their_time(
 ) -> None:
     application = apply(person, shop)
     if verdict == "rejected":
-        services.reject_application(application=application, operator=shop.operator, reason="Too little")
+        decisions.reject_application(application=application, operator=shop.operator, reason="Too little")
         steps = ((179, 2), (181, 0))
     else:
         terms = {"limit": 10**6, "collateral": 0}
-        services.approve_application(application=application, operator=shop.operator, **terms)
+        decisions.approve_application(application=application, operator=shop.operator, **terms)
         steps = ((5 * 365 - 1, 2), (5 * 365 + 1, 0))
     for days, left in steps:
         _age(CreditApplication.objects, "created_at", days)
@@ -96,7 +96,7 @@ def test_a_document_that_another_application_needs_stays(
 ) -> None:
     one, two = make_shop("one"), make_shop("two")
     first = apply(person, one)
-    services.reject_application(application=first, operator=one.operator, reason="No")
+    decisions.reject_application(application=first, operator=one.operator, reason="No")
     apply(person, two)
     add_document(user=person.user, kind="income", filename="pay.png", raw=png((9, 9, 9)))
     _age(CreditApplication.objects, "created_at", 500)

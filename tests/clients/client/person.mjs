@@ -32,7 +32,7 @@ export class Person {
   async introduce() {
     const { site, config } = this;
     const home = { street: "Hauptstraße 1", postcode: "10115", city: "Berlin", country: "DE" };
-    await site.patch("me/profile/", { display_name: config.name, legal_name: config.legalName, birth_date: "1985-06-01", ...home });
+    await site.patch("me/profile/", { display_name: config.name, legal_name: config.legalName, birth_date: "1985-06-01", meter_number: "1ESY1160012345", ...home });
     await site.post("wallet/test-money/");
   }
 

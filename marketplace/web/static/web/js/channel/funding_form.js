@@ -29,12 +29,13 @@ export class FundingFields {
     const [ledger, wallet] = await Promise.all([get("ledger/"), get("wallet/")]);
     this.deposits = ledger.token.takes_authorizations === true;
     this.balance = wallet.balance;
+    const picked = this.kind; // what somebody chose outlasts a new look at their money
     const radio = (/** @type {string} */ value, /** @type {string} */ word, /** @type {boolean} */ checked) =>
       h("label", {}, h("input", { type: "radio", name: "funding", value, checked }), word);
     const both = Boolean(this.merchant) && this.deposits;
     replace(
       this.element,
-      both ? h("fieldset", { class: "field" }, h("legend", {}, gettext("Pay by")), h("div", { class: "choice" }, radio("note", gettext("Credit note"), true), radio("deposit", gettext("Deposit"), false))) : null,
+      both ? h("fieldset", { class: "field" }, h("legend", {}, gettext("Pay by")), h("div", { class: "choice" }, radio("note", gettext("Credit note"), picked === "note"), radio("deposit", gettext("Deposit"), picked === "deposit"))) : null,
       h("div", { class: "field" }, h("label", { for: "open-amount" }, gettext("Amount for this channel")), h("div", { class: "with-unit" }, this.amount, h("span", { "aria-hidden": "true" }, "€")), this.help),
     );
     this.explain();
