@@ -1,22 +1,61 @@
 """In which order the whole run goes, and what it says at its end."""
 
+import os
+
 import pytest
 
-LONG = (
-    "tests/grown/test_grown_services.py",
-    "tests/contracts/test_solidity.py",
-    "tests/replay/",
-    "tests/e2e/",
-    "tests/engine/test_crash_walk.py",
-    "tests/marketplace/test_claims_and_billing.py",
-)
+LONG: dict[tuple[str, ...], int] = {
+    ("tests/e2e/test_story.py",): 200,
+    ("tests/e2e/test_neighbours.py",): 170,
+    ("test_grown_services.py::test_the_site_runs_on_postgresql_and_redis[api]",): 170,
+    ("tests/e2e/test_every_page.py", "tests/e2e/test_operator.py"): 160,
+    ("tests/replay/test_replay_kill.py",): 150,
+    ("tests/engine/test_crash_walk.py",): 140,
+    ("tests/contracts/test_solidity.py",): 115,
+    ("tests/e2e/test_restart.py",): 90,
+    ("tests/e2e/test_merchant.py",): 75,
+    ("test_grown_services.py::test_the_site_runs_on_postgresql_and_redis[site]",): 60,
+    ("tests/replay/test_replay_command.py",): 60,
+    ("tests/permissions/",): 55,
+    ("tests/clients/",): 55,
+    ("tests/replay/test_replay_cheaters.py",): 45,
+    ("tests/marketplace/test_claims_and_billing.py",): 45,
+    ("tests/marketplace/test_credit_page.py",): 35,
+    ("tests/e2e/test_agent.py",): 30,
+    ("tests/replay/test_replay_services.py",): 30,
+    ("tests/marketplace/test_api_schema.py",): 25,
+    ("tests/queries/",): 20,
+}
+"""What takes long, with about how many seconds; what shares a site stays together."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What takes minutes comes first: at the end the other worker would wait for it."""
-    items.sort(
-        key=lambda item: next((i for i, name in enumerate(LONG) if item.nodeid.startswith(name)), len(LONG))
-    )
+    """Give each worker its part of what takes long, and let it begin with that.
+
+    pytest-xdist hands the list out in even pieces, one a worker, and moves the rest of a piece to who is idle: what takes
+    minutes must neither stand in one piece alone nor at a piece's end.
+    """
+    workers = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+    groups = {names: [item for item in items if _is_in(item, names)] for names in LONG}
+    shares: list[list[pytest.Item]] = [[] for _ in range(workers)]
+    loads = [0] * workers
+    for names, group in groups.items():
+        least = loads.index(min(loads))
+        shares[least] += group
+        loads[least] += LONG[names] if group else 0
+    long = {item for group in groups.values() for item in group}
+    short = [item for item in items if item not in long]
+    left = len(items)
+    for number, share in enumerate(shares):
+        size = max(left // (workers - number) - len(share), 0)
+        share += short[:size]
+        del short[:size]
+        left -= len(share)
+    items[:] = [item for share in shares for item in share] + short
+
+
+def _is_in(item: pytest.Item, names: tuple[str, ...]) -> bool:
+    return any(name in item.nodeid for name in names)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
