@@ -48,7 +48,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     left = len(items)
     for number, share in enumerate(shares):
         size = max(left // (workers - number) - len(share), 0)
-        share += short[:size]
+        share.extend(short[:size])
         del short[:size]
         left -= len(share)
     items[:] = [item for share in shares for item in share] + short
