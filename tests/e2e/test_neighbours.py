@@ -78,7 +78,8 @@ class Neighbour(Journey):
         expect(self.page.locator("#open-amount")).to_be_visible()
         choice = self.page.locator(f"input[name=funding][value={kind}]")
         if choice.count():
-            choice.check(force=True)
+            choice.dispatch_event("click")  # a click would wait for whatever else the page is about to do
+            expect(choice).to_be_checked()
         self.page.locator("#open-amount").fill(amount)
 
     def sees(self, text: str) -> None:
