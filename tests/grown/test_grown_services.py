@@ -10,6 +10,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 
 
+@pytest.mark.timeout(900)
 @pytest.mark.parametrize(
     "folders", [("tests/marketplace",), ("tests/trading", "tests/web")], ids=["api", "site"]
 )
@@ -25,7 +26,7 @@ def test_the_site_runs_on_postgresql_and_redis(
         capture_output=True,
         text=True,
         check=False,
-        timeout=280,
+        timeout=840,
     )
     assert done.returncode == 0, done.stdout[-4000:]
     assert " passed" in done.stdout

@@ -7,7 +7,7 @@ import pytest
 
 from channels_engine.store.models import Channel, Contract, Endpoint, LogEntry, Sender
 from marketplace.accounts.models import User
-from marketplace.notifications.models import Notice
+from marketplace.notifications.models import Bookmark, Notice
 from marketplace.notifications.wording import register_names, words_of
 from marketplace.trading.models import Prosumer
 from marketplace.trading.news import names_of, tell_news
@@ -28,6 +28,7 @@ def people() -> tuple[User, User]:
         conversation=TALK, number=900, owner_a=pair[0].owner, owner_b=pair[1].owner, phase="proposed",
         seq=1, blob=b"", updated_at=1,
     )  # fmt: skip
+    Bookmark.objects.all().delete()  # a site that ran before may have left its own
     tell_news()
     register_names(names_of)
     return pair
