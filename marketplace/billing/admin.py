@@ -7,7 +7,7 @@ from django import forms
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
@@ -20,7 +20,7 @@ from marketplace.billing import paying
 from marketplace.billing.models import Bill, Biller
 from marketplace.billing.selectors import merchant_billers, merchant_bills
 from marketplace.credit.admin import moment
-from marketplace.credit.backoffice import ScopedAdmin
+from marketplace.credit.backoffice import PageAdmin, ScopedAdmin
 from marketplace.credit.money import plain, shown
 from marketplace.credit.review_forms import UnitsField
 from marketplace.credit.rules import may
@@ -74,7 +74,7 @@ class TransferForm(forms.Form):
 
 
 @admin.register(Bill)
-class BillAdmin(ScopedAdmin):
+class BillAdmin(PageAdmin):
     """Bills; a bill's page takes what came for it."""
 
     scope = staticmethod(merchant_bills)
@@ -112,26 +112,15 @@ class BillAdmin(ScopedAdmin):
         """How often."""
         return LEVELS[bill.level]
 
-    def change_view(
-        self,
-        request: HttpRequest,
-        object_id: str,
-        form_url: str = "",
-        extra_context: dict[str, Any] | None = None,
-    ) -> HttpResponse:
+    def page(self, request: HttpRequest, row: Bill, context: dict[str, Any]) -> HttpResponse:
         """The bill with its payments and the form for a transfer."""
-        del form_url
-        bill = self.get_object(request, object_id)
-        if bill is None:
-            raise Http404
-        rest = paying.open_amount(bill)
+        rest = paying.open_amount(row)
         form = TransferForm(request.POST or None, initial={"amount": plain(abs(rest))})
-        if request.method == "POST" and self._recorded(request, bill, form):
+        if request.method == "POST" and self._recorded(request, row, form):
             return HttpResponseRedirect(request.path)
-        context = {**self.admin_site.each_context(request), "opts": self.opts, **(extra_context or {})}
-        context |= self._facts(bill, rest)
-        allowed = may(user_of(request), "credit.operate_merchant", bill.merchant)
-        context |= {"form": form if allowed and rest else None, "title": bill.reference}
+        context |= self._facts(row, rest)
+        allowed = may(user_of(request), "credit.operate_merchant", row.merchant)
+        context |= {"form": form if allowed and rest else None, "title": row.reference}
         status = 400 if request.method == "POST" else 200
         return TemplateResponse(request, "admin/billing/bill.html", context, status=status)
 

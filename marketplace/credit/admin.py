@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 
 from django.contrib import admin, messages
 from django.db.models import QuerySet
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse
 from django.utils.timesince import timesince
 from django.utils.translation import gettext_lazy as _
 from unfold.decorators import display
@@ -22,7 +22,7 @@ from marketplace.credit import (
     selectors,
 )
 from marketplace.credit.account import account
-from marketplace.credit.backoffice import ScopedAdmin
+from marketplace.credit.backoffice import PageAdmin, ScopedAdmin
 from marketplace.credit.claims import cancel_note
 from marketplace.credit.keystores import new_keystore
 from marketplace.credit.models import Agreement, CreditApplication, CreditNote, Ledger, Merchant
@@ -51,7 +51,7 @@ def moment(seconds: int) -> str:
 
 
 @admin.register(CreditApplication)
-class ApplicationAdmin(ScopedAdmin):
+class ApplicationAdmin(PageAdmin):
     """The queue, and the review page behind each row."""
 
     scope = staticmethod(selectors.reviewable_applications)
@@ -150,24 +150,13 @@ class ApplicationAdmin(ScopedAdmin):
         """The operator who took it."""
         return application.reviewer.get_short_name() if application.reviewer else "–"
 
-    def change_view(
-        self,
-        request: HttpRequest,
-        object_id: str,
-        form_url: str = "",
-        extra_context: dict[str, Any] | None = None,
-    ) -> HttpResponse:
+    def page(self, request: HttpRequest, row: CreditApplication, context: dict[str, Any]) -> HttpResponse:
         """The review page in place of a form of fields."""
-        del form_url
-        application = self.get_object(request, object_id)
-        if application is None:
-            raise Http404
-        context = {**self.admin_site.each_context(request), "opts": self.opts, **(extra_context or {})}
-        return review(request, application, context)
+        return review(request, row, context)
 
 
 @admin.register(Agreement)
-class AgreementAdmin(ScopedAdmin):
+class AgreementAdmin(PageAdmin):
     """Agreements and their way onto the ledger."""
 
     scope = staticmethod(selectors.merchant_agreements)
@@ -226,20 +215,9 @@ class AgreementAdmin(ScopedAdmin):
         """As a date."""
         return moment(agreement.valid_until)
 
-    def change_view(
-        self,
-        request: HttpRequest,
-        object_id: str,
-        form_url: str = "",
-        extra_context: dict[str, Any] | None = None,
-    ) -> HttpResponse:
+    def page(self, request: HttpRequest, row: Agreement, context: dict[str, Any]) -> HttpResponse:
         """The agreement's statement and actions in place of a form of fields."""
-        del form_url
-        agreement = self.get_object(request, object_id)
-        if agreement is None:
-            raise Http404
-        context = {**self.admin_site.each_context(request), "opts": self.opts, **(extra_context or {})}
-        return account(request, agreement, context)
+        return account(request, row, context)
 
 
 @admin.register(CreditNote)

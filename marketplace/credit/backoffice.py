@@ -3,7 +3,7 @@
 from typing import Any
 
 from django.db.models import QuerySet
-from django.http import HttpRequest
+from django.http import Http404, HttpRequest, HttpResponse
 from django.utils.translation import gettext_lazy as _
 from unfold.admin import ModelAdmin
 
@@ -133,3 +133,26 @@ class ScopedAdmin(ModelAdmin):  # type: ignore[misc]  # unfold ships no types
         """Nothing is deleted here."""
         del request, obj
         return False
+
+
+class PageAdmin(ScopedAdmin):
+    """Rows with a page of their own in place of a form of fields."""
+
+    def page(self, request: HttpRequest, row: Any, context: dict[str, Any]) -> HttpResponse:
+        """The row's page, or the answer to what was done on it; `context` is what the frame needs."""
+        raise NotImplementedError
+
+    def change_view(
+        self,
+        request: HttpRequest,
+        object_id: str,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> HttpResponse:
+        """The page of a row that the user may see; any other does not exist."""
+        del form_url
+        row = self.get_object(request, object_id)
+        if row is None:
+            raise Http404
+        frame = {**self.admin_site.each_context(request), "opts": self.opts, **(extra_context or {})}
+        return self.page(request, row, frame)

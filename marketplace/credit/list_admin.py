@@ -7,7 +7,7 @@ from django import forms
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.utils.translation import gettext_lazy as _
 from unfold.decorators import display
@@ -17,7 +17,7 @@ from marketplace.accounts.backoffice import is_superuser, user_of
 from marketplace.accounts.errors import RefusedError
 from marketplace.accounts.fields import prefetch_keys
 from marketplace.credit import lists, selectors
-from marketplace.credit.backoffice import ScopedAdmin
+from marketplace.credit.backoffice import PageAdmin, ScopedAdmin
 from marketplace.credit.listing import Appeal, ListEntry
 from marketplace.credit.models import ReasonTemplate
 from marketplace.credit.reason_words import reasons_for
@@ -123,7 +123,7 @@ class EntryForm(forms.ModelForm[ListEntry]):
 
 
 @admin.register(ListEntry)
-class ListEntryAdmin(ScopedAdmin):
+class ListEntryAdmin(PageAdmin):
     """Black and grey lists: operators keep their merchant's own, who runs the site those for all."""
 
     scope = staticmethod(selectors.merchant_list_entries)
@@ -177,20 +177,9 @@ class ListEntryAdmin(ScopedAdmin):
         obj.pk, obj.wallet = made.pk, made.wallet
         obj._state.adding = False  # noqa: SLF001  the verb has saved it
 
-    def change_view(
-        self,
-        request: HttpRequest,
-        object_id: str,
-        form_url: str = "",
-        extra_context: dict[str, Any] | None = None,
-    ) -> HttpResponse:
+    def page(self, request: HttpRequest, row: ListEntry, context: dict[str, Any]) -> HttpResponse:
         """The entry's page in place of a form: entries are lifted, not edited."""
-        del form_url
-        entry = self.get_object(request, object_id)
-        if entry is None:
-            raise Http404
-        context = {**self.admin_site.each_context(request), "opts": self.opts, **(extra_context or {})}
-        return entry_page(request, entry, context)
+        return entry_page(request, row, context)
 
     @admin.action(description=_("Lift: take off the list"), permissions=("lift",))
     def lift(self, request: HttpRequest, entries: QuerySet[ListEntry]) -> None:
@@ -205,7 +194,7 @@ class ListEntryAdmin(ScopedAdmin):
 
 
 @admin.register(Appeal)
-class AppealAdmin(ScopedAdmin):
+class AppealAdmin(PageAdmin):
     """Appeals: whoever waits longest is answered first."""
 
     scope = staticmethod(selectors.appeals_before)
@@ -233,20 +222,9 @@ class AppealAdmin(ScopedAdmin):
         """For operators, and for who runs the site."""
         return super().has_module_permission(request) or is_superuser(request)
 
-    def change_view(
-        self,
-        request: HttpRequest,
-        object_id: str,
-        form_url: str = "",
-        extra_context: dict[str, Any] | None = None,
-    ) -> HttpResponse:
+    def page(self, request: HttpRequest, row: Appeal, context: dict[str, Any]) -> HttpResponse:
         """The page of the entry that it is about."""
-        del form_url
-        appeal = self.get_object(request, object_id)
-        if appeal is None:
-            raise Http404
-        context = {**self.admin_site.each_context(request), "opts": self.opts, **(extra_context or {})}
-        return entry_page(request, appeal.entry, context)
+        return entry_page(request, row.entry, context)
 
 
 @admin.register(ReasonTemplate)
