@@ -60,10 +60,9 @@ def tell_news() -> int:
     mark, is_new = Bookmark.objects.get_or_create(name=NAME, defaults={"position": newest})
     if is_new or newest <= mark.position:
         return 0
-    until = min(newest, mark.position + AT_ONCE)
-    entries = list(
-        LogEntry.objects.filter(pk__gt=mark.position - AGAIN, pk__lte=until, type__in=TYPES).order_by("pk")
-    )
+    news = LogEntry.objects.filter(pk__gt=mark.position - AGAIN, pk__lte=newest, type__in=TYPES)
+    entries = list(news.order_by("pk")[:AT_ONCE])
+    until = entries[-1].pk if len(entries) == AT_ONCE else newest
     with transaction.atomic():
         _tell_all(entries)
         Bookmark.objects.filter(name=NAME, position__lt=until).update(position=until)

@@ -2,7 +2,6 @@
 
 import gzip
 from collections.abc import Sequence
-from pathlib import Path
 from urllib.parse import urlsplit
 
 from playwright.sync_api import Page, Response
@@ -50,9 +49,3 @@ class Scripts:
         total = sum(self._bodies.values())
         self._bodies.clear()
         return total
-
-
-def picture(page: Page, path: Path) -> None:
-    """The window as a reader sees it, small enough to be kept with the text."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    page.screenshot(path=path, animations="disabled")

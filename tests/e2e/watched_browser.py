@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -56,9 +57,18 @@ NETWORK = ("http", "https", "ws", "wss", "ftp")
 
 
 def pictures_folder() -> Path:
-    """Where the pictures of a run are kept; set SCREENSHOTS for another place."""
+    """Where pictures are kept: of a failure always, of each step where SCREENSHOTS names the folder."""
     default = Path(__file__).resolve().parents[2] / "var" / "screenshots"
-    return Path(os.environ.get("SCREENSHOTS", default))
+    return Path(os.environ.get("SCREENSHOTS") or default)
+
+
+def keep_last_pictures(context: BrowserContext, width: int) -> None:
+    """What the reader of a failure looks at first."""
+    test = re.sub(r"\W+", "-", os.environ.get("PYTEST_CURRENT_TEST", "").rpartition("::")[2])
+    for number, page in enumerate(context.pages):
+        path = pictures_folder() / "failed" / f"{test}{width}-{number}.png"
+        with contextlib.suppress(PlaywrightError):
+            page.screenshot(path=path, full_page=True, animations="disabled")
 
 
 @contextlib.contextmanager
@@ -136,18 +146,21 @@ def _bytes(payload: str | bytes) -> bytes:
 
 
 class Camera:
-    """Keeps a numbered picture of each step, of the whole page."""
+    """Keeps a numbered picture of each step, of the whole page, where SCREENSHOTS asks for them: they take a while."""
 
     def __init__(self, folder: Path) -> None:
         self.folder, self._taken = folder, 0
-        folder.mkdir(parents=True, exist_ok=True)
-        for old in folder.glob("*.png"):
-            old.unlink()
+        if "SCREENSHOTS" in os.environ:
+            folder.mkdir(parents=True, exist_ok=True)
+            for old in folder.glob("*.png"):
+                old.unlink()
 
     def take(self, page: Page, step: str, *, whole: bool = True) -> None:
         """Picture of a page; an open dialog, and what is not `whole`, is shown as a reader sees it."""
         if os.environ.get("TOUR") and (stop := STOPS.get((self.folder.name, step))):
             page.screenshot(path=TOUR / f"{stop}.png", animations="disabled")
+        if "SCREENSHOTS" not in os.environ:
+            return
         self._taken += 1
         modal = not whole or page.locator("dialog[open]").count() > 0
         if not modal:
@@ -247,6 +260,7 @@ def visitor(
         yield context.new_page(), watch
     except BaseException:
         print("\n".join(watch.report()))  # noqa: T201  pytest shows it with the failure
+        keep_last_pictures(context, width)
         raise
     finally:
         context.close()

@@ -4,13 +4,14 @@ import json
 from typing import Any
 
 import pytest
+from django.db.models import F
 
 from channels_engine.store.models import Channel, Contract, Endpoint, LogEntry, Sender
 from marketplace.accounts.models import User
-from marketplace.notifications.models import Bookmark, Notice
+from marketplace.notifications.models import Notice
 from marketplace.notifications.wording import register_names, words_of
 from marketplace.trading.models import Prosumer
-from marketplace.trading.news import names_of, tell_news
+from marketplace.trading.news import AT_ONCE, names_of, tell_news
 
 pytestmark = pytest.mark.django_db
 CHANNEL, TALK = "0x" + "ab" * 32, "0x" + "cd" * 32
@@ -28,7 +29,6 @@ def people() -> tuple[User, User]:
         conversation=TALK, number=900, owner_a=pair[0].owner, owner_b=pair[1].owner, phase="proposed",
         seq=1, blob=b"", updated_at=1,
     )  # fmt: skip
-    Bookmark.objects.all().delete()  # a site that ran before may have left its own
     tell_news()
     register_names(names_of)
     return pair
@@ -79,6 +79,13 @@ def test_an_offer_waits_until_it_is_answered(people: tuple[User, User]) -> None:
     tell_news()
     assert (_told(a), _told(b)) == ([("offer_accepted", True)], [("offer_waits", False)])
     assert tell_news() == 0
+
+
+def test_numbers_that_nobody_got_are_no_news(people: tuple[User, User]) -> None:
+    _say(Sender.A, "offer", {"offer": {"validUntil": "1800000000"}})
+    LogEntry.objects.update(id=3 * AT_ONCE + F("id"))  # as after transactions that failed
+    assert tell_news() == 1
+    assert _told(people[1]) == [("offer_waits", True)]
 
 
 def test_both_sides_hear_of_the_ledger_and_one_of_the_other(people: tuple[User, User]) -> None:
