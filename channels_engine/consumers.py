@@ -19,13 +19,16 @@ from channels_engine import frames, presence, service, views
 from channels_engine.codec import parse_hex
 from channels_engine.frames import Ack, AskList, AskState, FrameError, Resume, Send
 from channels_engine.mailbox import Mailbox
+from channels_engine.ports import Pass
 from channels_engine.submissions import Accepted, Refused, Said
 from channels_engine.wakeups import group_of
 
 SWEEP_SECONDS = 5
 UNAUTHORIZED = 4401
+FORBIDDEN = 4403
 NOT_ACKNOWLEDGED = 4429
 UNAVAILABLE = ("unavailable", "The relay can't answer this now; it has been logged. Send it again.")
+READING_ONLY = ("insufficient_scope", "This token may read only; send it with one that may write.")
 logger = logging.getLogger(__name__)
 _read = database_sync_to_async
 
@@ -45,6 +48,7 @@ class ChannelsConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # channel
 
     owner: str = ""
     mailbox: Mailbox
+    permit: Pass | None = None
 
     async def __call__(self, *args: Any) -> None:
         """Serve one socket; some servers never call `disconnect`, so that cleaning up stands here."""
@@ -59,11 +63,12 @@ class ChannelsConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # channel
                 await self.channel_layer.group_discard(group_of(self.owner), self.channel_name)
 
     async def connect(self) -> None:
-        """Let signed-in owners in and greet them."""
+        """Let owners in who are signed in, or whose program shows a pass, and greet them."""
         owner = await _read(service.owner_of)(self.scope.get("user"))
+        self.permit = self.scope.get("pass")
         await self.accept()
-        if not owner:
-            await self.close(UNAUTHORIZED)
+        if not owner or (self.permit is not None and not self.permit.may_read):
+            await self.close(FORBIDDEN if owner else UNAUTHORIZED)
             return
         await self.channel_layer.group_add(group_of(owner), self.channel_name)
         self._lock = asyncio.Lock()  # a delivery must not run in between the frames of an answer
@@ -78,7 +83,7 @@ class ChannelsConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # channel
 
     async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None) -> None:
         """One frame of the client."""
-        if not self.owner:
+        if not self.owner or not await self._still_opens():
             return
         if self.mailbox.is_abused:
             await self.close(NOT_ACKNOWLEDGED)
@@ -93,6 +98,13 @@ class ChannelsConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # channel
             except Exception:
                 logger.exception("A frame of %s could not be handled.", self.owner)
                 await self._put(frames.refused_frame(None, *UNAVAILABLE))
+
+    async def _still_opens(self) -> bool:
+        """Whether the pass holds, if there is one; where it was revoked or ran out, the socket is closed."""
+        if self.permit is None or await _read(self.permit.holds)():
+            return True
+        await self.close(UNAUTHORIZED)
+        return False
 
     async def _handle(self, frame: frames.ClientFrame) -> None:
         if isinstance(frame, Send):
@@ -112,6 +124,8 @@ class ChannelsConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # channel
 
     async def _send_message(self, frame: Send) -> None:
         message = frames.decode_message(frame)
+        if self.permit is not None and not self.permit.may_say:
+            raise FrameError(*READING_ONLY, message.id)
         outcome = await asyncio.wrap_future(service.writer().submit(Said(self.owner, message)))
         if isinstance(outcome, Refused):
             await self._put(frames.refused_frame(message.id, outcome.code, outcome.message))
@@ -159,6 +173,8 @@ class ChannelsConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # channel
             except TimeoutError:
                 await self._sweep()
             self._news.clear()
+            if not await self._still_opens():
+                return
             async with self._lock:
                 await self._deliver()
 

@@ -107,6 +107,24 @@ class Directory(Protocol):
         ...
 
 
+class Pass(Protocol):
+    """What opened a socket in place of a session: `pass` in its ASGI scope, there put by the site."""
+
+    @property
+    def may_read(self) -> bool:
+        """Whether it opens the owner's channels at all."""
+        ...
+
+    @property
+    def may_say(self) -> bool:
+        """Whether messages may be sent."""
+        ...
+
+    def holds(self) -> bool:
+        """Whether it still opens anything; asked before each frame is taken or delivered, outside the event loop."""
+        ...
+
+
 class Listener(Protocol):
     """Is told what happened, at least once; must be idempotent by `Notice.key`."""
 

@@ -116,6 +116,7 @@ class RemoteAgent:
         self.replica = Replica(agent.owner, domain)
         self._agent = agent
         self._received = 0
+        self._heads: dict[bytes, int] = {}
         self._said: dict[tuple[bytes, str], tuple[str, str]] = {}
 
     def handle(self, text: str) -> list[str]:
@@ -140,9 +141,14 @@ class RemoteAgent:
 
     def _resume_all(self, frame: dict[str, Any]) -> list[str]:
         """Contracts first: an opening is understood by its contract."""
-        ids = [contract["conversation"] for contract in frame["contracts"]]
-        ids += [channel["channel"] for channel in frame["channels"]]
-        return [self._resume(parse_hex(one, 32)) for one in ids]
+        heads = [(contract["conversation"], contract["seq"]) for contract in frame["contracts"]]
+        heads += [(channel["channel"], channel["seq"]) for channel in frame["channels"]]
+        self._heads.update((parse_hex(one, 32), seq) for one, seq in heads)
+        return [self._resume(parse_hex(one, 32)) for one, _ in heads]
+
+    def is_caught_up(self) -> bool:
+        """Whether the copy has all that the relay listed."""
+        return all(self.replica.positions.get(one, 0) >= seq for one, seq in self._heads.items())
 
     def _resume(self, channel: bytes) -> str:
         return frames.encode(
@@ -167,8 +173,8 @@ class RemoteAgent:
     def _take(self, entry: Entry) -> list[str]:
         if entry.seq > self.replica.positions.get(entry.channel, 0) + 1:
             return [self._resume(entry.channel)]
-        if not self.replica.feed(entry):
-            return []
+        if not self.replica.feed(entry) or entry.seq < self._heads.get(entry.channel, 0):
+            return []  # of what is past by now nothing is answered, and nothing signed, once more
         endpoint, agreement = (
             self.replica.endpoints.get(entry.channel),
             self.replica.agreements.get(entry.channel),

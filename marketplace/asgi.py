@@ -3,15 +3,14 @@
 import os
 import sys
 
-from channels.auth import AuthMiddlewareStack
 from channels.routing import ProtocolTypeRouter, URLRouter
-from channels.security.websocket import AllowedHostsOriginValidator
 from django.core.asgi import get_asgi_application
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "marketplace.settings")
 http = get_asgi_application()
 
 from channels_engine.routing import websocket_urlpatterns as channel_urls  # noqa: E402  models load after the apps
+from marketplace.api.sockets import ByTokenOrSession  # noqa: E402  as above
 from marketplace.trading.routing import websocket_urlpatterns as live_urls  # noqa: E402  as above
 
 # py_ecc, which web3 loads, raises the limit to 100,000: deeply nested input would then overflow the C stack
@@ -19,8 +18,5 @@ from marketplace.trading.routing import websocket_urlpatterns as live_urls  # no
 sys.setrecursionlimit(5_000)
 
 application = ProtocolTypeRouter(
-    {
-        "http": http,
-        "websocket": AllowedHostsOriginValidator(AuthMiddlewareStack(URLRouter([*channel_urls, *live_urls]))),
-    },
+    {"http": http, "websocket": ByTokenOrSession(URLRouter([*channel_urls, *live_urls]))},
 )

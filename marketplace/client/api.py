@@ -50,6 +50,14 @@ class Client:
         """
         self._form("/accounts/signup/", email=email, password1=password, password2=password)
 
+    def confirm(self, password: str) -> None:
+        """Type the password once more: for five minutes tokens can be made then.
+
+        Raises:
+            PermissionError: It is wrong.
+        """
+        self._form("/accounts/reauthenticate/", password=password)
+
     def _form(self, path: str, **fields: str) -> None:
         self.http.get(self.url + path, timeout=TIMEOUT_S).raise_for_status()
         head = {"X-CSRFToken": self.http.cookies["csrftoken"] or "", "Referer": self.url + path}

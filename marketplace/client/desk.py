@@ -11,6 +11,7 @@ from contextlib import ExitStack
 from typing import Any, TypeVar
 
 import msgspec
+from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 from websockets.typing import Origin
 
@@ -18,22 +19,34 @@ from channels_engine.agent import Agent, Answer, Strategy
 from channels_engine.agreements import Agreement, AgreementPhase
 from channels_engine.codec import parse_hex, to_hex
 from channels_engine.core import messages as m
-from channels_engine.core.negotiation import final_state
+from channels_engine.core.negotiation import final_state, next_change, next_state_for_offer
 from channels_engine.core.state import Endpoint, Phase
 from channels_engine.core.typed_data import Signable, digest, struct_hash
-from channels_engine.core.types import ChannelOpen, Domain, EntityContract, Offer, Side
+from channels_engine.core.types import (
+    ChannelOpen,
+    ChannelState,
+    Domain,
+    EntityContract,
+    FundingChange,
+    Offer,
+    Side,
+)
 from channels_engine.replica import RemoteAgent
-from contracts.consents import token_permit, transfer_authorization
-from contracts.records import AuthorizedTransfer, TokenDomain
 from marketplace.client import shapes
 from marketplace.client.api import Client
 from marketplace.client.errors import RefusedError
+from marketplace.client.funding import Purse
 from marketplace.client.wallet import Wallet
 
 T = TypeVar("T")
 SLOT_S = 900
-OFFER_LIFE_S, TRANSFER_LIFE_S, LIFE_S = 60, 600, 30 * 86_400
+OFFER_LIFE_S, OPEN_WITHIN_S, CHANGE_LIFE_S, LIFE_S = 60, 600, 900, 30 * 86_400
 PATIENCE_S = 60.0
+CLOSED = {
+    4401: ("invalid_token", "The site takes neither token nor session: unknown, expired or revoked."),
+    4403: ("insufficient_scope", "The token lacks the scope trade:read, or trade:write to send."),
+}
+"""Close codes of the websocket that no new try will mend."""
 
 
 class Quiet:
@@ -55,25 +68,66 @@ class Quiet:
         return None
 
 
+def _handshake(client: Client) -> dict[str, Any]:
+    """A token needs no `Origin`; cookies do."""
+    token = client.http.headers.get("Authorization")
+    if token:
+        return {"additional_headers": {"Authorization": token}}
+    cookies = "; ".join(f"{name}={value}" for name, value in client.http.cookies.items())
+    return {"additional_headers": {"Cookie": cookies}, "origin": Origin(client.url)}
+
+
+def _opening(
+    terms: EntityContract,
+    amounts: tuple[int, int],
+    source: tuple[bytes, bytes],
+    theirs: shapes.Funding,
+    open_by: int,
+) -> ChannelOpen:
+    """The first channel under these terms, the own side being A."""
+    sides = *source, parse_hex(theirs.source, 20), parse_hex(theirs.note, 32)
+    return ChannelOpen(struct_hash(terms), 0, *amounts, *sides, open_by, int(time.time()) + LIFE_S)
+
+
 class Desk:
-    """A person's end of the websocket. Needs a session: `Client.sign_in`."""
+    """A person's end of the websocket, by the client's token (scope `trade:write`) or its session."""
 
     def __init__(self, client: Client, wallet: Wallet, strategy: Strategy | None = None) -> None:
         self.client, self.wallet, self._strategy = client, wallet, strategy or Quiet()
-        cookies = "; ".join(f"{name}={value}" for name, value in client.http.cookies.items())
-        address = client.url.replace("http", "ws", 1) + "/ws/channels/"
-        head, origin = {"Cookie": cookies}, Origin(client.url)
+        self._purse = Purse(client, wallet)
         self._hold = ExitStack()
-        self._socket = self._hold.enter_context(
-            connect(address, additional_headers=head, origin=origin, proxy=None)
-        )
-        hello = msgspec.json.decode(self._socket.recv(PATIENCE_S))
-        said = hello["domain"]
-        self.domain = Domain(int(said["chainId"]), parse_hex(said["verifyingContract"], 20))
-        agent = Agent(hello["owner"], self.domain, self._strategy, wallet.sessions.__getitem__)
-        self._remote = RemoteAgent(agent, self.domain)
+        address = client.url.replace("http", "ws", 1) + "/ws/channels/"
+        self._socket = self._hold.enter_context(connect(address, proxy=None, **_handshake(client)))
         self._refusals: dict[str, RefusedError] = {}
-        self._move(msgspec.json.encode(hello).decode())
+        self.aborted: dict[bytes, int] = {}
+        try:
+            self._greet()
+        except BaseException:
+            self.close()
+            raise
+
+    def _greet(self) -> None:
+        text = self._heard(PATIENCE_S)
+        hello = msgspec.json.decode(text)
+        said = hello["domain"]
+        self.owner: str = hello["owner"]
+        self.domain = Domain(int(said["chainId"]), parse_hex(said["verifyingContract"], 20))
+        self._remote = RemoteAgent(self._agent(), self.domain)
+        self._move(text)
+
+    def _agent(self) -> Agent:
+        """Who answers what comes."""
+        return Agent(self.owner, self.domain, self._strategy, self.wallet.sessions.__getitem__)
+
+    def _heard(self, seconds: float) -> str:
+        """The next frame."""
+        try:
+            return str(self._socket.recv(max(0.01, seconds)))
+        except ConnectionClosed as closed:
+            reason = CLOSED.get(closed.rcvd.code) if closed.rcvd else None
+            if reason is None:
+                raise
+            raise RefusedError(*reason) from closed
 
     def close(self) -> None:
         """Hang up; what is open goes on, and is found again."""
@@ -86,6 +140,10 @@ class Desk:
         if frame["kind"] == "channels":
             for contract in frame["contracts"]:
                 self.wallet.session(parse_hex(contract["conversation"], 32))
+        if frame["kind"] == "message" and frame["type"].startswith("esc."):
+            self.wallet.session(parse_hex(frame["channel"], 32))
+        if frame["kind"] == "message" and frame["type"] == "update.abort":
+            self.aborted[parse_hex(frame["channel"], 32)] = int(frame["body"]["version"])
         for answer in self._remote.handle(text):
             self._socket.send(answer)
 
@@ -97,7 +155,7 @@ class Desk:
         """
         end = time.monotonic() + seconds
         while (thing := found()) is None:
-            self._move(str(self._socket.recv(max(0.01, end - time.monotonic()))))
+            self._move(self._heard(end - time.monotonic()))
         return thing
 
     def say(self, channel: bytes, body: m.Body) -> None:
@@ -119,8 +177,30 @@ class Desk:
         """What this side holds, verified."""
         return self._remote.replica.endpoints[channel]
 
-    def _sign(self, address: bytes, value: Signable) -> bytes:
+    def current(self, channel: bytes) -> ChannelState:
+        """The newest co-signed state.
+
+        Raises:
+            RefusedError: The channel is not open yet.
+        """
+        found = self.endpoint(channel).current
+        if found is None:
+            raise RefusedError("not_open", "The channel has no co-signed state yet; wait until it is open.")
+        return found.state
+
+    def sign(self, address: bytes, value: Signable) -> bytes:
+        """A session key's EIP-712 signature: everything that this desk signs passes here."""
         return self.wallet.sessions[address].sign(digest(self.domain, value))
+
+    def propose(self, owner: str) -> EntityContract:
+        """Propose the site's usual terms; they are the partner's to accept."""
+        usual, nonce = self.client.ledger(), secrets.token_bytes(32)
+        mine = self.wallet.session(nonce).address
+        periods = usual.challenge_period, usual.dispute_limit, usual.stale_penalty
+        metering = parse_hex(usual.metering or to_hex(bytes(20)), 20)
+        terms = EntityContract(mine, bytes(20), metering, *periods, nonce)
+        self.say(nonce, m.EscPropose(owner, terms))
+        return terms
 
     def agree(self, owner: str) -> EntityContract:
         """Propose the site's usual terms, and agree on them once the partner has signed.
@@ -128,13 +208,7 @@ class Desk:
         Raises:
             RefusedError: It declines.
         """
-        usual, nonce = self.client.ledger(), secrets.token_bytes(32)
-        mine = self.wallet.session(nonce).address
-        periods = usual.challenge_period, usual.dispute_limit, usual.stale_penalty
-        terms = EntityContract(
-            mine, bytes(20), parse_hex(usual.metering or "0x" + "00" * 20, 20), *periods, nonce
-        )
-        self.say(nonce, m.EscPropose(owner, terms))
+        nonce = self.propose(owner).nonce
 
         def agreed() -> Agreement | None:
             known = self._remote.replica.agreements[nonce]
@@ -153,14 +227,34 @@ class Desk:
         Raises:
             RefusedError: The partner or the ledger declines.
         """
-        now = int(time.time())
-        open_by = now + TRANSFER_LIFE_S
-        sides = bytes(20), bytes(32), parse_hex(theirs.source, 20), parse_hex(theirs.note, 32)
-        scid = struct_hash(terms)
-        opening = ChannelOpen(scid, 0, amount, their_amount, *sides, open_by, now + LIFE_S)
+        open_by = int(time.time()) + OPEN_WITHIN_S
+        permit = self._purse.deposit(terms.nonce, amount, open_by)
+        opening = _opening(terms, (amount, their_amount), (bytes(20), bytes(32)), theirs, open_by)
+        return self._open(opening, terms, m.DepositFunding(permit.deadline, permit.signature))
+
+    def open_by_note(
+        self,
+        terms: EntityContract,
+        *,
+        agreement: shapes.Agreement,
+        amount: int,
+        theirs: shapes.Funding,
+        their_amount: int,
+    ) -> bytes:
+        """Open a channel with a credit note of `amount` under an agreement; gives the channel's id.
+
+        Raises:
+            RefusedError: The partner or the ledger declines.
+            ProblemError: The merchant gives no such note.
+        """
+        funding = self._purse.note(agreement, terms.party_a, amount)
+        open_by = min(int(time.time()) + OPEN_WITHIN_S, funding.note.valid_until)
+        source = parse_hex(agreement.merchant.msc, 20), funding.note.serial
+        return self._open(_opening(terms, (amount, their_amount), source, theirs, open_by), terms, funding)
+
+    def _open(self, opening: ChannelOpen, terms: EntityContract, funding: m.Funding) -> bytes:
         channel = struct_hash(opening)
-        funding = self._deposit(terms, amount, open_by)
-        self.say(channel, m.OpenRequest(opening, self._sign(terms.party_a, opening), funding))
+        self.say(channel, m.OpenRequest(opening, self.sign(terms.party_a, opening), funding))
         waiting = (Phase.REQUESTED, Phase.FUNDING)
         phase = self.until(
             lambda: None if self.endpoint(channel).phase in waiting else self.endpoint(channel).phase
@@ -169,30 +263,31 @@ class Desk:
             raise RefusedError("not_opened", f"The channel is {phase.value}.")
         return channel
 
-    def _deposit(self, terms: EntityContract, amount: int, open_by: int) -> m.DepositFunding:
-        usual, key = self.client.ledger(), terms.party_a
-        token = TokenDomain(
-            usual.token.name, usual.token.version, usual.chain_id, parse_hex(usual.token.address, 20)
-        )
-        self._bring(
-            token, AuthorizedTransfer(self.wallet.address, key, amount, open_by, secrets.token_bytes(32))
-        )
-        held = self.client.get(f"wallet/session-keys/{to_hex(terms.nonce)}/", shapes.SessionKey)
-        spender = parse_hex(usual.registry, 20)
-        permit = token_permit(
-            token, owner=key, spender=spender, amount=amount, nonce=held.permit_nonce, deadline=open_by
-        )
-        return m.DepositFunding(open_by, self.wallet.sessions[key].sign(permit))
+    def fund(self, channel: bytes, by: int) -> None:
+        """Put `by` micro-units more into the own side, or take out (below zero), while the channel stays open.
 
-    def _bring(self, token: TokenDomain, wanted: AuthorizedTransfer) -> None:
-        signature = self.wallet.signer.sign(transfer_authorization(token, wanted))
-        body = {"source": to_hex(wanted.source), "to": to_hex(wanted.to), "value": str(wanted.amount)}
-        body |= {
-            "valid_before": str(wanted.valid_before),
-            "nonce": to_hex(wanted.nonce),
-            "signature": to_hex(signature),
-        }
-        self.client.post("wallet/transfer/", dict, {**body, "valid_before": wanted.valid_before})
+        A deposit grows out of the wallet, a note as far as its amount reaches.
+
+        Raises:
+            RefusedError: The relay or the partner refuses.
+            TimeoutError: It isn't on the ledger yet; it may still come there for a quarter of an hour.
+        """
+        endpoint, until = self.endpoint(channel), int(time.time()) + CHANGE_LIFE_S
+        state, opening, is_a = self.current(channel), endpoint.opening, endpoint.me is Side.A
+        more_a, more_b = (by, 0) if is_a else (0, by)
+        change = next_change(endpoint, state.balance_a + more_a, state.balance_b + more_b, until)
+        is_deposit = (opening.source_a if is_a else opening.source_b) == bytes(20)
+        permit = self._purse.deposit(endpoint.terms.nonce, by, until) if by > 0 and is_deposit else None
+        signature = self.sign(endpoint.terms.party(endpoint.me), change)
+        self.say(channel, m.FundingRequest(change, signature, permit))
+        self.until(lambda: self._funded(channel, change), 2 * PATIENCE_S)
+
+    def _funded(self, channel: bytes, change: FundingChange) -> bool | None:
+        if self.endpoint(channel).funded == change:
+            return True
+        if self.aborted.get(channel) == change.version:
+            raise RefusedError("not_funded", "The partner refuses.")
+        return None
 
     def offer(
         self,
@@ -203,21 +298,29 @@ class Desk:
         price_per_kwh: int,
         imbalance_per_kwh: int,
         slot_start: int,
+        answers: bytes = b"",
+        valid_s: int = OFFER_LIFE_S,
     ) -> Offer:
-        """Offer a trade; the partner's acceptance is countersigned by itself, if it is exactly what follows."""
+        """Offer a trade; the partner's acceptance is countersigned by itself, if it is exactly what follows.
+
+        With `answers`, the id of an offer of the partner's, it counters that one.
+        """
         endpoint, now = self.endpoint(channel), int(time.time())
-        figures = (
-            quantity_wh,
-            price_per_kwh,
-            imbalance_per_kwh,
-            slot_start,
-            slot_start + SLOT_S,
-            now + OFFER_LIFE_S,
-        )
-        version = endpoint.current.state.version if endpoint.current else 0
-        made = Offer(channel, version, secrets.token_bytes(32), sells, *figures)
-        self.say(channel, m.OfferMade(made, self._sign(endpoint.terms.party(endpoint.me), made)))
+        slot = slot_start, slot_start + SLOT_S
+        figures = quantity_wh, price_per_kwh, imbalance_per_kwh, *slot, now + valid_s
+        made = Offer(channel, self.current(channel).version, secrets.token_bytes(32), sells, *figures)
+        signature = self.sign(endpoint.terms.party(endpoint.me), made)
+        self.say(channel, m.Counter(answers, made, signature) if answers else m.OfferMade(made, signature))
         return made
+
+    def accept(self, channel: bytes, offer: bytes, *, above: int = 0) -> None:
+        """Take the partner's live offer with this `Offer.id`; it is a trade once the partner has countersigned.
+
+        `above` is the highest version that this key ever signed, where more is known than the log tells.
+        """
+        endpoint = self.endpoint(channel)
+        state = next_state_for_offer(endpoint, offer, above)
+        self.say(channel, m.UpdateRequest(offer, state, self.sign(endpoint.terms.party(endpoint.me), state)))
 
     def agreed(self, channel: bytes, offer: Offer, seconds: float = PATIENCE_S) -> bool:
         """Whether the offer became a trade; False where the partner rejects or counters it."""
@@ -240,6 +343,6 @@ class Desk:
         """Close with the partner, and wait for the ledger's payout."""
         endpoint = self.endpoint(channel)
         last = final_state(endpoint)
-        self.say(channel, m.CloseRequest(last, self._sign(endpoint.terms.party(endpoint.me), last)))
+        self.say(channel, m.CloseRequest(last, self.sign(endpoint.terms.party(endpoint.me), last)))
         self.until(lambda: True if self.endpoint(channel).phase is Phase.CLOSED else None)
         return self.endpoint(channel)

@@ -109,6 +109,12 @@ class Note(msgspec.Struct, frozen=True):
     valid_until: int
 
 
+class IssuedNote(Note, frozen=True):
+    """A new credit note, with its merchant's signature."""
+
+    merchant_signature: str = ""
+
+
 class Tariff(msgspec.Struct, frozen=True):
     """The supplier's prices."""
 

@@ -10,7 +10,15 @@ from eth_account import Account
 from channels_engine.codec import parse_hex, to_hex
 from channels_engine.core.keccak import keccak256
 from channels_engine.core.signing import LocalSigner, derive_session_key
+from channels_engine.core.typed_data import Signable, digest
+from channels_engine.core.types import Domain
 from marketplace.client.api import Client
+
+
+def text_digest(text: str) -> bytes:
+    """The 32 bytes that `personal_sign` signs (EIP-191, version 0x45)."""
+    raw = text.encode()
+    return keccak256(b"\x19Ethereum Signed Message:\n" + str(len(raw)).encode() + raw)
 
 
 class Wallet:
@@ -51,6 +59,14 @@ class Wallet:
         self.sessions[made.address] = made
         return made
 
+    def sign_root(self, domain: Domain, value: Signable) -> bytes:
+        """The root key's EIP-712 signature."""
+        return self.signer.sign(digest(domain, value))
+
+    def sign_text(self, text: str) -> bytes:
+        """The root key's signature of a text as it stands (EIP-191, `personal_sign`)."""
+        return self.signer.sign(text_digest(text))
+
     def prove(self, client: Client) -> None:
         """Show the site that this wallet is mine (EIP-4361); needs a session.
 
@@ -63,8 +79,4 @@ class Wallet:
         first, address = text.split("\n")[:2]
         if not first.startswith(f"{host} wants you") or parse_hex(address.lower(), 20) != self.address:
             raise PermissionError("The site asks for a signature that is not its own to ask for.")
-        raw = text.encode()
-        signature = self.signer.sign(
-            keccak256(b"\x19Ethereum Signed Message:\n" + str(len(raw)).encode() + raw)
-        )
-        client.post("wallet/", dict, {"message": text, "signature": to_hex(signature)})
+        client.post("wallet/", dict, {"message": text, "signature": to_hex(self.sign_text(text))})

@@ -91,6 +91,11 @@ def find_token(secret: str) -> ProgramToken | None:
     return token
 
 
+def is_live(token: ProgramToken) -> bool:
+    """Whether a token that was found some time ago still opens something."""
+    return live_tokens(token.user).filter(pk=token.pk, user__is_active=True).exists()
+
+
 def _digest(secret: str) -> str:
     """A plain hash will do: the secret has 256 bits of chance."""
     return hashlib.sha256(secret.encode(errors="replace")).hexdigest()
