@@ -10,6 +10,7 @@ from marketplace.api import (
     channels,
     contracts,
     credit,
+    debts,
     desk,
     disputes,
     documents,
@@ -189,6 +190,16 @@ urlpatterns = [
         "office/agreements/<uuid:pk>/statement/", office.HeldStatementView.as_view(), name="office-statement"
     ),
     path("office/agreements/<uuid:pk>/claim/", office.ClaimingView.as_view(), name="office-claim"),
+    path(
+        "office/agreements/<uuid:pk>/debt-payments/",
+        debts.DebtPaymentsView.as_view(),
+        name="office-debt-payments",
+    ),
+    path(
+        "office/agreements/<uuid:pk>/debt-payments/<row:number>/",
+        debts.DebtPaymentView.as_view(),
+        name="office-debt-payment",
+    ),
     path("office/merchants/", office_money.HeldMerchantsView.as_view(), name="office-merchants"),
     path(
         "office/merchants/<slug:slug>/treasury/", office_money.TreasuryView.as_view(), name="office-treasury"

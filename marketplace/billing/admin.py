@@ -9,6 +9,7 @@ from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
+from django.urls import reverse
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 from unfold.decorators import display
@@ -17,8 +18,9 @@ from unfold.widgets import UnfoldAdminTextInputWidget
 from marketplace.accounts.backoffice import user_of
 from marketplace.accounts.errors import RefusedError
 from marketplace.billing import paying
-from marketplace.billing.models import Bill, Biller
-from marketplace.billing.selectors import merchant_billers, merchant_bills
+from marketplace.billing.debt_panel import STATES
+from marketplace.billing.models import Bill, Biller, DebtPayment
+from marketplace.billing.selectors import merchant_billers, merchant_bills, merchant_debt_payments
 from marketplace.credit.admin import moment
 from marketplace.credit.backoffice import PageAdmin, ScopedAdmin
 from marketplace.credit.money import plain, shown
@@ -168,3 +170,43 @@ class BillerAdmin(ScopedAdmin):
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """For the merchant's own operators."""
         return obj is not None and may(user_of(request), "credit.operate_merchant", obj.merchant)
+
+
+@admin.register(DebtPayment)
+class DebtPaymentAdmin(PageAdmin):
+    """What came by bank for debts of credit notes: entered, approved and paid on the agreement's page."""
+
+    scope = staticmethod(merchant_debt_payments)
+    list_display = ("entry", "merchant", "state_label", "sum", "entered", "entered_by", "approved_by")
+    list_filter = ("state",)
+    search_fields = ("reference", "agreement__sid")
+
+    @admin.display(description=_("The bank's reference"), ordering="reference")
+    def entry(self, payment: DebtPayment) -> str:
+        """As it was entered."""
+        return payment.reference
+
+    @admin.display(description=_("Merchant"))
+    def merchant(self, payment: DebtPayment) -> str:
+        """Whose agreement."""
+        return payment.agreement.merchant.name
+
+    @display(description=_("State"), label=STATES)  # type: ignore[untyped-decorator]  # unfold ships no types
+    def state_label(self, payment: DebtPayment) -> tuple[str, str]:
+        """Coloured."""
+        return payment.state, payment.get_state_display()
+
+    @admin.display(description=_("Amount"), ordering="amount")
+    def sum(self, payment: DebtPayment) -> str:
+        """In units."""
+        return shown(payment.amount)
+
+    @admin.display(description=_("Entered"), ordering="at")
+    def entered(self, payment: DebtPayment) -> str:
+        """When, UTC."""
+        return moment(payment.at)
+
+    def page(self, request: HttpRequest, row: DebtPayment, context: dict[str, Any]) -> HttpResponse:
+        """The agreement's page."""
+        del request, context
+        return HttpResponseRedirect(reverse("admin:credit_agreement_change", args=[row.agreement_id]))

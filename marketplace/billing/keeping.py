@@ -21,7 +21,7 @@ from marketplace.accounts.errors import ConflictError
 from marketplace.accounts.models import User
 from marketplace.billing.documents.pdf import render
 from marketplace.billing.gathering import Frozen
-from marketplace.billing.models import Bill, Biller, KeptBill, Payment, Supply
+from marketplace.billing.models import Bill, Biller, DebtPayment, KeptBill, Payment, Supply
 
 YEAR = 365 * 24 * 3600
 PUBLIC_BYTES = 32
@@ -122,6 +122,8 @@ def forget(*, user: User, **_signal: object) -> None:
         raise ConflictError("bill_unpaid", "A bill is still open: it must be paid before the erasure.")
     Supply.objects.filter(user=user).update(closed=True)
     Bill.objects.filter(user=user).update(content=None, document=None)
-    for payment in Payment.objects.filter(bill__user=user, way=Payment.Way.TRANSFER):
-        payment.reference = hashlib.sha256(f"{payment.pk} {payment.reference}".encode()).hexdigest()[:32]
-        payment.save(update_fields=["reference"])
+    transfers = Payment.objects.filter(bill__user=user, way=Payment.Way.TRANSFER)
+    rows: list[Payment | DebtPayment] = [*transfers, *DebtPayment.objects.filter(agreement__user=user)]
+    for row in rows:
+        row.reference = hashlib.sha256(f"{row.pk} {row.reference}".encode()).hexdigest()[:32]
+        row.save(update_fields=["reference"])

@@ -163,6 +163,42 @@ class Payment(models.Model):
         return f"{self.amount} for {self.bill_id}"
 
 
+class DebtPayment(models.Model):
+    """Money that came by bank for a debt of credit notes, and its way onto the ledger by the merchant's key."""
+
+    class State(models.TextChoices):
+        """How far it has come."""
+
+        WAITING = "waiting", _("Waits for a second operator")
+        SENDING = "sending", _("On its way to the ledger")
+        PAID = "paid", _("Paid on the ledger")
+
+    agreement = models.ForeignKey(Agreement, on_delete=models.PROTECT, related_name="debt_payments")
+    amount = models.BigIntegerField(help_text=_("Micro-units."))
+    reference = models.CharField(max_length=140, help_text=_("The bank's."))
+    state = models.CharField(max_length=7, choices=State, default=State.WAITING)
+    entered_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
+    approved_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="+"
+    )
+    at = models.BigIntegerField()
+    after_block = models.BigIntegerField(null=True, help_text=_("It is in a later block than this one."))
+    transaction_hash = models.CharField(max_length=66, blank=True)
+
+    class Meta:
+        """Newest first; the same money once."""
+
+        ordering = ("-at", "-pk")
+        verbose_name = _("debt paid by bank")
+        verbose_name_plural = _("debts paid by bank")
+        constraints = (
+            models.UniqueConstraint(fields=("agreement", "reference"), name="one_debt_payment_a_reference"),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.amount} for {self.agreement_id}"
+
+
 class KeptBill(models.Model):
     """A bill's document for the tax office, sealed to the merchant's archive key: this site can't open it."""
 

@@ -6,7 +6,7 @@ from marketplace.accounts import export
 from marketplace.accounts.fields import prefetch_keys
 from marketplace.accounts.models import User
 from marketplace.billing.keeping import content_of, document_of
-from marketplace.billing.models import Bill
+from marketplace.billing.models import Bill, DebtPayment
 
 FIGURES = (
     "reference", "starts_at", "ends_at", "issued_at", "due_at", "paid_at", "owed", "net_cents", "vat_cents",
@@ -32,6 +32,13 @@ def bills(user: User) -> list[dict[str, Any]]:
     ]
 
 
+def debts(user: User) -> list[dict[str, Any]]:
+    """What came by bank for debts of credit notes."""
+    rows = DebtPayment.objects.filter(agreement__user=user).select_related("agreement")
+    names = ("amount", "reference", "state", "at", "transaction_hash")
+    return [{"agreement": row.agreement.sid, **{name: getattr(row, name) for name in names}} for row in rows]
+
+
 def documents(user: User) -> list[tuple[str, bytes]]:
     """The bills as PDF."""
     rows = list(Bill.objects.filter(user=user).select_related("user"))
@@ -43,4 +50,5 @@ def documents(user: User) -> list[tuple[str, bytes]]:
 def register() -> None:
     """Name the topics."""
     export.register("bills", bills)
+    export.register("debts_paid_by_bank", debts)
     export.register_files("bills", documents)

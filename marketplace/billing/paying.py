@@ -1,36 +1,26 @@
 """What comes in for a bill: a signed transfer on the ledger, or money at the bank that an operator records.
 
 A bill's energy is no debt on the ledger; so it is paid by a transfer of stablecoin to the merchant whose nonce is
-made of the bill. What credit notes left unpaid is a debt there: who pays that by bank has it paid on the ledger by the
-merchant's own key, into the merchant's own treasury.
+made of the bill. What credit notes left unpaid is a debt there: `debts` has who pays that by bank.
 """
 
 import hashlib
 import time
-from typing import Any
 
-from django.conf import settings
 from django.core.exceptions import PermissionDenied
 from django.db import transaction
 from django.db.models import Sum
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
-from contracts import consents
-from contracts.bindings import MerchantContract, Stablecoin
-from contracts.calls import Receipt
-from contracts.encoding import Payment as SignedPayment
-from contracts.encoding import PermitProof
 from contracts.records import AuthorizedTransfer
 from marketplace.accounts.errors import ConflictError, RefusedError
 from marketplace.accounts.hexadecimal import to_hex
 from marketplace.accounts.models import User, Wallet
 from marketplace.accounts.services import record
 from marketplace.billing.models import Bill, Payment
-from marketplace.credit.issuing import domain_of, raw
+from marketplace.credit.issuing import raw
 from marketplace.credit.keystores import merchant_signer
-from marketplace.credit.ledger import PERMIT_LIFE, read, relay, the_ledger
-from marketplace.credit.models import Agreement
 from marketplace.credit.rules import may
 from marketplace.credit.transfers import relay_transfer
 from marketplace.notifications.services import notify
@@ -132,56 +122,3 @@ def _tell(bill: Bill, payment: Payment, by: User | None) -> None:
         url = reverse("web:bill", args=(bill.pk,))
         names = {"merchant": bill.merchant.name, "reference": bill.reference}
         notify(user=bill.user, kind="bill_paid", key=str(bill.pk), url=url, **names)
-
-
-def pay_debt_for(*, agreement: Agreement, operator: User, amount: int, reference: str) -> Receipt:
-    """Have a debt of credit notes, which came by bank, paid on the ledger by the merchant's own key.
-
-    The stablecoin goes from the merchant's account into its contract's treasury; the participant's debt falls by it.
-
-    Raises:
-        PermissionDenied: the operator is not the merchant's.
-        RefusedError: nothing to pay, or no reference.
-        ConflictError: the ledger refuses, for example because the merchant's account holds too little.
-        AwayError: the ledger can't be reached.
-    """
-    if not may(operator, "credit.operate_merchant", agreement.merchant):
-        raise PermissionDenied
-    if amount <= 0 or not reference.strip():
-        problem = _("Needs an amount above 0 and the bank's reference.")
-        raise RefusedError("amount", problem, {"amount": [problem]})
-    signer, sid = merchant_signer(agreement.merchant), raw(agreement.sid)
-    _provide(signer.address, amount)
-    contract = MerchantContract(raw(agreement.msc))
-    nonce = int(read(contract.consent_nonce, signer.address))
-    message = consents.debt_payment(
-        domain_of(agreement), sid=sid, owner=signer.address, amount=amount, nonce=nonce
-    )
-    permit = _permit(signer, contract.address, amount)
-    receipt = relay(contract.pay(sid, SignedPayment(signer.address, amount, signer.sign(message), permit)))
-    detail = {"amount": str(amount), "transaction": to_hex(receipt.transaction_hash)}
-    subject = f"agreement {agreement.sid}"
-    record(actor=operator, action="debt.paid_for", subject=subject, person=agreement.user, **detail)
-    return receipt
-
-
-def _provide(account: bytes, amount: int) -> None:
-    """On test networks the merchant's account is filled up to what it pays."""
-    token = Stablecoin(raw(the_ledger().token))
-    missing = amount - int(read(token.balance_of, account))
-    if settings.TEST_MONEY and missing > 0:
-        relay(token.mint(account, missing))
-
-
-def _permit(signer: Any, spender: bytes, amount: int) -> PermitProof:
-    token = Stablecoin(raw(the_ledger().token))
-    deadline = int(time.time()) + PERMIT_LIFE
-    message = consents.token_permit(
-        read(token.domain),
-        owner=signer.address,
-        spender=spender,
-        amount=amount,
-        nonce=int(read(token.permit_nonce, signer.address)),
-        deadline=deadline,
-    )
-    return PermitProof(deadline, signer.sign(message))

@@ -4,7 +4,7 @@ from django.db.models import BigIntegerField, OuterRef, QuerySet, Subquery, Sum,
 from django.db.models.functions import Coalesce
 
 from marketplace.accounts.models import User
-from marketplace.billing.models import Bill, Biller, Payment, Supply
+from marketplace.billing.models import Bill, Biller, DebtPayment, Payment, Supply
 from marketplace.credit.selectors import operated_merchants
 
 LARGE = ("content", "document")
@@ -38,3 +38,9 @@ def own_supply(user: User) -> Supply | None:
 def merchant_billers(user: User) -> QuerySet[Biller]:
     """How the merchants that the user operates bill."""
     return Biller.objects.filter(merchant__in=operated_merchants(user)).select_related("merchant")
+
+
+def merchant_debt_payments(user: User) -> QuerySet[DebtPayment]:
+    """What came by bank for debts to the merchants that the user operates."""
+    rows = DebtPayment.objects.filter(agreement__merchant__in=operated_merchants(user))
+    return rows.select_related("agreement__merchant", "entered_by", "approved_by")

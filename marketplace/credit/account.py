@@ -1,6 +1,6 @@
 """An agreement's page in the back office: its statement, and what the merchant may do under it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from django import forms
@@ -13,12 +13,13 @@ from django.utils.translation import gettext_lazy as _
 
 from marketplace.accounts.backoffice import user_of
 from marketplace.accounts.errors import RefusedError
-from marketplace.credit import claims
+from marketplace.credit import claims, panels
 from marketplace.credit.billing import Statement
 from marketplace.credit.books import fresh_statement_of
 from marketplace.credit.models import Agreement
 from marketplace.credit.money import plain
 from marketplace.credit.overview import Standing, exposure_chart
+from marketplace.credit.panels import Verb
 from marketplace.credit.review_forms import UnitsField
 
 
@@ -32,44 +33,47 @@ class NothingForm(forms.Form):
     """Nothing to fill in."""
 
 
-VERBS: dict[str, tuple[type[forms.Form], Callable[..., Any], Any]] = {
-    "claim": (NothingForm, claims.start_claim, _("The claim is on the ledger: the window to pay runs.")),
-    "execute": (NothingForm, claims.execute_claim, _("The claim is executed.")),
-    "cancel": (NothingForm, claims.cancel_claim, _("The claim is dropped.")),
-    "hold": (NothingForm, claims.hold_collateral, _("The collateral is held for two more terms.")),
-    "limit": (LimitForm, claims.change_limit, _("The limit is changed.")),
-    "release": (NothingForm, claims.release_collateral, _("The collateral is free.")),
+def _plainly(do: Callable[..., Any], said: Any) -> Verb:
+    """A verb whose form has nothing to fill in and whose words are always the same."""
+    return Verb(NothingForm, do, lambda _given: said)
+
+
+VERBS: Mapping[str, Verb] = {
+    "claim": _plainly(claims.start_claim, _("The claim is on the ledger: the window to pay runs.")),
+    "execute": _plainly(claims.execute_claim, _("The claim is executed.")),
+    "cancel": _plainly(claims.cancel_claim, _("The claim is dropped.")),
+    "hold": _plainly(claims.hold_collateral, _("The collateral is held for two more terms.")),
+    "limit": Verb(LimitForm, claims.change_limit, lambda _given: _("The limit is changed.")),
+    "release": _plainly(claims.release_collateral, _("The collateral is free.")),
 }
 
 
 def account(request: HttpRequest, agreement: Agreement, site_context: dict[str, Any]) -> HttpResponse:
     """Show an agreement, or act on it by one of the forms."""
-    limit_form = LimitForm(prefix="limit", initial={"limit": plain(agreement.limit)})
-    action = request.POST.get("action", "")
-    if request.method == "POST" and action in VERBS:
-        form = VERBS[action][0](request.POST, prefix=action)
-        if form.is_valid() and _done(request, agreement, action, form):
+    bound: dict[str, forms.Form] = {}
+    action, verbs = request.POST.get("action", ""), {**VERBS, **panels.verbs()}
+    if request.method == "POST" and action in verbs:
+        bound[action] = verbs[action].form(request.POST, prefix=action)
+        if bound[action].is_valid() and _done(request, agreement, verbs[action], bound[action]):
             return HttpResponseRedirect(reverse("admin:credit_agreement_change", args=[agreement.pk]))
-        limit_form = form if isinstance(form, LimitForm) else limit_form
-    context = {**site_context, **_facts(agreement), "limit_form": limit_form}
+    context = {**site_context, **_facts(request, agreement, bound)}
     status = 400 if request.method == "POST" else 200
     return TemplateResponse(request, "admin/credit/agreement.html", context, status=status)
 
 
-def _done(request: HttpRequest, agreement: Agreement, action: str, form: forms.Form) -> bool:
-    _form, verb, said = VERBS[action]
+def _done(request: HttpRequest, agreement: Agreement, verb: Verb, form: forms.Form) -> bool:
     try:
-        verb(agreement=agreement, operator=user_of(request), **form.cleaned_data)
+        given = verb.do(agreement=agreement, operator=user_of(request), **form.cleaned_data)
     except RefusedError as error:
         for name, problems in (error.fields or {"": [error.detail]}).items():
             form.add_error(name if name in form.fields else None, problems)
         messages.error(request, error.detail)
         return False
-    messages.success(request, said)
+    messages.success(request, verb.said(given))
     return True
 
 
-def _facts(agreement: Agreement) -> dict[str, Any]:
+def _facts(request: HttpRequest, agreement: Agreement, bound: Mapping[str, forms.Form]) -> dict[str, Any]:
     facts = {"title": str(agreement), "agreement": agreement, "books": None, "may": {}, "problem": ""}
     if agreement.state != Agreement.State.ACTIVE:
         return facts
@@ -77,9 +81,16 @@ def _facts(agreement: Agreement) -> dict[str, Any]:
         books = fresh_statement_of(agreement)
     except RefusedError as error:
         return {**facts, "problem": error.detail}
-    one = Standing(agreement, books)
-    chart = exposure_chart([agreement])
-    return {**facts, "books": books, "may": _may(books), "standing": one, "chart": chart}
+    limit_form = bound.get("limit") or LimitForm(prefix="limit", initial={"limit": plain(agreement.limit)})
+    return {
+        **facts,
+        "books": books,
+        "may": _may(books),
+        "limit_form": limit_form,
+        "standing": Standing(agreement, books),
+        "chart": exposure_chart([agreement]),
+        "panels": panels.shown(user_of(request), agreement, books, bound),
+    }
 
 
 def _may(books: Statement) -> dict[str, bool]:

@@ -106,7 +106,9 @@ class Merchant(models.Model):
         _("two operators above"),
         default=1_000_000_000,
         validators=[MinValueValidator(0)],
-        help_text=_("Limits above this need the approval of two operators, micro-units; 0: every limit."),
+        help_text=_(
+            "Limits, and debts paid by bank, above this take two operators; micro-units, 0: all of them."
+        ),
     )
     is_open = models.BooleanField(_("takes applications"), default=True)
 

@@ -59,6 +59,7 @@ UNFOLD: dict[str, Any] = {
                     _page(_("Agreements"), "handshake", "credit_agreement", _OPERATORS),
                     _page(_("Bills"), "request_quote", "billing_bill", _OPERATORS),
                     _page(_("How bills are made"), "tune", "billing_biller", _OPERATORS),
+                    _page(_("Debts paid by bank"), "account_balance", "billing_debtpayment", _OPERATORS),
                     _page(_("Credit notes"), "receipt_long", "credit_creditnote", _OPERATORS),
                     _page(_("Black and grey lists"), "block", "credit_listentry", _OPERATORS),
                     _page(

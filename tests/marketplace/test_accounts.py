@@ -103,7 +103,15 @@ def test_pages_ask_no_other_host(person: Person, shop: Shop) -> None:
 
 def test_migrations_are_complete() -> None:
     call_command(
-        "makemigrations", "accounts", "credit", "programs", "trading", check=True, dry_run=True, verbosity=0
+        "makemigrations",
+        "accounts",
+        "billing",
+        "credit",
+        "programs",
+        "trading",
+        check=True,
+        dry_run=True,
+        verbosity=0,
     )
 
 

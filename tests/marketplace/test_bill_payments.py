@@ -5,22 +5,26 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from lending import COIN, agreed, as_lender
-from people import Person, Shop
+from django.urls import reverse
+from lending import COIN, Pair, agreed, as_lender, noted
+from people import Person, Shop, at_desk, signed_in
 from pytest_django import Settings
 
 from contracts.bindings import Stablecoin
+from contracts.calls import Receipt
 from contracts.consents import transfer_authorization
 from contracts.records import AuthorizedTransfer, TokenDomain
 from grid.models import ReplayRun
-from marketplace.accounts.errors import ConflictError
-from marketplace.billing import paying
+from marketplace.accounts.errors import AwayError
+from marketplace.accounts.hexadecimal import to_hex
+from marketplace.accounts.models import AuditEvent, User
+from marketplace.billing import debts
 from marketplace.billing.gathering import Frozen
-from marketplace.billing.models import Bill, Supply
+from marketplace.billing.models import Bill, DebtPayment, Supply
 from marketplace.credit import ledger
 from marketplace.credit.books import fresh_statement_of
 from marketplace.credit.issuing import raw
-from marketplace.credit.models import CreditApplication, Ledger
+from marketplace.credit.models import Agreement, CreditApplication, Ledger
 from tests.fixtures_ledger import RunningNode, devnode  # noqa: F401  pytest finds the fixture by its name
 
 pytestmark = pytest.mark.django_db
@@ -86,19 +90,87 @@ def test_a_bill_is_paid_once_by_a_transfer_that_names_it(
     assert ledger.read(token.balance_of, shop.signer.address) == before + 12_340_000
 
 
-def test_who_pays_a_debt_at_the_bank_has_it_paid_on_the_ledger(
-    person: Person, shop: Shop, apply: Apply, deployed: Ledger
-) -> None:
-    merchant = as_lender(shop)
+@pytest.fixture
+def indebted(person: Person, shop: Shop, apply: Apply, deployed: Ledger) -> Agreement:
+    """12 coins are owed for a note; above 4 coins two operators must see the money."""
+    del deployed
+    as_lender(shop)
     agreement = agreed(person, shop, apply(person, shop))
-    free = ledger.treasury_of(merchant).free
-    paying.pay_debt_for(agreement=agreement, operator=shop.operator, amount=3 * COIN, reference="bank 7")
-    assert fresh_statement_of(agreement).paid == 3 * COIN
-    assert ledger.treasury_of(merchant).free == free + 3 * COIN
-    with pytest.raises(ConflictError):
-        paying.pay_on_ledger(
-            bill=Bill(merchant=merchant, due_cents=0),
-            wallet=person.user.wallet,
-            valid_before=1,
-            signature=b"",
-        )
+    shop.merchant.four_eyes_above = 4 * COIN
+    shop.merchant.save()
+    pair = Pair()
+    pair.spend(noted(person, agreement, 60 * COIN, pair.a), 12 * COIN)
+    return agreement
+
+
+def _entered(amount: str, reference: str = "bank 7", **more: str) -> dict[str, str]:
+    return {"action": "debt", "debt-amount": amount, "debt-reference": reference, "debt-seen": "on", **more}
+
+
+def test_a_debt_paid_at_the_bank_is_paid_on_the_ledger_once(
+    person: Person, shop: Shop, indebted: Agreement, make_shop: Callable[[str], Shop]
+) -> None:
+    page = reverse("admin:credit_agreement_change", args=[indebted.pk])
+    free = ledger.treasury_of(shop.merchant).free
+    assert 'id="act-debt"' in shop.client.get(page).content.decode()
+    for wrong, said in (
+        (_entered("3", seen="") | {"debt-seen": ""}, "Confirm it"),
+        (_entered("12.000001"), "Between a micro-unit and what is owed, 12.00"),
+        (_entered("3", " "), "This field is required"),
+    ):
+        refused = shop.client.post(page, wrong)
+        assert (refused.status_code, said in refused.content.decode()) == (400, True), wrong
+    assert make_shop("rival").client.post(page, _entered("3")).status_code in {302, 404}
+    assert not DebtPayment.objects.exists()
+    for _again in range(2):
+        assert shop.client.post(page, _entered("3")).status_code == 302
+    assert fresh_statement_of(indebted).paid == 3 * COIN
+    assert ledger.treasury_of(shop.merchant).free == free + 3 * COIN
+    assert shop.client.post(page, _entered("4")).status_code == 400
+    row = DebtPayment.objects.get()
+    assert (row.state, row.transaction_hash[:2]) == ("paid", "0x")
+    event = AuditEvent.objects.get(action="debt.paid_for")
+    assert (event.actor, event.person) == (shop.operator, person.user)
+    assert event.detail == {"amount": "3000000", "transaction": row.transaction_hash}
+
+
+def test_a_large_debt_takes_two_operators_and_an_answer_that_was_lost_pays_once(
+    person: Person, shop: Shop, indebted: Agreement, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page = reverse("admin:credit_agreement_change", args=[indebted.pk])
+    second = User.objects.create_user("second@example.org", "long enough password", is_staff=True)
+    shop.merchant.operators.add(second)
+    colleague, path = signed_in(second), f"/api/v1/office/agreements/{indebted.pk}/debt-payments/"
+    for _again in range(2):
+        shop.client.post(page, _entered("5"))
+    shop.client.post(page, _entered("6", "mistyped"))
+    waiting = colleague.get(path).json()["results"]
+    assert [(one["reference"], one["state"], one["is_mine"]) for one in waiting] == [
+        ("mistyped", "waiting", False),
+        ("bank 7", "waiting", False),
+    ]
+    assert colleague.delete(f"{path}{waiting[0]['id']}/").status_code == 204
+    assert "I have seen it too" not in shop.client.get(page).content.decode()
+    assert "I have seen it too" in at_desk(second).get(page).content.decode()
+    ledger.mint_test_money(address=to_hex(shop.signer.address))
+    real = debts.relay
+    monkeypatch.setattr(debts, "relay", lambda call: _lost(real(call)))
+    body = {"amount": "5000000", "reference": "bank 7"}
+    assert colleague.post(path, body).status_code == 503
+    assert fresh_statement_of(indebted).paid == 5 * COIN
+    monkeypatch.undo()
+    for _again in range(2):
+        assert colleague.post(path, body).json()["state"] == "paid"
+    assert fresh_statement_of(indebted).paid == 5 * COIN
+    assert colleague.delete(f"{path}{waiting[1]['id']}/").status_code == 409
+    told = AuditEvent.objects.filter(action__startswith="debt.").order_by("pk")
+    assert [(one.action, one.actor_id) for one in told] == [
+        ("debt.entered", shop.operator.pk),
+        ("debt.entered", shop.operator.pk),
+        ("debt.dropped", second.pk),
+        ("debt.paid_for", second.pk),
+    ]
+
+
+def _lost(_receipt: Receipt) -> Receipt:
+    raise AwayError("ledger_away", "The line was cut.")

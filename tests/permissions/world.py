@@ -19,7 +19,7 @@ from marketplace.accounts.hexadecimal import to_hex
 from marketplace.accounts.models import AuditEvent, Document, User, Wallet
 from marketplace.accounts.services import update_profile
 from marketplace.billing.gathering import Frozen
-from marketplace.billing.models import Bill, Biller, Supply
+from marketplace.billing.models import Bill, Biller, DebtPayment, Supply
 from marketplace.credit import decisions, lists, services
 from marketplace.credit.issuing import domain_of, raw
 from marketplace.credit.keystores import new_keystore
@@ -273,6 +273,14 @@ def _bill(owner: User, merchant: Merchant) -> dict[str, Any]:
     return {"bill": bill.pk}
 
 
+def _debt(agreement: Any, operator: User) -> dict[str, Any]:
+    """A debt that came by bank and waits for a second operator."""
+    row = DebtPayment.objects.create(
+        agreement_id=agreement, amount=5, reference="Bank of owner", entered_by=operator, at=1
+    )
+    return {"debt": row.pk, "debt entry": {"pk": agreement, "number": row.pk}}
+
+
 def _ledger() -> int:
     places = dict.fromkeys(("token", "factory", "registry"), "0x" + "66" * 20)
     return Ledger.objects.create(chain_id=31337, token_name="T", token_version="1", **places).pk
@@ -294,13 +302,15 @@ def build() -> World:
         "meters": meters,
         "super": User.objects.create_superuser("super@example.org", PASSWORD),
     }
+    credit = _credit(owner, leaver, merchant, operator)
     objects = {
-        **_credit(owner, leaver, merchant, operator),
+        **credit,
         **_trade(owner, other),
         **_runs(owner),
         **_programs(owner),
         **_bill(owner, merchant),
         "ledger": _ledger(),
+        **_debt(credit["agreement"], operator),
         "user": owner.pk,
         "address": "credit",
         "shop": "stadtwerke",
@@ -322,6 +332,7 @@ def build() -> World:
         ),
         "person": ("Legal owner", "owner-street", "owner.png"),
         "credit": ids,
+        "debt": ("Bank of owner",),
         "list": ("S3cret",),
         "reason": ("R3ason",),
         "appeal": ("Words of appeal",),
@@ -332,8 +343,8 @@ def build() -> World:
 
 
 READERS = {
-    "owner": {"own", "person", "credit", "list", "appeal", "gate"},
-    "operator": {"person", "credit", "list", "appeal", "reason"},
-    "super": {"credit", "list", "gate"},
+    "owner": {"own", "person", "credit", "debt", "list", "appeal", "gate"},
+    "operator": {"person", "credit", "debt", "list", "appeal", "reason"},
+    "super": {"credit", "debt", "list", "gate"},
 }
 """Who may read which of the world's words; nobody else may, on any page."""
