@@ -99,6 +99,20 @@ CHOICES = (
     gettext_noop("notes"),
     gettext_noop("deposits"),
 )
+LIMITS = (
+    gettext_noop("voltage"),
+    gettext_noop("line"),
+    gettext_noop("transformer"),
+    gettext_noop("other"),
+)
+EVENTS = (
+    gettext_noop("transformer-outage"),
+    gettext_noop("line-outage"),
+    gettext_noop("derating"),
+    gettext_noop("cloud-front"),
+    gettext_noop("flash-crowd"),
+    gettext_noop("malicious-agents"),
+)
 
 SCENARIOS = (
     gettext_noop(

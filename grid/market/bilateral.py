@@ -148,13 +148,13 @@ def respond(
     goal = priced(mine, net, fee_per_kwh)
     good = offered.price_per_kwh >= goal if mine.sells else offered.price_per_kwh <= goal
     if wanted_wh <= 0:
-        return Reject("nothing left to trade in this slot")
+        return Reject("nothing_left")
     if good and offered.quantity_wh <= wanted_wh:
         return Accept()
     if last:
-        return Reject("the price is worse than the supplier's" if not good else "the quantity is too large")
+        return Reject("bad_price" if not good else "too_much")
     if goal < 0:
-        return Reject("the grid fee is more than the energy is worth")
+        return Reject("fee_too_high")
     return Counter(Proposal(min(offered.quantity_wh, wanted_wh), goal))
 
 

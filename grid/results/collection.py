@@ -85,8 +85,8 @@ class Collection:
         shown: the one of both that is farther from nominal.
         buses: all but the source, whose voltage is given and no result.
         pairs: (seller, buyer) to [Wh delivered, micro-units paid after refunds, number of trades].
-        refusals: [slot_start, seller, buyer, Wh asked, Wh passing, kind, place, words], the first ones.
-        breaches: [slot_start, words], the first ones.
+        refusals: [slot_start, seller, buyer, Wh asked, Wh passing, kind, place, verdict], the first ones.
+        breaches: [slot_start, breach], the first ones; both as the slot has them.
         breached: starts of the slots with breaches, all of them.
         events: what happened, by kind: [start of its first slot, end of its last, number of slots].
     """
@@ -162,11 +162,11 @@ class Collection:
             self.refused_wh[place] += asked["quantity_wh"]
             if len(self.refusals) < KEPT_WORDS:
                 parties = (asked["seller"], asked["buyer"], asked["quantity_wh"], verdict["max_passing_wh"])
-                self.refusals.append([start, *parties, *place, verdict["words"]])
+                self.refusals.append([start, *parties, *place, verdict])
         if slot["breaches"]:
             self.breached |= {start}
         room = KEPT_WORDS - len(self.breaches)
-        self.breaches += [[start, words] for words in slot["breaches"][:room]]
+        self.breaches += [[start, breach] for breach in slot["breaches"][:room]]
 
     def series(self) -> dict[str, Any]:
         """Every series packed, the extremes of the feeder among them."""

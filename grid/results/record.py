@@ -1,7 +1,7 @@
 """A played slot as it is stored and shown (docs/replay.md): energy in Wh, prices in micro-units per kWh."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from grid.charges import GridCharges
@@ -106,7 +106,7 @@ def _flows(outcome: SlotOutcome) -> dict[str, Any]:
         "hidden_wh": outcome.hidden_wh,
         "dead_buses": list(outcome.dead_buses),
         "events": list(outcome.events),
-        "breaches": [breach.words for breach in outcome.breaches],
+        "breaches": [asdict(breach) for breach in outcome.breaches],
     }
 
 

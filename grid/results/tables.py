@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from grid.gate.limits import Breach
 from grid.networks.feeder import Feeder
 from grid.results.metering import METER_TABLES
 from grid.results.record import HOME_FIELDS, RARE_HOME_FIELDS
@@ -122,7 +123,8 @@ def _slots(slot: SlotData, _: Places) -> Iterator[Row]:
     unbalance = max(slot.get("unbalance_percent", ()), default=None)
     extremes = (min(low, default=None), max(high, default=None), unbalance)
     loadings = [max(slot[key], default=None) for key in ("line_loading_percent", "trafo_loading_percent")]
-    counts = (len(slot["trades"]), len(slot["refused"]), "; ".join(slot["breaches"]))
+    said = "; ".join(Breach(**breach).words for breach in slot["breaches"])
+    counts = (len(slot["trades"]), len(slot["refused"]), said)
     yield (*_when(slot), *sums, slot["price_mean"], slot["refund"], *extremes, *loadings, *counts)
 
 

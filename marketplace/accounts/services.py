@@ -11,6 +11,7 @@ from django.utils.translation import gettext as _
 
 from channels_engine.core.errors import SignatureError
 from channels_engine.core.signing import recover
+from marketplace import protocol_words
 from marketplace.accounts import siwe
 from marketplace.accounts.errors import ConflictError, RefusedError
 from marketplace.accounts.hexadecimal import to_hex
@@ -96,7 +97,8 @@ def _signer(text: str, signature: bytes) -> bytes:
     try:
         return recover(siwe.personal_digest(text), signature)
     except SignatureError as error:
-        raise RefusedError(error.code, error.message, {"signature": [error.message]}) from error
+        words = protocol_words.refusal(error)
+        raise RefusedError(error.code, words, {"signature": [words]}) from error
 
 
 def _keep_wallet(*, user: User, address: str, text: str, signature: str) -> Wallet:

@@ -8,6 +8,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from marketplace import protocol_words
 from marketplace.api.agent_rules import RulesSerializer
 from marketplace.api.fields import (
     HashField,
@@ -186,11 +187,12 @@ class AgentStepSerializer(serializers.Serializer[Any]):
 
 def _steps(rows: list[AgentDecision]) -> list[dict[str, Any]]:
     known = prosumers_by_owner(row.partner for row in rows)
-    names = ("version", "kind", "reason", "detail", "channel", "sells", "slot_start", "quantity_wh", "at")
+    names = ("version", "kind", "reason", "channel", "sells", "slot_start", "quantity_wh", "at")
     return [
         {
             **{name: getattr(step.decision, name) for name in names},
             "words": REASONS.get(step.decision.reason, ""),
+            "detail": protocol_words.reason(step.decision.detail),
             "partner": partner(step.decision.partner, known),
             "price_per_kwh": step.decision.price_per_kwh,
             "amount": step.decision.amount,

@@ -10,7 +10,8 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from channels_engine.store.models import TradeRecord
-from marketplace.api.fields import MAX_SAFE, MomentField, MoneyField, SafeIntegerField
+from marketplace.accounts.hexadecimal import to_hex
+from marketplace.api.fields import MAX_SAFE, HashField, MomentField, MoneyField, SafeIntegerField
 from marketplace.api.views import PagedView, asked, checked, one, user_of
 from marketplace.trading import selectors, services
 from marketplace.trading.finding import HOUSES, PEOPLE, SORTS, Wanted, listings_of
@@ -314,7 +315,9 @@ class TradesView(PagedView):
 
 
 class GateDecisionSerializer(serializers.ModelSerializer[GateDecision]):
-    """What the grid gate said."""
+    """What the grid gate said; `words` in the reader's language, `trade` is the id of the offer."""
+
+    words = serializers.CharField(read_only=True)
 
     class Meta:
         """All of it."""
@@ -331,8 +334,15 @@ class GateDecisionSerializer(serializers.ModelSerializer[GateDecision]):
             "passes_wh",
             "cost",
             "words",
+            "trade",
             "decided_at",
         )
+
+
+class GateDecisionQuerySerializer(serializers.Serializer[Any]):
+    """Filters of the gate's answers."""
+
+    trade = HashField(required=False, allow_null=True, default=None, help_text="Id of the offer.")
 
 
 class GateDecisionsView(PagedView):
@@ -342,6 +352,8 @@ class GateDecisionsView(PagedView):
     serializer_class = GateDecisionSerializer
     queryset = GateDecision.objects.none()
 
+    @extend_schema(parameters=[GateDecisionQuerySerializer])
     def get(self, request: Request) -> Response:
         """List them, the newest first."""
-        return self.listed(visible_decisions(user_of(request)))
+        rows, wanted = visible_decisions(user_of(request)), asked(GateDecisionQuerySerializer, request)
+        return self.listed(rows.filter(trade=to_hex(wanted["trade"])) if wanted["trade"] else rows)

@@ -27,6 +27,7 @@ from contracts.encoding import PermitProof, artifact
 from contracts.gateway import Sender
 from contracts.records import Treasury
 from contracts.reverts import ErrorCatalogue
+from marketplace import protocol_words
 from marketplace.accounts.errors import AwayError, ConflictError, RefusedError
 from marketplace.accounts.hexadecimal import to_hex
 from marketplace.accounts.services import record
@@ -309,7 +310,8 @@ def _participants(agreement: Agreement, signature: bytes) -> bytes:
             digest(domain_of(agreement), terms_of(agreement)), signature, raw(agreement.participant)
         )
     except SignatureError as error:
-        raise RefusedError(error.code, error.message, {"signature": [error.message]}) from error
+        words = protocol_words.refusal(error)
+        raise RefusedError(error.code, words, {"signature": [words]}) from error
 
 
 def _is_on_ledger(agreement: Agreement) -> bool:

@@ -14,6 +14,7 @@ from channels_engine.core import types
 from channels_engine.core.errors import SignatureError
 from channels_engine.core.signing import canonical, sign_value
 from channels_engine.core.typed_data import digest
+from marketplace import protocol_words
 from marketplace.accounts.errors import ConflictError, RefusedError
 from marketplace.accounts.hexadecimal import to_hex
 from marketplace.accounts.services import record
@@ -68,7 +69,8 @@ def _checked_receipt(agreement: Agreement, request: NoteRequest) -> bytes:
         message = digest(domain_of(agreement), receipt)
         return canonical(message, request.receipt_signature, raw(agreement.participant))
     except SignatureError as error:
-        raise RefusedError(error.code, error.message, {"receipt_signature": [error.message]}) from error
+        words = protocol_words.refusal(error)
+        raise RefusedError(error.code, words, {"receipt_signature": [words]}) from error
 
 
 def _same_note(found: CreditNote, agreement: Agreement, request: NoteRequest) -> CreditNote:

@@ -16,6 +16,7 @@ from contracts.bindings import MerchantContract, Stablecoin
 from contracts.calls import Receipt
 from contracts.consents import CONSENT_TYPES
 from contracts.encoding import Payment, PermitProof
+from marketplace import protocol_words
 from marketplace.accounts.errors import ConflictError, RefusedError
 from marketplace.accounts.services import record
 from marketplace.credit.issuing import domain_of, raw
@@ -66,7 +67,8 @@ def pay_in(*, agreement: Agreement, purpose: str, payment: SignedPayment) -> Rec
     try:
         signature = canonical(message, payment.signature, owner)
     except SignatureError as error:
-        raise RefusedError(error.code, error.message, {"signature": [error.message]}) from error
+        words = protocol_words.refusal(error)
+        raise RefusedError(error.code, words, {"signature": [words]}) from error
     permit = PermitProof(payment.permit_deadline, payment.permit_signature)
     contract = MerchantContract(raw(agreement.msc))
     send = contract.pay if purpose == PAY else contract.top_up_collateral

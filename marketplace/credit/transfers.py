@@ -18,6 +18,7 @@ from contracts.calls import Receipt
 from contracts.connection import LedgerError, LedgerRejectedError
 from contracts.consents import earnings_withdrawal, transfer_authorization
 from contracts.records import AuthorizedTransfer, NoteAccount, TokenDomain
+from marketplace import protocol_words
 from marketplace.accounts.errors import ConflictError, RefusedError
 from marketplace.accounts.hexadecimal import to_hex
 from marketplace.accounts.models import User, Wallet
@@ -88,7 +89,8 @@ def _signed_by(signer: bytes, digest: bytes, signature: bytes) -> bytes:
     try:
         return canonical(digest, signature, signer)
     except SignatureError as error:
-        raise RefusedError(error.code, error.message, {"signature": [error.message]}) from error
+        words = protocol_words.refusal(error)
+        raise RefusedError(error.code, words, {"signature": [words]}) from error
 
 
 def _token_domain() -> TokenDomain:

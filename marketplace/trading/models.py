@@ -11,6 +11,7 @@ from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from grid.assets import SLOT_SECONDS
+from marketplace import gate_words
 from marketplace.trading.own_agent.models import AgentDecision, AgentRules, OwnAgent
 
 __all__ = (
@@ -135,7 +136,7 @@ class GateDecision(models.Model):
     cost = models.BigIntegerField(
         default=0, help_text=_("Of remedies, micro-units: seller and buyer pay half each.")
     )
-    words = models.TextField(blank=True, help_text=_("The answer as it was given."))
+    answer = models.JSONField(default=dict, help_text=_("The answer with its figures (`Verdict.as_dict`)."))
     trade = models.CharField(max_length=66, blank=True)
     decided_at = models.BigIntegerField()
 
@@ -146,6 +147,11 @@ class GateDecision(models.Model):
 
     def __str__(self) -> str:
         return f"{self.quantity_wh} Wh: {'allowed' if self.allowed else 'refused'}"
+
+    @property
+    def words(self) -> str:
+        """The answer in the reader's language."""
+        return gate_words.said(self.answer)
 
 
 class PromisedFunding(models.Model):

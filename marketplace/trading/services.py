@@ -140,7 +140,7 @@ def record_gate_decision(
     element: str = "",
     trade: str = "",
     cost: int = 0,
-    words: str = "",
+    answer: Mapping[str, Any] | None = None,
     now: int | None = None,
 ) -> GateDecision:
     """Keep what the gate said; it allowed the nomination where all of it passes."""
@@ -155,7 +155,7 @@ def record_gate_decision(
         passes_wh=passes_wh,
         trade=trade,
         cost=cost,
-        words=words,
+        answer=dict(answer or {}),
         decided_at=now or int(timezone.now().timestamp()),
     )
 

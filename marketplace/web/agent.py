@@ -10,6 +10,7 @@ from django.shortcuts import redirect, render
 from django.views.decorators.http import require_POST, require_safe
 
 from grid.scenarios.sections import Tariff
+from marketplace import protocol_words
 from marketplace.accounts.errors import RefusedError
 from marketplace.accounts.models import User
 from marketplace.accounts.selectors import wallet_of
@@ -104,6 +105,7 @@ def _log(request: HttpRequest) -> dict[str, Any]:
             "partner": names.get(step.decision.partner),
             "kind": KINDS.get(step.decision.kind, ""),
             "why": REASONS.get(step.decision.reason, ""),
+            "detail": protocol_words.reason(step.decision.detail),
         }
         for step in steps
     ]

@@ -1,6 +1,5 @@
 """What another team's client is written from: valid, complete, as the code is, and of one mind with its decoder."""
 
-import ast
 import json
 import re
 from collections.abc import Iterator
@@ -24,6 +23,7 @@ from channels_engine.published.examples import examples
 from channels_engine.published.relay_frames import RELAY_FRAMES
 from channels_engine.relay import LEDGER_INPUTS
 from marketplace.api.published import DOCUMENTS
+from tests.protocol_codes import refusals
 from tests.system_parts import CLIENT_PACKAGES, require
 
 CLIENT, RELAY = structures.client_names(), structures.relay_names()
@@ -188,19 +188,8 @@ def test_the_site_serves_them_to_everybody(name: str, db: None) -> None:
     assert answer.json() == json.loads(committed.read_text())
 
 
-RAISED = {"Violation", "RemoteProtocolError", "LocalProtocolError", "SignatureError", "FrameError", "Refused"}
 NOT_ON_THE_WIRE = {"gap", "not_conserved", "recovery_id", "signing"}
 """Of a replica's own log, of the ledger's word, and of signing itself."""
-
-
-def refusals() -> Iterator[str]:
-    """Codes that the code names where it refuses."""
-    root = Path(__file__).parents[2]
-    for path in [*(root / "channels_engine").rglob("*.py"), root / "marketplace/trading/live/gate.py"]:
-        for node in ast.walk(ast.parse(path.read_text())):
-            is_refusal = isinstance(node, ast.Call) and getattr(node.func, "id", "") in RAISED
-            if is_refusal and node.args and isinstance(node.args[0], ast.Constant):
-                yield str(node.args[0].value)
 
 
 def test_every_refusal_is_explained() -> None:

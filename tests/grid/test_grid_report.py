@@ -112,7 +112,7 @@ def test_the_headline_by_hand(setting: Setting) -> None:
 
 
 def test_limits_exceeded_by_the_market_are_told_from_those_that_were_anyway(setting: Setting) -> None:
-    breach = {"breaches": ["the voltage at end would be too high"]}
+    breach = {"breaches": [{"kind": "voltage", "place": "end", "value": 1.11, "limit": 1.1}]}
     run = collect(setting, [slot(0, high=1.0701), slot(1, high=1.075), slot(2, **breach)])
     alone = collect(setting, [slot(0, high=1.0701), slot(1), slot(2)])
     head = headline(run, alone)

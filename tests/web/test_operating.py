@@ -8,6 +8,16 @@ from marketplace.accounts.models import User
 from marketplace.trading.models import GateDecision
 
 pytestmark = pytest.mark.django_db
+ALLOWED = {"nomination": {"quantity_wh": 5}, "accepted": True, "remedies": []}
+REFUSED = {
+    "nomination": {"quantity_wh": 5},
+    "accepted": False,
+    "max_passing_wh": 2,
+    "breach": {"kind": "line", "place": "L7", "value": 103.42, "limit": 100.0},
+    "granted_wh": 0,
+    "remedies": [],
+    "cost": 0,
+}
 
 
 def _signed_in(email: str, **rights: bool) -> tuple[User, Client]:
@@ -20,33 +30,37 @@ def _signed_in(email: str, **rights: bool) -> tuple[User, Client]:
 def decisions() -> User:
     seller = User.objects.create_user("seller@example.org")
     base = {"slot_start": 900, "quantity_wh": 5, "passes_wh": 2, "decided_at": 1, "buyer": "b"}
-    GateDecision.objects.create(seller=seller.owner, allowed=False, words="Line L7 would be full.", **base)
-    GateDecision.objects.create(seller="somebody", allowed=True, words="There is room.", **base)
+    GateDecision.objects.create(seller=seller.owner, allowed=False, answer=REFUSED, **base)
+    GateDecision.objects.create(seller="somebody", allowed=True, answer=ALLOWED, **base)
     return seller
 
 
 def test_an_operator_sees_all_and_filters(decisions: User) -> None:
     _, client = _signed_in("operator@example.org", is_staff=True, is_superuser=True)
     page = client.get("/feeder/decisions/").content.decode()
-    assert "Line L7 would be full." in page
-    assert "There is room." in page
+    assert "line L7 would carry 103.4 %" in page
+    assert "The grid has room" in page
     refused = client.get("/feeder/decisions/?answer=refused").content.decode()
-    assert "There is room." not in refused
+    assert "The grid has room" not in refused
 
 
 def test_others_see_their_own(decisions: User) -> None:
     client = Client()
     client.force_login(decisions, backend="django.contrib.auth.backends.ModelBackend")
     page = client.get("/feeder/decisions/").content.decode()
-    assert "Line L7 would be full." in page
-    assert "There is room." not in page
+    assert "line L7 would carry 103.4 %" in page
+    assert "The grid has room" not in page
 
 
 def test_households_refusals_are_the_operators_alone() -> None:
     verdict = {
         "nomination": {"seller": 3, "buyer": 8, "quantity_wh": 900},
+        "accepted": False,
         "max_passing_wh": 100,
-        "words": "Refused by the grid: the transformer.",
+        "breach": None,
+        "granted_wh": 0,
+        "remedies": [],
+        "cost": 0,
     }
     run = ReplayRun.objects.create(
         scenario="quick", fingerprint="f", funding="note", starts_at=0, ends_at=900, live=True, next_slot=1

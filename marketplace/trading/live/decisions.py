@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from django.db.models import QuerySet
 
 from grid.models import SlotResult
+from marketplace import gate_words
 from marketplace.accounts.models import User
 from marketplace.trading.live.control import may_operate
 from marketplace.trading.live.view import live_run
@@ -46,7 +47,7 @@ def household_refusals() -> list[Refusal]:
             house_title(one["nomination"]["buyer"]),
             one["nomination"]["quantity_wh"],
             one["max_passing_wh"],
-            one["words"],
+            gate_words.said(one),
         )
         for slot in rows.values_list("data", flat=True)[:SLOTS_SHOWN]
         for one in slot["refused"]

@@ -120,12 +120,12 @@ class HouseholdStrategy:
         """Accepts what is as good as its own target, counters what is not, declines what nobody can use."""
         market, sells = market_view(), not offer.offeror_sells
         if market is None or offer.slot_start not in market.open_slots:
-            return Decline("This slot can't be traded now.")
+            return Decline("slot_closed")
         if lives_somebody(self.household.name):
-            return Decline("Somebody lives here now who trades in person.")
+            return Decline("lived_in")
         wanted = self._wanted(market, offer.slot_start, sells=sells)
         if wanted < market.simulation.scenario.market.min_trade_wh:
-            return Decline(f"I have nothing to {'sell' if sells else 'buy'} in this slot.")
+            return Decline("nothing_to_sell" if sells else "nothing_to_buy")
         wish = self._respond(market, offer, wanted, sells=sells)
         if isinstance(wish, bilateral.Reject):
             return Decline(wish.reason)
@@ -144,24 +144,28 @@ class HouseholdStrategy:
         payable = _payable_wh(endpoint, wish.price_per_kwh, buyer)
         wish = replace(wish, quantity_wh=min(wish.quantity_wh, payable))
         if wish.quantity_wh < least:
-            return Decline("The buyer's side of this channel can't pay for that; open another one.")
+            return Decline("cannot_pay")
         try:
-            verdict = self._ask_grid(market, self._counter(offer, wish), peer)
+            verdict = self._ask_grid(market, offer, self._counter(offer, wish), peer)
         except ProtocolError as error:
-            return Decline(error.message)
+            return Decline(error.code)
         if verdict.max_passing_wh < least:
-            return Decline(verdict.words)
+            return Decline("grid_limit")
         wish = replace(wish, quantity_wh=min(wish.quantity_wh, verdict.max_passing_wh))
         same = (wish.quantity_wh, wish.price_per_kwh) == (offer.quantity_wh, offer.price_per_kwh)
         return Accept() if same else CounterWith(self._counter(offer, wish))
 
-    def _ask_grid(self, market: MarketView, offer: Offer, peer: str) -> Verdict:
-        """The grid's word on an offer of this household; a refusal is kept, and what a trade would cost others."""
-        seller, buyer = (self.household.owner, peer)[:: 1 if offer.offeror_sells else -1]
-        draft = TradeDraft(offer.channel, offer, seller, buyer)
+    def _ask_grid(self, market: MarketView, offer: Offer, answer: Offer, peer: str) -> Verdict:
+        """The grid's word on what this household would answer; a refusal is kept, and what a trade would cost others.
+
+        It is kept under the answer's id, or where nothing fits and there will be none, under that of the peer's offer.
+        """
+        seller, buyer = (self.household.owner, peer)[:: 1 if answer.offeror_sells else -1]
+        draft = TradeDraft(offer.channel, answer, seller, buyer)
         verdict = ask_grid(market, draft)
         if not verdict.accepted or verdict.remedies:
-            keep_decision(draft, verdict)
+            declined = verdict.max_passing_wh < market.simulation.scenario.market.min_trade_wh
+            keep_decision(draft, verdict, about=offer if declined else answer)
         return verdict
 
     def _respond(self, market: MarketView, offer: Offer, wanted: int, *, sells: bool) -> bilateral.Answer:

@@ -1,7 +1,8 @@
-"""The grid gate for people's trades (`channels_engine.ports.Gate`): the power flow decides, in words."""
+"""The grid gate for people's trades (`channels_engine.ports.Gate`): the power flow decides, in figures and in words."""
 
 from channels_engine.codec import to_hex
 from channels_engine.core.errors import RemoteProtocolError
+from channels_engine.core.types import Offer
 from channels_engine.ports import TradeDraft
 from grid.assets import SLOT_SECONDS
 from grid.gate.nominations import Nomination, NominationError
@@ -24,7 +25,7 @@ class MarketGate:
             raise RemoteProtocolError("market_closed", "The market is not running; try again in a minute.")
         _require_open(market, draft)
         verdict = ask_grid(market, draft)
-        keep_decision(draft, verdict)
+        keep_decision(draft, verdict, about=draft.offer)
         if not verdict.accepted:
             raise RemoteProtocolError("grid_limit", verdict.words)
 
@@ -37,8 +38,8 @@ def _require_open(market: MarketView, draft: TradeDraft) -> None:
         raise RemoteProtocolError("slot_length", f"A trade covers one slot of {SLOT_SECONDS} s.")
 
 
-def keep_decision(draft: TradeDraft, verdict: Verdict) -> None:
-    """Keep what the grid said to a trade."""
+def keep_decision(draft: TradeDraft, verdict: Verdict, *, about: Offer) -> None:
+    """Keep what the grid said to a trade, to be found by the offer that it is about."""
     breach = verdict.breach
     record_gate_decision(
         slot_start=draft.offer.slot_start,
@@ -48,9 +49,9 @@ def keep_decision(draft: TradeDraft, verdict: Verdict) -> None:
         passes_wh=draft.offer.quantity_wh if verdict.accepted else verdict.max_passing_wh,
         limit=breach.kind if breach else "",
         element=breach.place if breach else "",
-        trade=to_hex(draft.offer.id),
+        trade=to_hex(about.id),
         cost=sum(remedy.compensation for remedy in verdict.binding),
-        words=verdict.words,
+        answer={key: value for key, value in verdict.as_dict().items() if key != "words"},
     )
 
 

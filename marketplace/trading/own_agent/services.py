@@ -11,6 +11,7 @@ from channels_engine.core.amounts import amount_of
 from channels_engine.core.errors import SignatureError
 from channels_engine.core.signing import recover
 from channels_engine.store.models import Endpoint
+from marketplace import protocol_words
 from marketplace.accounts.errors import ConflictError, MissingError, RefusedError
 from marketplace.accounts.hexadecimal import to_hex
 from marketplace.accounts.models import User
@@ -168,7 +169,8 @@ def _signer(text: str, signature: bytes) -> str:
     try:
         return to_hex(recover(personal_digest(text), signature))
     except SignatureError as error:
-        raise RefusedError(error.code, error.message, {"signature": [error.message]}) from error
+        words = protocol_words.refusal(error)
+        raise RefusedError(error.code, words, {"signature": [words]}) from error
 
 
 @transaction.atomic

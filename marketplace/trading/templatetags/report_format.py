@@ -7,7 +7,7 @@ from typing import Any
 from django import template
 from django.utils.translation import gettext
 
-from marketplace import formats
+from marketplace import formats, gate_words
 
 register = template.Library()
 
@@ -21,6 +21,18 @@ NOTHING = "–"
 def said(words: str) -> str:
     """English words of the grid's core in the reader's language (`marketplace/core_words.py`)."""
     return gettext(words) if words else ""
+
+
+@register.filter
+def gate_said(answer: dict[str, Any]) -> str:
+    """The gate's answer to a trade (`grid.gate.verdicts.Verdict.as_dict`)."""
+    return gate_words.said(answer)
+
+
+@register.filter
+def exceeded(breach: dict[str, Any]) -> str:
+    """A limit that was exceeded all the same (`grid.gate.limits.Breach`)."""
+    return gate_words.exceeded(breach)
 
 
 @register.filter

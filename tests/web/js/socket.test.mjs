@@ -45,7 +45,14 @@ test("a refusal says why, and changes nothing", async () => {
   const socket = connected();
   const answer = socket.send("0xaa", "withdraw", {});
   latest().say({ kind: "refused", id: latest().sent[0].id, code: "grid_limit", message: "1.1 kWh would pass." });
-  await assert.rejects(answer, (error) => error instanceof RefusedError && error.code === "grid_limit" && /1\.1 kWh/.test(error.message));
+  await assert.rejects(answer, (error) => error instanceof RefusedError && error.code === "grid_limit" && /no room for all of it/.test(error.message));
+});
+
+test("a code that this page does not know is told as it came", async () => {
+  const socket = connected();
+  const answer = socket.send("0xaa", "withdraw", {});
+  latest().say({ kind: "refused", id: latest().sent[0].id, code: "of_tomorrow", message: "Try it tomorrow." });
+  await assert.rejects(answer, (error) => error instanceof RefusedError && error.message === "Try it tomorrow.");
 });
 
 test("after a lost connection the same id is sent again and the log is resumed", async () => {

@@ -12,6 +12,7 @@ import { acceptanceInWords, closingInWords, disputeInWords, offerInWords } from 
 import { BookError, balanceOf, checkStaged, checkView, closingState, currentOf, sameState, stateAfterSettlement, stateAfterTrade } from "./book.js";
 import { keepAcceptance } from "./enforcing.js";
 import { BLANK, relearn, remember } from "./keeper.js";
+import { withGateWords } from "./room.js";
 import { RelaySocket } from "./socket.js";
 
 /** @typedef {import("./book.js").ChannelView} ChannelView */
@@ -171,7 +172,7 @@ export class ChannelDesk extends EventTarget {
       else this.tell(staged.purpose === "funding" ? "funding" : "closing", view);
     } catch (error) {
       this.answering.delete(task);
-      if (error instanceof BookError) await this.refuse(view, error.message);
+      if (error instanceof BookError) await this.refuse(view, "wrong_state");
       throw error;
     }
   }
@@ -207,7 +208,7 @@ export class ChannelDesk extends EventTarget {
 
   /**
    * @param {ChannelView} view
-   * @param {string} reason
+   * @param {string} reason a code: both sides read it, each in its language
    */
   async refuse(view, reason) {
     const version = view.staged?.state.version;
@@ -228,7 +229,7 @@ export class ChannelDesk extends EventTarget {
     }
     const rows = deliveries.map(({ delivery }) => ({ trade: delivery.trade ?? "", deliveredWh: delivery.deliveredWh ?? "0" }));
     if (!sameState(stateAfterSettlement(view, rows, staged.state.version), staged.state)) {
-      return this.refuse(view, "the settlement does not follow from the meter readings");
+      return this.refuse(view, "wrong_state");
     }
     await this.countersign(view, "settle.confirm", { agreed: fill(gettext("What the meter read for your trades with %(partner)s"), { partner: this.nameOf(view.peer) }) });
   }
@@ -298,7 +299,11 @@ export class ChannelDesk extends EventTarget {
     const words = acceptanceInWords(live.offer, next, { side: view.side, partner: this.nameOf(view.peer), before });
     const signature = await this.signState(view, next, words);
     await keepAcceptance(this, view, live.offer);
-    await this.socket.send(channel, "update.request", { offer: live.offer.id, state: next, signature });
+    try {
+      await this.socket.send(channel, "update.request", { offer: live.offer.id, state: next, signature });
+    } catch (error) {
+      throw await withGateWords(error, live.offer.id);
+    }
   }
 
   /**

@@ -10,6 +10,7 @@ import { openingInWords, termsInWords } from "../wallet/words.js";
 import { confirmSigning } from "../ui/dialogs.js";
 import { BookError } from "./book.js";
 import { fund, isDeposit, promise } from "./funding.js";
+import { reasonInWords } from "./refusals.js";
 import { fill, gettext } from "../ui/language.js";
 
 /** @typedef {import("./desk.js").ChannelDesk} ChannelDesk */
@@ -86,7 +87,7 @@ export async function agreeTerms(desk, partner, contracts, say) {
   const answer = entry(desk, nonce, ["esc.accept", "esc.abort"]);
   await desk.socket.send(nonce, "esc.propose", { to: partner.owner, terms });
   const { type, body } = await answer;
-  if (type === "esc.abort") throw new BookError(fill(gettext("%(name)s declines: %(reason)s"), { name: partner.name, reason: body.reason }));
+  if (type === "esc.abort") throw new BookError(fill(gettext("%(name)s declines: %(reason)s"), { name: partner.name, reason: reasonInWords(body.reason) }));
   await desk.confirmTerms(terms, body);
   return body.terms;
 }
@@ -145,7 +146,7 @@ export async function openWithAgent(desk, partner, choice, credit, contracts, sa
   const answer = entry(desk, channel, ["channel.open_confirm", "channel.open_abort"]);
   await desk.socket.send(channel, "channel.open_request", { open, signature, funding });
   const { type, body } = await answer;
-  if (type === "channel.open_abort") throw new BookError(fill(gettext("%(name)s declines: %(reason)s"), { name: partner.name, reason: body.reason }));
+  if (type === "channel.open_abort") throw new BookError(fill(gettext("%(name)s declines: %(reason)s"), { name: partner.name, reason: reasonInWords(body.reason) }));
   requireSignature(desk.domain, "ChannelOpen", open, body.signature, /** @type {string} */ (terms.partyB));
   say(gettext("The ledger opens the channel"));
   return channel;

@@ -2,10 +2,11 @@
  * The grid's answer before anything is signed: asked while somebody types, and for each offer that stands.
  */
 
-import { get } from "../api.js";
+import { get, list } from "../api.js";
 import { h, replace } from "../ui/dom.js";
 import { energy, money } from "../ui/format.js";
 import { fill, gettext } from "../ui/language.js";
+import { RefusedError } from "./socket.js";
 
 /** @typedef {{slot_start: number, quantity_wh: number, fits: boolean, passes_wh: number, room_wh: number, ends: boolean, kind: string, place: string, cost: string}} Room */
 /** @typedef {{sells: boolean, quantityWh: bigint, slotStart: number}} Asked */
@@ -40,6 +41,28 @@ export function roomInWords(room) {
   const text = room.ends ? fitting(room) : gettext("It fits: the grid takes this and much more.");
   const cost = BigInt(room.cost);
   return cost ? `${text} ${fill(gettext("Others step back for it; you pay half of %(cost)s."), { cost: money(cost) })}` : text;
+}
+
+/**
+ * What the grid said to an offer, in the reader's language.
+ *
+ * @param {string} offer id
+ * @returns {Promise<string>} empty where nothing was kept, or it can't be asked
+ */
+export async function gateWords(offer) {
+  const [newest] = await list(`gate-decisions/?trade=${offer}`).catch(() => []);
+  return newest?.words ?? "";
+}
+
+/**
+ * A refusal by the grid with all that it said; any other error as it is.
+ *
+ * @param {unknown} error
+ * @param {string} offer id
+ */
+export async function withGateWords(error, offer) {
+  if (error instanceof RefusedError && error.code === "grid_limit") error.message = (await gateWords(offer)) || error.message;
+  return error;
 }
 
 /** Asks the gate for one partner, and remembers its answers for some seconds. */

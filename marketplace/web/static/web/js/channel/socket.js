@@ -2,6 +2,8 @@
  * One websocket to the relay: sequence numbers, acknowledgements, resending, reconnecting (docs/messages.md).
  */
 
+import { refusalInWords } from "./refusals.js";
+
 const ACK_EVERY = 32;
 const FIRST_WAIT_MS = 500;
 const LONGEST_WAIT_MS = 15_000;
@@ -12,12 +14,12 @@ const SILENT = 1006;
 /** @typedef {Record<string, any> & {kind: string}} Frame */
 /** @typedef {{frame: Frame, resolve: (frame: Frame) => void, reject: (error: Error) => void}} Pending */
 
-/** The relay refused a message: nothing changed. */
+/** The relay refused a message: nothing changed. Its text is for people; the frame's own is for programs. */
 export class RefusedError extends Error {
   /** @param {{code: string, message: string}} frame */
-  constructor({ code, message }) {
-    super(message);
-    this.code = code;
+  constructor(frame) {
+    super(refusalInWords(frame));
+    this.code = frame.code;
   }
 }
 

@@ -7,7 +7,8 @@ import { h, replace } from "../ui/dom.js";
 import { energy, money, price, slot, when } from "../ui/format.js";
 import { fill, gettext } from "../ui/language.js";
 import { clock } from "./clock.js";
-import { roomInWords } from "./room.js";
+import { reasonInWords } from "./refusals.js";
+import { gateWords, roomInWords } from "./room.js";
 
 /** @typedef {import("./book.js").ChannelView} ChannelView */
 /** @typedef {import("./book.js").LiveOffer} LiveOffer */
@@ -97,7 +98,7 @@ export class TalkLog {
     const { type, body } = frame;
     if (type === "counter") this.close(body.answers, gettext("Countered"));
     if (type === "offer" || type === "counter") return this.addBid(frame, mine);
-    if (type === "reject") return this.close(body.offer, this.declined(mine, body.reason));
+    if (type === "reject") return this.decline(body.offer, mine, body.reason);
     if (type === "withdraw") return this.close(body.offer, gettext("Withdrawn"));
     if (type === "update.request") return this.close(body.offer, mine ? gettext("You accepted") : gettext("Accepted"));
     if (type.startsWith("ledger.")) return this.addLedgerEvent(type, body, frame.at);
@@ -105,13 +106,24 @@ export class TalkLog {
   }
 
   /**
+   * @param {string} offer
    * @param {boolean} mine
-   * @param {string} [reason] in the other one's own words
+   * @param {string} [reason]
+   */
+  decline(offer, mine, reason) {
+    this.close(offer, this.declined(mine, reason));
+    if (mine || reason !== "grid_limit") return;
+    void gateWords(offer).then((words) => words && this.close(offer, this.declined(mine, words)));
+  }
+
+  /**
+   * @param {boolean} mine
+   * @param {string} [reason] a code, or the other one's own words
    */
   declined(mine, reason) {
     if (mine) return gettext("You declined");
     if (!reason || reason === "declined") return gettext("Declined");
-    return fill(gettext("Declined: %(reason)s"), { reason });
+    return fill(gettext("Declined: %(reason)s"), { reason: reasonInWords(reason) });
   }
 
   /** @param {string} text */
@@ -126,7 +138,7 @@ export class TalkLog {
    * @param {number} at
    */
   addEvent(type, body, mine, at) {
-    const values = { who: this.partner, version: body.version ?? "", reason: body.reason ?? "", when: when(at) };
+    const values = { who: this.partner, version: body.version ?? "", reason: reasonInWords(body.reason ?? ""), when: when(at) };
     if (type === "update.confirm") this.append(h("p", { class: "outcome" }, fill(gettext("Traded and signed by both, state %(version)s"), values)));
     else if (type === "settle.request") this.metered.set(body.state.version, body.deliveries);
     else if (type === "settle.confirm") this.settled(body.version);

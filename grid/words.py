@@ -1,0 +1,52 @@
+"""Sentences that remember how they were made, so that somebody else can say them in another language.
+
+The cores know no languages: they say English, with its template and values; the site looks the template up
+(`marketplace.core_words.told`). Templates are literal texts with `%(name)s`, found by name (`manage.py words`).
+"""
+
+from collections.abc import Mapping
+from typing import Any, Self
+
+Value = str | int
+
+
+class Words(str):
+    """An English sentence: itself a text, with the `text` and the `values` that it was made of.
+
+    Values are figures, names and other `Words`. Without values the text stands as it is, a per cent sign included.
+    """
+
+    text: str
+    values: Mapping[str, Value]
+
+    def __new__(cls, text: str, /, **values: Value) -> Self:
+        """Fill the values in."""
+        made = super().__new__(cls, text % values if values else text)
+        made.text, made.values = text, values
+        return made
+
+    def as_dict(self) -> dict[str, Any]:
+        """JSON-able: `text`, and `values` with words in the same form."""
+        values = {
+            key: value.as_dict() if isinstance(value, Words) else value for key, value in self.values.items()
+        }
+        return {"text": self.text, "values": values}
+
+
+class WordsError(ValueError):
+    """A refusal in words."""
+
+    def __init__(self, words: Words) -> None:
+        super().__init__(words)
+        self.words = words
+
+
+def placed(place: str, words: Words) -> Words:
+    """A fault with its place before it: a file, a table, a section."""
+    return Words("%(place)s: %(fault)s", place=place, fault=words)
+
+
+def unplaced(words: Words, place: str) -> Words:
+    """Without this place before it, where that stands beside it anyway."""
+    fault = words.values.get("fault")
+    return fault if isinstance(fault, Words) and words == placed(place, fault) else words
