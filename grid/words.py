@@ -16,6 +16,7 @@ class Words(str):
     Values are figures, names and other `Words`. Without values the text stands as it is, a per cent sign included.
     """
 
+    __slots__ = ("text", "values")
     text: str
     values: Mapping[str, Value]
 
@@ -27,10 +28,14 @@ class Words(str):
 
     def as_dict(self) -> dict[str, Any]:
         """JSON-able: `text`, and `values` with words in the same form."""
-        values = {
-            key: value.as_dict() if isinstance(value, Words) else value for key, value in self.values.items()
-        }
-        return {"text": self.text, "values": values}
+        return {"text": self.text, "values": {key: _plain(value) for key, value in self.values.items()}}
+
+
+def _plain(value: Value) -> Any:
+    """Figures of numpy and pandas are no integers of Python's."""
+    if isinstance(value, Words):
+        return value.as_dict()
+    return value if isinstance(value, int) else str(value)
 
 
 class WordsError(ValueError):
