@@ -206,11 +206,10 @@ def parse(text: str, decimals: int, code: str | None = None) -> int:
         whole, fraction = _halves(bare)
     if not _DIGITS.fullmatch(whole):
         example = plain(25, 2, 2, code)
-        raise NumberError(
-            "no_number",
-            _("“%(text)s” is no number; type for example %(example)s.")
-            % {"text": text.strip(), "example": example},
-        )
+        said = _("“%(text)s” is no number; type for example %(example)s.")
+        nothing = _("Type a number, for example %(example)s.")
+        words = (said if bare else nothing) % {"text": text.strip(), "example": example}
+        raise NumberError("no_number", words)
     if len(fraction) > decimals:
         raise NumberError("too_fine", _("At most %(decimals)s decimals.") % {"decimals": decimals})
     return int(whole + fraction.ljust(decimals, "0"))
@@ -265,6 +264,13 @@ def when(seconds: float, form: str = "datetime", code: str | None = None, zone: 
     if form == "month":
         return f"{rules.months[at.month - 1]} {at.year}"
     return rules.moment.format(**shown)
+
+
+def in_utc(at: datetime | float | None) -> str:
+    """A date and time (aware, or seconds since the epoch) where no script puts it into the reader's zone."""
+    if at is None:
+        return NOTHING
+    return f"{when(at.timestamp() if isinstance(at, datetime) else at)} UTC"
 
 
 def duration(seconds: int, code: str | None = None) -> str:

@@ -1,7 +1,6 @@
 """The merchants' back office."""
 
 from collections.abc import Callable
-from datetime import UTC, datetime
 from typing import Any, ClassVar
 
 from django.contrib import admin, messages
@@ -11,6 +10,7 @@ from django.utils.timesince import timesince
 from django.utils.translation import gettext_lazy as _
 from unfold.decorators import display
 
+from marketplace import formats
 from marketplace.accounts.backoffice import is_superuser, user_of
 from marketplace.accounts.errors import RefusedError
 from marketplace.accounts.models import AuditEvent
@@ -47,7 +47,7 @@ STATE_LABELS = {
 
 def moment(seconds: int) -> str:
     """Epoch seconds as a date and time in UTC."""
-    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M")
+    return formats.when(seconds)
 
 
 @admin.register(CreditApplication)

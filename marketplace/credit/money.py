@@ -1,4 +1,4 @@
-"""Amounts as people read and write them: units with decimals, where the books hold micro-units."""
+"""Amounts as people read and write them: euros with decimals, where the books hold micro-units."""
 
 from decimal import Decimal
 
@@ -9,19 +9,14 @@ PLACES = 6
 
 
 def shown(micro_units: int | None) -> str:
-    """Exact amount in units with at least two decimals, such as `150.00` or `0,250001`, as the reader's language has it."""
-    if micro_units is None:
-        return "–"
-    return formats.scaled(micro_units, PLACES, _decimals(micro_units))
+    """Exact amount with at least two decimals, such as `€150.00` or `0,250001 €`, as the reader's language has it."""
+    return formats.NOTHING if micro_units is None else formats.money(micro_units, exact=True)
 
 
 def plain(micro_units: int) -> str:
-    """The same with a point and without groups, as a number field takes it in any language."""
-    return formats.plain(micro_units, PLACES, _decimals(micro_units), "en")
-
-
-def _decimals(micro_units: int) -> int:
-    return max(2, len(f"{abs(micro_units) % UNIT:0{PLACES}d}".rstrip("0")))
+    """The same with a point, without groups and without its sign, as a number field takes it in any language."""
+    decimals = max(2, len(f"{abs(micro_units) % UNIT:0{PLACES}d}".rstrip("0")))
+    return formats.plain(micro_units, PLACES, decimals, "en")
 
 
 def micro_units(units: Decimal) -> int:

@@ -40,23 +40,23 @@ class RulesForm(forms.Form):
     """The rules, each with the words that make a sentence of it in the template."""
 
     sells = forms.BooleanField(label=_("Sell what I have left"), required=False)
-    sell_from = ScaledField("ct/kWh", 4, 2, label=_("never below"))
+    sell_from = ScaledField("ct/kWh", 4, 2, label=_("Never below"))
     buys = forms.BooleanField(label=_("Buy what I need"), required=False)
-    buy_up_to = ScaledField("ct/kWh", 4, 2, label=_("never above"))
+    buy_up_to = ScaledField("ct/kWh", 4, 2, label=_("Never above"))
     reserve_wh = ScaledField("kWh", 3, 3, label=_("Keep at home"))
     budget = ScaledField("€", 6, 2, label=_("Spend a day at most"))
     most_wh = ScaledField("kWh", 3, 3, label=_("In one trade at most"))
     partners = forms.ChoiceField(
         label=_("Trade with"),
         choices=[
-            (Partners.ALL.value, _("everybody I have an open channel with")),
-            (Partners.KNOWN.value, _("only those I have traded with over our channel")),
+            (Partners.ALL.value, _("everybody with an open channel")),
+            (Partners.KNOWN.value, _("only those I have traded with")),
         ],
     )
     from_time = forms.TimeField(
         label=_("For deliveries from"), widget=forms.TimeInput({"type": "time"}, format="%H:%M")
     )
-    to_time = forms.TimeField(label=_("until"), widget=forms.TimeInput({"type": "time"}, format="%H:%M"))
+    to_time = forms.TimeField(label=_("Until"), widget=forms.TimeInput({"type": "time"}, format="%H:%M"))
     zone = forms.CharField(max_length=60, widget=forms.HiddenInput)
 
     def rules(self) -> Rules:

@@ -13,7 +13,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, ngettext
 from django.views.decorators.http import require_GET, require_http_methods
 
 from marketplace.accounts import export
@@ -24,22 +24,34 @@ from marketplace.credit.erasure import erase_participant, obstacles_if_known
 from marketplace.credit.lookups import told, views_of
 
 VIEWS_SHOWN = 20
+DAYS_A_YEAR = 365
 
 
 def _user(request: HttpRequest) -> User:
     return cast("User", request.user)
 
 
+def _span(days: int) -> str:
+    """Days as people count them."""
+    years, rest = divmod(days, DAYS_A_YEAR)
+    if years and not rest:
+        return ngettext("%(years)s year", "%(years)s years", years) % {"years": years}
+    return ngettext("%(days)s day", "%(days)s days", days) % {"days": days}
+
+
 def _kept() -> list[dict[str, Any]]:
     """What is kept and for how long, as the settings have it."""
     days = settings.RETENTION_DAYS
     return [
-        {"what": _("Profile, wallet address, e-mail address"), "days": None},
-        {"what": _("An application that was begun and left"), "days": days["drafts"]},
-        {"what": _("Documents of an application that was rejected or withdrawn"), "days": days["rejected"]},
-        {"what": _("Documents behind a credit agreement, after its end"), "days": days["agreements"]},
-        {"what": _("Who looked at your documents"), "days": days["audit"]},
-        {"what": _("Sign-ins: time, network address"), "days": days["sign_ins"]},
+        {"what": _("Profile, wallet address, e-mail address"), "span": _("as long as you have an account")},
+        {"what": _("An application that was begun and left"), "span": _span(days["drafts"])},
+        {
+            "what": _("Documents of an application that was rejected or withdrawn"),
+            "span": _span(days["rejected"]),
+        },
+        {"what": _("Documents behind a credit agreement, after its end"), "span": _span(days["agreements"])},
+        {"what": _("Who looked at your documents"), "span": _span(days["audit"])},
+        {"what": _("Sign-ins: time, network address"), "span": _span(days["sign_ins"])},
     ]
 
 

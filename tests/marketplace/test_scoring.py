@@ -297,10 +297,10 @@ def test_amounts_are_shown_exactly(amount: int) -> None:
 
 def test_amounts_in_words() -> None:
     assert [shown(n) for n in (0, 1, 250_000, 150_000_000, 1_234_567_000_001)] == [
-        "0.00",
-        "0.000001",
-        "0.25",
-        "150.00",
-        "1,234,567.000001",
+        "€0.00",
+        "€0.000001",
+        "€0.25",
+        "€150.00",
+        "€1,234,567.000001",
     ]
     assert shown(None) == "–"

@@ -1,7 +1,7 @@
 """Figures and times as people of each language read and type them, without a float in between."""
 
 import json
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -90,6 +90,15 @@ def test_times_name_their_zone() -> None:
     html = str(wattnote.moment(datetime(2026, 6, 1, 12, 30, tzinfo=UTC)))
     assert 'datetime="2026-06-01T12:30:00+00:00"' in html
     assert "12:30 UTC" in html
+
+
+def test_dates_that_no_zone_moves() -> None:
+    assert wattnote.civil_date("1985-06-01") == wattnote.civil_date(date(1985, 6, 1)) == "1 Jun 1985"
+    assert wattnote.civil_date("some day") == "some day"
+    assert wattnote.civil_date(None) == wattnote.in_utc(None) == "–"
+    with translation.override("de"):
+        assert wattnote.civil_date("1985-06-01") == "01.06.1985"
+        assert wattnote.in_utc(1_465_390_800) == "08.06.2016, 13:00\u00a0Uhr UTC"
 
 
 @pytest.mark.parametrize(

@@ -1,9 +1,10 @@
-"""Amounts in templates."""
+"""Amounts and times in the back office's templates."""
 
-from datetime import UTC, datetime
+from datetime import datetime
 
 from django import template
 
+from marketplace import formats
 from marketplace.credit.money import shown
 
 register = template.Library()
@@ -11,17 +12,17 @@ register = template.Library()
 
 @register.filter
 def units(micro_units: int | str | None) -> str:
-    """Exact amount in units of micro-units; a dash for nothing."""
+    """Exact amount in euros of micro-units; a dash for nothing."""
     return shown(None if micro_units in (None, "") else int(micro_units or 0))
 
 
 @register.filter
 def day(seconds: int) -> str:
     """Epoch seconds as a date in UTC."""
-    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d")
+    return formats.when(seconds, "date")
 
 
 @register.filter
-def minute(seconds: int) -> str:
-    """Epoch seconds as a date and time in UTC."""
-    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M")
+def minute(at: int | datetime | None) -> str:
+    """Epoch seconds, or an aware datetime, as a date and time in UTC; a dash for nothing."""
+    return formats.in_utc(at)

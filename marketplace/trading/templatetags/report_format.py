@@ -66,12 +66,6 @@ def percent(share: float | None) -> str:
 
 
 @register.filter
-def utc(seconds: int) -> str:
-    """A moment in UTC."""
-    return dt.datetime.fromtimestamp(seconds, dt.UTC).strftime("%Y-%m-%d %H:%M UTC")
-
-
-@register.filter
 def coins(micro_units: float | None) -> str:
     """Money with two decimals and its sign."""
     if micro_units is None:

@@ -1,6 +1,6 @@
 """How money, energy, prices, times and hashes look on a page, by the rules of `marketplace.formats`."""
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 
 from django import template
 from django.templatetags.static import static
@@ -161,6 +161,22 @@ def moment(value: datetime | float | None, form: str = "datetime") -> str | Safe
         form,
         formats.when(at.timestamp(), form),
     )
+
+
+@register.filter
+def in_utc(value: datetime | float | None) -> str:
+    """A time where only text may stand, such as in a list to choose from."""
+    return formats.in_utc(value)
+
+
+@register.filter
+def civil_date(value: date | str | None) -> str:
+    """A date that no time zone moves, such as a birthday (ISO 8601); what is none stays as it is."""
+    try:
+        day = value if isinstance(value, date) else date.fromisoformat(value or "")
+    except ValueError:
+        return str(value) if value else formats.NOTHING
+    return formats.when(datetime(day.year, day.month, day.day, tzinfo=UTC).timestamp(), "date")
 
 
 @register.simple_tag

@@ -6,6 +6,15 @@ import { fill, gettext, language } from "./ui/language.js";
 
 const ROOT = "/api/v1/";
 
+/**
+ * @param {number} status
+ * @param {{code?: string, detail?: string}} problem
+ */
+function inWords(status, { code, detail }) {
+  if (code === "not_authenticated") return gettext("You are signed out. Sign in again in another tab, then try once more: what you typed stays here.");
+  return detail ?? fill(gettext("The server answered %(status)s. Try again in a moment."), { status });
+}
+
 /** A refusal of the API, with what it says to do. */
 export class ApiError extends Error {
   /**
@@ -13,7 +22,7 @@ export class ApiError extends Error {
    * @param {{code?: string, detail?: string, errors?: Record<string, string[]>}} problem
    */
   constructor(status, problem) {
-    super(problem.detail ?? fill(gettext("The server answered %(status)s. Try again in a moment."), { status }));
+    super(inWords(status, problem));
     this.status = status;
     this.code = problem.code ?? "";
     this.errors = problem.errors ?? {};
@@ -23,6 +32,20 @@ export class ApiError extends Error {
 /** @returns {string} */
 function csrfToken() {
   return /(?:^|; )csrftoken=([^;]+)/.exec(document.cookie)?.[1] ?? "";
+}
+
+/**
+ * A browser's own words for a lost connection ("Failed to fetch") help nobody.
+ *
+ * @param {string} path
+ * @param {RequestInit} options
+ */
+async function reach(path, options) {
+  try {
+    return await fetch(ROOT + path, options);
+  } catch (cause) {
+    throw new Error(gettext("The site can’t be reached. Look at your connection and try again."), { cause });
+  }
 }
 
 /**
@@ -39,7 +62,7 @@ async function request(method, path, body) {
   const isForm = body instanceof FormData;
   if (body && !isForm) headers["Content-Type"] = "application/json";
   const payload = isForm ? body : body ? JSON.stringify(body) : undefined;
-  const response = await fetch(ROOT + path, { method, headers, body: payload, credentials: "same-origin" });
+  const response = await reach(path, { method, headers, body: payload, credentials: "same-origin" });
   const text = await response.text();
   const isJson = (response.headers.get("content-type") ?? "").includes("json");
   const answer = isJson && text ? JSON.parse(text) : null;

@@ -1,14 +1,24 @@
 /**
- * On every page: theme, times in the reader's zone, hashes that copy, the wallet's lock.
+ * On every page: theme, times in the reader's zone, hashes that copy, the wallet's lock, forms that are sent once.
  */
 
 import { watchBell } from "./ui/bell.js";
 import { toast } from "./ui/toast.js";
-import { slot, utcOffset, when } from "./ui/format.js";
+import { utcOffset, when } from "./ui/format.js";
 import { gettext } from "./ui/language.js";
 import { unlockedAddress, wallet, watchIdleness } from "./wallet/vault.js";
 
-const SLOT_S = 900;
+/** So long a second press of the same button is taken for an accident. */
+const SENT_MS = 8000;
+
+/**
+ * Of a quarter-hour; rows of a list, where the same stands in each, leave it to the title.
+ *
+ * @param {Date} date
+ */
+function offset(date) {
+  return Object.assign(document.createElement("span"), { className: "offset", textContent: utcOffset(date) });
+}
 
 /** @param {ParentNode} root */
 export function localizeTimes(root) {
@@ -17,7 +27,8 @@ export function localizeTimes(root) {
     const date = new Date(time.dateTime);
     const seconds = Math.floor(date.getTime() / 1000);
     const form = /** @type {any} */ (time.dataset.form);
-    time.textContent = form === "slot" ? slot(seconds, seconds + SLOT_S) : when(seconds, form);
+    time.textContent = when(seconds, form);
+    if (form === "slot") time.append(" ", offset(date));
     time.title = `${when(seconds, "datetime")} ${utcOffset(date)}`;
     time.dataset.local = "true";
   }
@@ -61,6 +72,31 @@ function onClick(event) {
   }
 }
 
+/** @param {HTMLFormElement} form that can be sent again */
+function free(form) {
+  delete form.dataset.sent;
+  for (const button of form.querySelectorAll("[aria-busy]")) button.removeAttribute("aria-busy");
+}
+
+/**
+ * A second press while the answer is under way sends nothing. Scripts that send a form themselves have stopped the event.
+ *
+ * @param {SubmitEvent} event
+ */
+function onSubmit(event) {
+  const form = /** @type {HTMLFormElement} */ (event.target);
+  if (event.defaultPrevented || form.method !== "post") return;
+  if (form.dataset.sent) return event.preventDefault();
+  form.dataset.sent = "true";
+  event.submitter?.setAttribute("aria-busy", "true");
+  setTimeout(() => free(form), SENT_MS);
+}
+
+/** The browser's "back" shows the page as it was left. */
+function onShow() {
+  for (const form of document.querySelectorAll("form[data-sent]")) free(/** @type {HTMLFormElement} */ (form));
+}
+
 /** @param {KeyboardEvent} event */
 function onKey(event) {
   if (event.key !== "Escape") return;
@@ -72,6 +108,8 @@ function onKey(event) {
 
 document.addEventListener("click", onClick);
 document.addEventListener("keydown", onKey);
+document.addEventListener("submit", onSubmit);
+addEventListener("pageshow", onShow);
 document.addEventListener("htmx:after:swap", () => localizeTimes(document));
 addEventListener("wattnote:lock", () => void showLock());
 localizeTimes(document);

@@ -113,7 +113,9 @@ export class RoomLine {
   show(asked) {
     clearTimeout(this.timer);
     this.turn += 1;
+    this.place.dataset.fits = "";
     if (!asked || asked.quantityWh === 0n) return replace(this.place, "");
+    if (asked.quantityWh > MOST_WH) return replace(this.place, fill(gettext("No trade of a quarter-hour is larger than %(most)s here."), { most: energy(MOST_WH) }));
     const { turn } = this;
     this.timer = setTimeout(() => void this.look(asked, turn), TYPING_MS);
   }

@@ -119,7 +119,9 @@ async function showOwn() {
 async function send(event) {
   event.preventDefault();
   const error = need("#listing-error");
+  const button = /** @type {HTMLButtonElement} */ (need("#listing-send"));
   error.textContent = "";
+  button.disabled = true;
   try {
     const figures = { quantity_wh: Number(parseDecimal(field("#listing-quantity").value, 3)), price_per_kwh: String(parseDecimal(field("#listing-price").value, 4)) };
     if (changing) await patch(`listings/${changing.id}/`, figures);
@@ -132,6 +134,7 @@ async function send(event) {
     const { errors } = /** @type {{errors?: Record<string, string[]>}} */ (failure);
     error.textContent = Object.values(errors ?? {}).flat().join(" ") || /** @type {Error} */ (failure).message;
   }
+  button.disabled = false;
 }
 
 async function main() {

@@ -88,9 +88,20 @@ async function attempt(act) {
   }
 }
 
+/** While one deed is under way, a second press is an accident: nobody sends or signs the same thing twice. */
+let busy = false;
+
+/** @param {() => Promise<unknown>} act */
+async function once(act) {
+  if (busy) return;
+  busy = true;
+  await attempt(act);
+  busy = false;
+}
+
 /** @param {import("../channel/book.js").LiveOffer} live */
 function accept(live) {
-  void attempt(async () => {
+  void once(async () => {
     await desk.accept(channel, live);
     toast(presence.here ? fill(gettext("Accepted. %(name)s countersigns."), { name }) : fill(gettext("Accepted. %(name)s is away; without its signature in time nothing moves."), { name }));
   });
@@ -98,12 +109,12 @@ function accept(live) {
 
 /** @param {import("../channel/book.js").LiveOffer} live */
 function reject(live) {
-  void attempt(() => desk.reject(channel, live.offer.id, "declined"));
+  void once(() => desk.reject(channel, live.offer.id, "declined"));
 }
 
 /** @param {import("../channel/book.js").LiveOffer} live */
 function withdraw(live) {
-  void attempt(() => desk.withdraw(channel, live.offer.id));
+  void once(() => desk.withdraw(channel, live.offer.id));
 }
 
 /** @param {import("../channel/book.js").LiveOffer} live */
@@ -183,15 +194,32 @@ function answerNone() {
   need("#composer-send").textContent = gettext("Send offer");
 }
 
+/**
+ * What is typed in a field, which is marked while it can't be read.
+ *
+ * @param {string} id
+ * @param {number} decimals
+ */
+function amountIn(id, decimals) {
+  const input = field(id);
+  input.removeAttribute("aria-invalid");
+  try {
+    return parseDecimal(input.value, decimals);
+  } catch (error) {
+    input.setAttribute("aria-invalid", "true");
+    throw error;
+  }
+}
+
 /** @returns {Parameters<ChannelDesk["offer"]>[1]} */
 function wish() {
   const now = Math.floor(Date.now() / 1000);
   const start = slots.value;
   return {
     sells: field("input[name=side][value=sell]").checked,
-    quantityWh: parseDecimal(field("#quantity").value, 3),
-    pricePerKwh: parseDecimal(field("#price").value, 4),
-    imbalancePerKwh: parseDecimal(field("#imbalance").value, 4),
+    quantityWh: amountIn("#quantity", 3),
+    pricePerKwh: amountIn("#price", 4),
+    imbalancePerKwh: amountIn("#imbalance", 4),
     slotStart: start,
     slotEnd: start + SLOT_S,
     validUntil: now + Number(field("#valid").value),
@@ -213,11 +241,21 @@ function showSum() {
   }
 }
 
+/** Whether what is typed makes an offer; else the form says why, and the field to blame has the focus. */
+function isWhole() {
+  showSum();
+  const wrong = /** @type {HTMLElement|null} */ (need("#composer").querySelector("[aria-invalid]"));
+  if (!wrong && wish().quantityWh === 0n) need("#composer-error").textContent = gettext("Offer at least one watt-hour.");
+  else if (!wrong) return true;
+  (wrong ?? field("#quantity")).focus();
+  return false;
+}
+
 /** @param {SubmitEvent} event */
 function onSend(event) {
   event.preventDefault();
-  void attempt(async () => {
-    if (wish().quantityWh === 0n) throw new RangeError(gettext("Offer at least one watt-hour."));
+  if (!isWhole()) return;
+  void once(async () => {
     await desk.offer(channel, wish(), answering?.offer.id);
     answerNone();
     dropDraft(me, owner);

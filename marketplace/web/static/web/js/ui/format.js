@@ -162,7 +162,7 @@ export function parseDecimal(text, decimals) {
   }
   const [whole, fraction] = sign && groups > 1 ? [bare.replaceAll(sign, ""), ""] : halves(bare);
   if (!/^\d{1,15}$/.test(whole)) {
-    const words = gettext("“%(text)s” is no number; type for example %(example)s.");
+    const words = bare ? gettext("“%(text)s” is no number; type for example %(example)s.") : gettext("Type a number, for example %(example)s.");
     throw new NumberError("no_number", fill(words, { text: text.trim(), example: plain(25n, 2, 2) }));
   }
   if (fraction.length > decimals) throw new NumberError("too_fine", fill(gettext("At most %(decimals)s decimals."), { decimals }));
