@@ -4,29 +4,28 @@ import os
 
 import pytest
 
+from tests.e2e.whole_site import opened_market
+
+__all__ = ["opened_market"]
+
 LONG: dict[tuple[str, ...], int] = {
-    ("tests/e2e/test_story.py",): 200,
-    ("tests/e2e/test_neighbours.py",): 170,
+    ("tests/e2e/", "tests/clients/"): 500,
     ("test_grown_services.py::test_the_site_runs_on_postgresql_and_redis[api]",): 170,
-    ("tests/e2e/test_every_page.py", "tests/e2e/test_operator.py"): 160,
     ("tests/replay/test_replay_kill.py",): 150,
     ("tests/engine/test_crash_walk.py",): 140,
     ("tests/contracts/test_solidity.py",): 115,
-    ("tests/e2e/test_restart.py",): 90,
-    ("tests/e2e/test_merchant.py",): 75,
     ("test_grown_services.py::test_the_site_runs_on_postgresql_and_redis[site]",): 60,
     ("tests/replay/test_replay_command.py",): 60,
     ("tests/permissions/",): 55,
-    ("tests/clients/",): 55,
     ("tests/replay/test_replay_cheaters.py",): 45,
     ("tests/marketplace/test_claims_and_billing.py",): 45,
     ("tests/marketplace/test_credit_page.py",): 35,
-    ("tests/e2e/test_agent.py",): 30,
     ("tests/replay/test_replay_services.py",): 30,
     ("tests/marketplace/test_api_schema.py",): 25,
     ("tests/queries/",): 20,
 }
-"""What takes long, with about how many seconds; what shares a site stays together."""
+"""What takes long, with about how many seconds. Of the whole sites one runs at a time: journeys lose their patience
+where two of them share the cores."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

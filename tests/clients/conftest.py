@@ -1,20 +1,15 @@
 """The whole site in a process, for the clients of this folder."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
-from tests.e2e.whole_site import WholeSite
-from tests.services import free_port
+from tests.e2e.whole_site import WholeSite, another_site
 
 
 @pytest.fixture(scope="package")
-def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WholeSite]:
-    """The real site with its market open; stopped by Ctrl-C at the end, which must end it cleanly."""
-    started = WholeSite(tmp_path_factory.mktemp("site"), free_port(), free_port())
-    try:
-        started.start()
+def site(tmp_path_factory: pytest.TempPathFactory, opened_market: Path) -> Iterator[WholeSite]:
+    """The real site with its market open."""
+    with another_site(tmp_path_factory.mktemp("site"), opened_market) as started:
         yield started
-    finally:
-        code = started.stop()
-    assert code == 0, started.log.read_text()[-3000:]

@@ -2,15 +2,20 @@
 
 import contextlib
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import psutil
+import pytest
 import requests
+
+from tests.services import free_port
 
 ROOT = Path(__file__).resolve().parents[2]
 SCENARIO = "quick"
@@ -113,3 +118,31 @@ class WholeSite:
         except subprocess.TimeoutExpired:
             self.kill()
             raise
+
+
+@contextlib.contextmanager
+def serving(folder: Path) -> Iterator[WholeSite]:
+    """The site with its market open; stopped by Ctrl-C at the end, which must end it cleanly."""
+    started = WholeSite(folder, free_port(), free_port())
+    try:
+        started.start()
+        yield started
+    finally:
+        code = started.stop()
+    assert code == 0, started.log.read_text()[-3000:]
+
+
+@pytest.fixture(scope="session")
+def opened_market(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What the first start leaves: contracts, accounts and the households' channels; others start with a copy."""
+    folder = tmp_path_factory.mktemp("opened")
+    with serving(folder):
+        return folder
+
+
+@contextlib.contextmanager
+def another_site(folder: Path, opened: Path) -> Iterator[WholeSite]:
+    """A site of one's own, whose market was opened before."""
+    shutil.copytree(opened, folder, dirs_exist_ok=True)
+    with serving(folder) as site:
+        yield site

@@ -1,11 +1,15 @@
 """People, merchants and their keys for the marketplace's tests."""
 
 import itertools
-from collections.abc import Callable
+import math
+import time
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
+import requests
+import time_machine
 from django.core.cache import cache
 from django.utils import timezone
 from people import Person, Shop, at_desk, png, signed_in
@@ -19,6 +23,7 @@ from marketplace.accounts.services import update_profile
 from marketplace.credit import decisions, services
 from marketplace.credit.keystores import new_keystore
 from marketplace.credit.models import Agreement, CreditApplication, Merchant
+from tests.fixtures_ledger import RunningNode
 
 PERSON = {
     "display_name": "Sunny Side",
@@ -128,3 +133,17 @@ def agree(apply: Callable[[Person, Shop], CreditApplication]) -> Callable[[Perso
 def soon() -> int:
     start = int((timezone.now() + timedelta(hours=1)).timestamp())
     return start - start % 900
+
+
+@pytest.fixture(scope="module")
+def wait_until(devnode: RunningNode) -> Iterator[Callable[[float], None]]:
+    """Let time pass, here and for the module's ledger, until the ledger's next block is after a moment."""
+    with time_machine.travel(time.time(), tick=True) as clock:
+
+        def wait(moment: float) -> None:
+            ahead = max(0, math.ceil(moment + 1 - time.time()))
+            clock.shift(ahead)
+            call = {"jsonrpc": "2.0", "id": 1, "method": "evm_increaseTime", "params": [ahead]}
+            assert "result" in requests.post(devnode.url, json=call, timeout=10).json()
+
+        yield wait

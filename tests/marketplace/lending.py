@@ -24,7 +24,7 @@ from marketplace.credit.notes import NoteRequest, issue_note
 
 COIN = 1_000_000
 LIMIT, COLLATERAL = 100 * COIN, 20 * COIN
-TERM, NOTE_LIFE = 2, 4
+TERM, NOTE_LIFE = 30, 60
 """Seconds: the ledger's clock is the wall's."""
 
 
@@ -175,8 +175,3 @@ class Pair:
     def spend(self, note: CreditNote, amount: int) -> Receipt:
         """A channel in which A spends all of `amount` to B, who is paid in tokens."""
         return self.close(self.open(Funds(amount, note), Funds()), 0)
-
-
-def wait_until(moment: float) -> None:
-    """Sleep until the ledger's next block is after `moment`."""
-    time.sleep(max(0, moment + 1.1 - time.time()))

@@ -18,7 +18,6 @@ from lending import (
     as_lender,
     noted,
     session_key,
-    wait_until,
 )
 from people import Person, Shop
 from pytest_django import Settings
@@ -100,7 +99,9 @@ def test_who_owes_is_not_erased(person: Person, agreement: Agreement) -> None:
         erase_participant(user=person.user, actor=person.user)
 
 
-def test_from_a_debt_to_its_claim(person: Person, shop: Shop, agreement: Agreement) -> None:
+def test_from_a_debt_to_its_claim(
+    person: Person, shop: Shop, agreement: Agreement, wait_until: Callable[[float], None]
+) -> None:
     note = noted(person, agreement, 60 * COIN, (pair := Pair()).a)
     pair.spend(note, 12 * COIN)
     with pytest.raises(ConflictError, match="Nothing is due"):
@@ -129,7 +130,9 @@ def test_from_a_debt_to_its_claim(person: Person, shop: Shop, agreement: Agreeme
     assert on_ledger(agreement).collateral == 8 * COIN
 
 
-def test_who_pays_in_time_keeps_the_collateral(person: Person, shop: Shop, agreement: Agreement) -> None:
+def test_who_pays_in_time_keeps_the_collateral(
+    person: Person, shop: Shop, agreement: Agreement, wait_until: Callable[[float], None]
+) -> None:
     note = noted(person, agreement, 60 * COIN, (pair := Pair()).a)
     pair.spend(note, 12 * COIN)
     wait_until(note.valid_until + TERM)
@@ -185,7 +188,9 @@ def test_one_note_funds_several_channels_is_used_up_released_and_used_again(
     assert (standing.debt, standing.reserved, standing.available) == (30 * COIN, 0, 20 * COIN)
 
 
-def test_the_next_periods_note_counts_what_is_still_owed(person: Person, agreement: Agreement) -> None:
+def test_the_next_periods_note_counts_what_is_still_owed(
+    person: Person, agreement: Agreement, wait_until: Callable[[float], None]
+) -> None:
     note = noted(person, agreement, LIMIT, (pair := Pair()).a)
     pair.spend(note, 30 * COIN)
     still_open = pair.open(Funds(10 * COIN, note), Funds())
@@ -198,7 +203,7 @@ def test_the_next_periods_note_counts_what_is_still_owed(person: Person, agreeme
 
 
 def test_without_the_ledger_no_note_follows_on_one_that_ended(
-    person: Person, agreement: Agreement, settings: Settings
+    person: Person, agreement: Agreement, settings: Settings, wait_until: Callable[[float], None]
 ) -> None:
     note = noted(person, agreement, COIN, session_key())
     wait_until(note.valid_until)
@@ -221,9 +226,9 @@ def test_an_ended_note_funds_no_more(person: Person, shop: Shop, agreement: Agre
 
 
 def test_collateral_is_held_while_an_ended_agreements_notes_are_open(
-    person: Person, shop: Shop, apply: Apply, deployed: Ledger
+    person: Person, shop: Shop, apply: Apply, deployed: Ledger, wait_until: Callable[[float], None]
 ) -> None:
-    as_lender(shop, life=4)
+    as_lender(shop, life=40)
     agreement = agreed(person, shop, apply(person, shop))
     note = noted(person, agreement, 60 * COIN, (pair := Pair()).a)
     channel = pair.open(Funds(10 * COIN, note), Funds())

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import pytest
 from django.test import Client
-from lending import COIN, TERM, Pair, agreed, as_lender, noted, wait_until
+from lending import COIN, TERM, Pair, agreed, as_lender, noted
 from people import Person, Shop
 from playwright.sync_api import BrowserContext, Page, expect, sync_playwright
 from pytest_django import Settings
@@ -34,6 +34,8 @@ def claimed(
     apply: Callable[[Person, Shop], CreditApplication],
     devnode: RunningNode,  # noqa: F811  the fixture imported above
     settings: Settings,
+    *,
+    wait_until: Callable[[float], None],
 ) -> Agreement:
     """An agreement under which 12 coins are claimed, with a minute to pay them."""
     settings.LEDGER_URL = devnode.url
