@@ -34,7 +34,7 @@ from channels_engine.core.types import (
 from channels_engine.replica import RemoteAgent
 from marketplace.client import shapes
 from marketplace.client.api import Client
-from marketplace.client.errors import RefusedError
+from marketplace.client.errors import RefusedError, ShutOutError
 from marketplace.client.funding import Purse
 from marketplace.client.wallet import Wallet
 
@@ -42,6 +42,7 @@ T = TypeVar("T")
 SLOT_S = 900
 OFFER_LIFE_S, OPEN_WITHIN_S, CHANGE_LIFE_S, LIFE_S = 60, 600, 900, 30 * 86_400
 PATIENCE_S = 60.0
+LOOK_S = 0.5
 CLOSED = {
     4401: ("invalid_token", "The site takes neither token nor session: unknown, expired or revoked."),
     4403: ("insufficient_scope", "The token lacks the scope trade:read, or trade:write to send."),
@@ -100,6 +101,7 @@ class Desk:
         self._socket = self._hold.enter_context(connect(address, proxy=None, **_handshake(client)))
         self._refusals: dict[str, RefusedError] = {}
         self.aborted: dict[bytes, int] = {}
+        self._is_listed = False
         try:
             self._greet()
         except BaseException:
@@ -127,7 +129,7 @@ class Desk:
             reason = CLOSED.get(closed.rcvd.code) if closed.rcvd else None
             if reason is None:
                 raise
-            raise RefusedError(*reason) from closed
+            raise ShutOutError(*reason) from closed
 
     def close(self) -> None:
         """Hang up; what is open goes on, and is found again."""
@@ -138,6 +140,7 @@ class Desk:
         if frame["kind"] == "refused" and frame.get("id"):
             self._refusals[frame["id"]] = RefusedError(frame["code"], frame["message"])
         if frame["kind"] == "channels":
+            self._is_listed = True
             for contract in frame["contracts"]:
                 self.wallet.session(parse_hex(contract["conversation"], 32))
         if frame["kind"] == "message" and frame["type"].startswith("esc."):
@@ -158,6 +161,24 @@ class Desk:
             self._move(self._heard(end - time.monotonic()))
         return thing
 
+    def catch_up(self) -> None:
+        """Take frames until the copy has all that the relay has.
+
+        Raises:
+            TimeoutError: It did not come.
+        """
+        self.until(lambda: True if self._is_listed and self._remote.is_caught_up() else None)
+
+    def listen(self, seconds: float, is_over: Callable[[], bool]) -> None:
+        """Take what comes for so long, or until it is over."""
+        end = time.monotonic() + seconds
+        while (left := end - time.monotonic()) > 0 and not is_over():
+            try:
+                text = self._heard(min(left, LOOK_S))
+            except TimeoutError:
+                continue
+            self._move(text)
+
     def say(self, channel: bytes, body: m.Body) -> None:
         """Send a message of one's own, and wait until it is stored.
 
@@ -172,6 +193,11 @@ class Desk:
         self.until(lambda: True if name in self._refusals or positions.get(channel, 0) > before else None)
         if name in self._refusals:
             raise self._refusals.pop(name)
+
+    @property
+    def endpoints(self) -> dict[bytes, Endpoint]:
+        """All channels of this side, as far as they are known."""
+        return self._remote.replica.endpoints
 
     def endpoint(self, channel: bytes) -> Endpoint:
         """What this side holds, verified."""

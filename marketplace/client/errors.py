@@ -25,3 +25,7 @@ class RefusedError(Exception):
     def __init__(self, code: str, message: str) -> None:
         self.code = code
         super().__init__(f"{code}: {message}")
+
+
+class ShutOutError(RefusedError):
+    """The site takes this token or session no more: no new try will mend it."""

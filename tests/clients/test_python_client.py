@@ -3,7 +3,6 @@
 import json
 import subprocess
 import sys
-from pathlib import Path
 from uuid import uuid4
 
 import pytest
@@ -61,7 +60,7 @@ def trade_with(desk: Desk, client: Client, slug: str) -> bytes | None:
     return None
 
 
-def test_a_channels_whole_life(site: WholeSite, tmp_path: Path) -> None:
+def test_a_channels_whole_life(site: WholeSite) -> None:
     client, wallet = begin(site)
     desk = Desk(client, wallet)
     channel = next((done for slug in houses(client) if (done := trade_with(desk, client, slug))), None)
@@ -75,8 +74,6 @@ def test_a_channels_whole_life(site: WholeSite, tmp_path: Path) -> None:
     final = closed.current.state
     assert (shown.phase, shown.balance_mine) == ("closed", final.balance_a)
     assert final.balance_a < AMOUNT
-    wallet.save(tmp_path / "key.json", "passphrase")
-    assert Wallet.load(tmp_path / "key.json", "passphrase").address == wallet.address
     check_keys_and_problems(client)
     check_by_hand(site)
 

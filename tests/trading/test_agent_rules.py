@@ -14,6 +14,7 @@ from marketplace.trading.own_agent.dry_run import PastSlot, Prices, dry_run, sum
 from marketplace.trading.own_agent.planner import Action, Channel, Moment, Quote, Slot, left_wh, plan
 from marketplace.trading.own_agent.rules import Rules, faults_of, mandate_text, rules_from
 
+ROOT = Path(__file__).parents[2]
 NOON = 1_465_466_400
 RULES = Rules(
     sells=True,
@@ -240,7 +241,7 @@ def test_hours_past_midnight_and_days_of_the_zone() -> None:
 
 
 def test_rules_survive_storage_and_the_mandate_is_the_browsers() -> None:
-    shared = json.loads((Path(__file__).parents[1] / "web" / "js" / "mandate.json").read_text())
+    shared = json.loads((ROOT / "fixtures" / "vectors" / "agent.json").read_text())["mandate"]
     given = {
         name: int(v) if name in ("sell_from", "buy_up_to", "budget") else v
         for name, v in shared["rules"].items()

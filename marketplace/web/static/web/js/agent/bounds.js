@@ -123,7 +123,7 @@ export function requireBounds(action, rules, { view, bound: all, now, until }) {
   const price = BigInt(action.price_per_kwh);
   requireThat(until > now, gettext("The mandate ran out."));
   requireThat(sells ? rules.sells : rules.buys, gettext("The rules don't allow this side."));
-  requireThat(sells ? price >= BigInt(rules.sell_from) : price <= BigInt(rules.buy_up_to), gettext("The price is outside the rules."));
+  requireThat(sells ? price >= BigInt(rules.sell_from) : price >= 0n && price <= BigInt(rules.buy_up_to), gettext("The price is outside the rules."));
   requireThat(Number.isSafeInteger(wh) && wh > 0 && wh <= rules.most_wh, gettext("The quantity is more than the rules allow in one trade."));
   requireThat(Number.isSafeInteger(start) && start % SLOT_S === 0 && inHours(rules, start), gettext("The slot is outside the agent's hours."));
   requireThat(rules.partners === "all" || Number(view.tree.size) > 0, gettext("The rules allow known partners only."));
