@@ -15,7 +15,7 @@ from marketplace.client.shapes import Funding
 from marketplace.client.wallet import Wallet
 from tests.e2e.whole_site import WholeSite
 
-AMOUNT = 5_000_000
+AMOUNT, MORE = 5_000_000, 1_000_000
 pytestmark = pytest.mark.timeout(240)
 
 
@@ -68,12 +68,15 @@ def test_a_channels_whole_life(site: WholeSite) -> None:
     [mine] = [one for one in client.trades() if one.channel == to_hex(channel)]
     assert (mine.role, mine.quantity_wh) == ("buyer", 60)
     desk.settle(channel)
+    before = desk.current(channel).balance_a
+    desk.fund(channel, MORE)
+    assert desk.current(channel).balance_a == before + MORE
     closed = desk.finish(channel)
     desk.close()
     [shown] = [one for one in client.channels() if one.id == to_hex(channel)]
     final = closed.current.state
     assert (shown.phase, shown.balance_mine) == ("closed", final.balance_a)
-    assert final.balance_a < AMOUNT
+    assert final.balance_a < AMOUNT + MORE
     check_keys_and_problems(client)
     check_by_hand(site)
 
