@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import reduce
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from grid.networks.files import open_network
 from grid.profiles import Fault, Options, ProfileFaultError, Profiles, read_profiles, utc_words
 from grid.profiles.faults import MOST_FAULTS, more_faults
 from grid.scenarios.inputs import with_measured
+from grid.words import Words, unplaced
 
 NAMES_SHOWN = 12
 
@@ -36,16 +38,11 @@ def check_network(reference: str, folder: Path) -> tuple[Report, Feeder | None]:
     try:
         feeder = open_network(reference, folder)
     except NetworkFaultError as error:
-        told = tuple(Fault(name, None, _bare(words, name)) for words in error.faults[:MOST_FAULTS])
+        told = tuple(Fault(name, None, unplaced(words, name)) for words in error.faults[:MOST_FAULTS])
         return Report(name, (*told, *more_faults(name, len(error.faults) - len(told)))), None
     except RecursionError:
-        return Report(name, (Fault(name, None, "is nested too deeply; save the network again"),)), None
+        return Report(name, (Fault(name, None, Words("is nested too deeply; save the network again")),)), None
     return Report(name, understood=described_feeder(feeder)), feeder
-
-
-def _bare(words: str, name: str) -> str:
-    """Without the file's name, which stands beside it."""
-    return words.removeprefix(f"{name}: ")
 
 
 def described_feeder(feeder: Feeder) -> dict[str, Any]:
@@ -100,29 +97,36 @@ def described_profiles(profiles: Profiles) -> dict[str, Any]:
     }
 
 
+def _absent(profile: str) -> Words:
+    return Words(
+        "the network asks for profile %(name)s, which no file has; add its column, or clear the profile",
+        name=repr(profile),
+    )
+
+
+def _apart(files: Sequence[Profiles]) -> Words:
+    said = [
+        Words(
+            "%(file)s %(start)s to %(end)s", file=one.file, start=utc_words(one.start), end=utc_words(one.end)
+        )
+        for one in files
+    ]
+    periods = reduce(lambda before, one: Words("%(before)s; %(one)s", before=before, one=one), said)
+    return Words("the files have no common period (%(periods)s); choose files of one period", periods=periods)
+
+
 def check_together(feeder: Feeder, files: Sequence[Profiles]) -> Report:
     """Whether the profiles are those of the network; what runs at its rating is told."""
     common = max(one.start for one in files), min(one.end for one in files)
     if common[0] >= common[1]:
-        words = "; ".join(f"{one.file} {utc_words(one.start)} to {utc_words(one.end)}" for one in files)
-        return Report(
-            "", (Fault("", None, f"the files have no common period ({words}); choose files of one period"),)
-        )
+        return Report("", (Fault("", None, _apart(files)),))
     try:
         bound, profiles = with_measured(feeder, files)
     except ProfileFaultError as error:
         return Report("", error.faults)
     absent = sorted(needed_profiles(bound) - set(profiles.columns))
-    faults = [
-        Fault(
-            "",
-            None,
-            f"the network asks for profile {name!r}, which no file has; add its column, or clear the profile",
-        )
-        for name in absent
-    ]
-    if faults:
-        return Report("", tuple(faults))
+    if absent:
+        return Report("", tuple(Fault("", None, _absent(name)) for name in absent))
     flat = [cn.load.name for cn in bound.connections if cn.load and not cn.load.profile]
     flat += [plant.name for cn in bound.connections for plant in cn.generators if not plant.profile]
     return Report(

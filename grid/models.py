@@ -51,7 +51,10 @@ class ReplayRun(models.Model):
         null=True, help_text="Feeder's map, limits and tariff, where no file of the site tells them."
     )
     summary = models.JSONField(null=True)
-    failure = models.TextField(blank=True, help_text="Why it failed and what to do, a fault a line.")
+    failures = models.JSONField(
+        default=list,
+        help_text="Why it failed and what to do: faults, each as `grid.words.Words.as_dict` has it.",
+    )
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)
 

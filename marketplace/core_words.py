@@ -1,9 +1,26 @@
-"""English words that the pure cores say, named here so that they are translated: the cores know no languages.
+"""What the pure cores say, in the reader's language: the cores know no languages, they say English.
 
-`report_format.said` puts them into the reader's language. A test holds the lists to the cores.
+Sentences with values come as `grid.words.Words`, whose templates `manage.py words` finds in the cores themselves; `told`
+says them. Single words and titles are named here, and `report_format.said` puts them into the reader's language; a test
+holds these lists to the cores.
 """
 
-from django.utils.translation import gettext_noop
+from collections.abc import Mapping
+from typing import Any
+
+from django.utils.translation import gettext, gettext_noop
+
+from grid.words import Words
+
+
+def told(words: Words | Mapping[str, Any]) -> str:
+    """A sentence of a core, or what is stored of it (`Words.as_dict`)."""
+    said = words.as_dict() if isinstance(words, Words) else words
+    values = {
+        key: told(value) if isinstance(value, Mapping) else value for key, value in said["values"].items()
+    }
+    return gettext(said["text"]) % values if values else gettext(said["text"])
+
 
 FIGURES = (
     gettext_noop("Self-sufficiency"),

@@ -10,6 +10,7 @@ from grid.assets.wind import SYNTHETIC_WIND
 from grid.equipment import ElectricVehicle, HeatPump
 from grid.networks.feeder import Battery, Connection, Feeder, Generator
 from grid.scenarios.scenario import ScenarioFaultError
+from grid.words import Words
 
 WATTS_PER_MW = 1_000_000
 _FIELD = {"ev": "vehicle", "heat-pump": "heat_pump", "battery": "battery", "pv": "generator"}
@@ -27,10 +28,12 @@ def planted(feeder: Feeder, tables: Sequence[AnyAssetTable], seed: int, period: 
     connections = list(feeder.connections)
     profiles = {cn.generator.profile for cn in connections if cn.generator and cn.generator.profile}
     ground = _Ground(seed, *period, sorted(profiles))
-    faults: list[str] = []
+    faults: list[Words] = []
     for number, table in enumerate(tables):
         if isinstance(table, PvTable) and table.profile is None and not profiles:
-            faults.append(_words(number, "profile: the network has no PV to copy from; name a profile"))
+            faults.append(
+                _words(number, Words("profile: the network has no PV to copy from; name a profile"))
+            )
             continue
         for index in _chosen(connections, table, seed, number, faults):
             connections[index] = _equipped(connections[index], table, index, ground)
@@ -39,8 +42,8 @@ def planted(feeder: Feeder, tables: Sequence[AnyAssetTable], seed: int, period: 
     return replace(feeder, connections=tuple(connections)) if tables else feeder
 
 
-def _words(number: int, fault: str) -> str:
-    return f"[[assets]] number {number + 1}: {fault}"
+def _words(number: int, fault: Words) -> Words:
+    return Words("[[assets]] number %(number)s: %(fault)s", number=number + 1, fault=fault)
 
 
 def _has(connection: Connection, table: AnyAssetTable) -> bool:
@@ -50,7 +53,7 @@ def _has(connection: Connection, table: AnyAssetTable) -> bool:
 
 
 def _chosen(
-    connections: Sequence[Connection], table: AnyAssetTable, seed: int, number: int, faults: list[str]
+    connections: Sequence[Connection], table: AnyAssetTable, seed: int, number: int, faults: list[Words]
 ) -> list[int]:
     """Indices that get one, in the feeder's order."""
     if table.connections:
@@ -59,7 +62,12 @@ def _chosen(
     free = [i for i in homes if not _has(connections[i], table)]
     wanted = round(len(homes) * (table.share or 0))
     if wanted > len(free):
-        words = f"share: only {len(free)} of {len(homes)} connections have no {table.kind} yet; give less"
+        words = Words(
+            "share: only %(free)s of %(homes)s connections have no %(kind)s yet; give less",
+            free=len(free),
+            homes=len(homes),
+            kind=table.kind,
+        )
         faults.append(_words(number, words))
         return []
     rank = stream(seed, f"place of {table.kind}", number).random(len(connections))
@@ -67,14 +75,21 @@ def _chosen(
 
 
 def _named(
-    connections: Sequence[Connection], table: AnyAssetTable, number: int, faults: list[str]
+    connections: Sequence[Connection], table: AnyAssetTable, number: int, faults: list[Words]
 ) -> list[int]:
     at = {cn.name: i for i, cn in enumerate(connections)}
     for name in table.connections:
         if name not in at:
-            faults.append(_words(number, f"connections: {name!r} is none of this network; check the name"))
+            faults.append(
+                _words(
+                    number,
+                    Words("connections: %(name)s is none of this network; check the name", name=repr(name)),
+                )
+            )
         elif _has(connections[at[name]], table):
-            faults.append(_words(number, f"connections: {name!r} has one already; leave it out"))
+            faults.append(
+                _words(number, Words("connections: %(name)s has one already; leave it out", name=repr(name)))
+            )
     return [at[name] for name in table.connections if name in at and not _has(connections[at[name]], table)]
 
 

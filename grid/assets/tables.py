@@ -10,6 +10,7 @@ import msgspec
 from grid.assets.home import SLOT_SECONDS
 from grid.equipment import Sink
 from grid.scenarios.sections import Permille, Section, Share
+from grid.words import Words
 
 Control: TypeAlias = Literal["uncontrolled", "flexible"]
 Watts = Annotated[int, msgspec.Meta(ge=4, le=1_000_000_000)]
@@ -28,12 +29,12 @@ class AssetTable(Section, frozen=True):
     share: Share | None = None
     connections: tuple[str, ...] = ()
 
-    def faults(self) -> Iterator[str]:
+    def faults(self) -> Iterator[Words]:
         """What no single field can show."""
         if (self.share is None) == (not self.connections):
-            yield "share, connections: give one of them: a share of all, or names"
+            yield Words("share, connections: give one of them: a share of all, or names")
         if len(set(self.connections)) < len(self.connections):
-            yield "connections: names one twice; each gets one"
+            yield Words("connections: names one twice; each gets one")
 
 
 class SessionTable(Section, frozen=True):
@@ -64,17 +65,20 @@ class EvTable(AssetTable, frozen=True, tag_field="kind", tag="ev"):
     zone: str = "Europe/Berlin"
     sessions: tuple[SessionTable, ...] = ()
 
-    def faults(self) -> Iterator[str]:
+    def faults(self) -> Iterator[Words]:
         """Besides: sessions in order on quarter-hours, a zone that exists."""
         yield from AssetTable.faults(self)
         yield from _zone_faults(self.zone)
         for number, stay in enumerate(self.sessions, 1):
-            yield from (f"sessions, number {number}: {words}" for words in _stay_faults(stay))
+            yield from (
+                Words("sessions, number %(number)s: %(fault)s", number=number, fault=words)
+                for words in _stay_faults(stay)
+            )
         clear = all(stay.arrival.tzinfo and stay.departure.tzinfo for stay in self.sessions)
         if clear and any(
             a.departure > b.arrival for a, b in zip(self.sessions, self.sessions[1:], strict=False)
         ):
-            yield "sessions: overlap or are out of order; a vehicle leaves before it comes again"
+            yield Words("sessions: overlap or are out of order; a vehicle leaves before it comes again")
 
 
 class HeatPumpTable(AssetTable, frozen=True, tag_field="kind", tag="heat-pump"):
@@ -95,11 +99,11 @@ class HeatPumpTable(AssetTable, frozen=True, tag_field="kind", tag="heat-pump"):
     season_kelvin: Annotated[float, msgspec.Meta(ge=0, le=40)] = 9.5
     day_kelvin: Annotated[float, msgspec.Meta(ge=0, le=20)] = 4.0
 
-    def faults(self) -> Iterator[str]:
+    def faults(self) -> Iterator[Words]:
         """Besides: a band that is one."""
         yield from AssetTable.faults(self)
         if self.min_celsius >= self.max_celsius:
-            yield "min_celsius: must be below max_celsius; the band is what can be shifted"
+            yield Words("min_celsius: must be below max_celsius; the band is what can be shifted")
 
 
 class BatteryTable(AssetTable, frozen=True, tag_field="kind", tag="battery"):
@@ -130,22 +134,26 @@ class WindTable(AssetTable, frozen=True, tag_field="kind", tag="wind"):
 AnyAssetTable: TypeAlias = EvTable | HeatPumpTable | BatteryTable | PvTable | WindTable
 
 
-def _zone_faults(zone: str) -> Iterator[str]:
+def _zone_faults(zone: str) -> Iterator[Words]:
     """Whether a zone's name is one."""
     try:
         ZoneInfo(zone)
     except (ZoneInfoNotFoundError, ValueError, OSError):
-        yield f"zone: {zone!r} is unknown; write a name like Europe/Berlin"
+        yield Words("zone: %(zone)s is unknown; write a name like Europe/Berlin", zone=repr(zone))
 
 
-def _stay_faults(stay: SessionTable) -> Iterator[str]:
+def _stay_faults(stay: SessionTable) -> Iterator[Words]:
     ends = {"arrival": stay.arrival, "departure": stay.departure}
     naive = [key for key, moment in ends.items() if moment.tzinfo is None]
-    yield from (f"{key} has no offset; write it like 2016-06-15T18:00:00+02:00" for key in naive)
+    yield from (
+        Words("%(key)s has no offset; write it like 2016-06-15T18:00:00+02:00", key=key) for key in naive
+    )
     if naive:
         return
     yield from (
-        f"{key} must lie on a quarter-hour" for key, at in ends.items() if at.timestamp() % SLOT_SECONDS
+        Words("%(key)s must lie on a quarter-hour", key=key)
+        for key, at in ends.items()
+        if at.timestamp() % SLOT_SECONDS
     )
     if stay.arrival >= stay.departure:
-        yield "departure must lie after arrival"
+        yield Words("departure must lie after arrival")

@@ -14,6 +14,7 @@ from grid.assets import PERMILLE, Home
 from grid.events.sections import Derating, GridEvent, LineOutage, TransformerOutage
 from grid.flow.powerflow import PowerFlow
 from grid.networks.feeder import Feeder, Line, Transformer, electrical_distances
+from grid.words import Words
 
 SHOWN = 8
 """Names in a list of what there is; more don't help."""
@@ -98,7 +99,7 @@ def _name_of(feeder: Feeder, event: TransformerOutage) -> str | None:
     return event.transformer or only
 
 
-def element_faults(feeder: Feeder, events: Sequence[object]) -> tuple[str, ...]:
+def element_faults(feeder: Feeder, events: Sequence[object]) -> tuple[Words, ...]:
     """Events about elements that the network doesn't have, with what it has."""
     faults = []
     for number, event in enumerate(events, 1):
@@ -106,8 +107,13 @@ def element_faults(feeder: Feeder, events: Sequence[object]) -> tuple[str, ...]:
         if isinstance(event, GridEvent) and named not in known:
             shown = ", ".join(sorted(known)[:SHOWN]) + (" ..." if len(known) > SHOWN else "")
             faults.append(
-                f"[[events]] number {number}: {named or 'an unnamed transformer'!r} is no such element of"
-                f" {feeder.name}; name one of {shown or 'none'}"
+                Words(
+                    "[[events]] number %(number)s: %(named)s is no such element of %(name)s; name one of %(shown)s",
+                    number=number,
+                    named=repr(named) if named else Words("'an unnamed transformer'"),
+                    name=feeder.name,
+                    shown=shown or Words("none"),
+                )
             )
     return tuple(faults)
 

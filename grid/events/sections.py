@@ -7,6 +7,7 @@ from typing import Annotated, Literal, get_args
 import msgspec
 
 from grid.scenarios.sections import Permille, Section, Share
+from grid.words import Words
 
 Behaviour = Literal["ignore-gate", "oversell", "never-deliver", "false-meter"]
 BEHAVIOURS: tuple[Behaviour, ...] = get_args(Behaviour)
@@ -92,23 +93,29 @@ class MaliciousAgents(Happening, frozen=True, kw_only=True, tag="malicious-agent
 Event = TransformerOutage | LineOutage | Derating | FlashCrowd | CloudFront | MaliciousAgents
 
 
-def event_faults(events: Sequence[Happening], start: float, end: float, slot_s: int) -> list[str]:
+def event_faults(events: Sequence[Happening], start: float, end: float, slot_s: int) -> list[Words]:
     """Events that can't happen in the period [start, end), epoch seconds, with remedies."""
     return [
-        f"[[events]] number {number}: {fault}"
+        Words("[[events]] number %(number)s: %(fault)s", number=number, fault=fault)
         for number, event in enumerate(events, 1)
         for fault in _time_faults(event, start, end, slot_s)
     ]
 
 
-def _time_faults(event: Happening, start: float, end: float, slot_s: int) -> list[str]:
+def _time_faults(event: Happening, start: float, end: float, slot_s: int) -> list[Words]:
     moments = {"start": event.start, "end": event.end}
     naive = [key for key, moment in moments.items() if moment.tzinfo is None]
     if naive:
-        return [f"{key} has no offset; write it like 2016-06-15T18:00:00+02:00" for key in naive]
-    faults = [f"{k} must lie on a quarter-hour" for k, m in moments.items() if m.timestamp() % slot_s]
+        return [
+            Words("%(key)s has no offset; write it like 2016-06-15T18:00:00+02:00", key=key) for key in naive
+        ]
+    faults = [
+        Words("%(key)s must lie on a quarter-hour", key=k)
+        for k, m in moments.items()
+        if m.timestamp() % slot_s
+    ]
     if event.start >= event.end:
-        faults.append("end must lie after start")
+        faults.append(Words("end must lie after start"))
     elif event.start.timestamp() < start or event.end.timestamp() > end:
-        faults.append("must lie inside the [period]; change the event's times or the period")
+        faults.append(Words("must lie inside the [period]; change the event's times or the period"))
     return faults

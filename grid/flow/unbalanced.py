@@ -35,6 +35,7 @@ from grid.flow.pgm_input import (
 from grid.flow.phases import LOW_VOLTAGE_KV, allotted, shares_of
 from grid.flow.powerflow import FloatArray, Flows, Output, PowerFlow, Raw, no_branches
 from grid.networks.feeder import Feeder, Line, NetworkFaultError, Transformer
+from grid.words import Words
 
 NEUTRAL_RETURN = 4.0  # Z0 / Z1 of a line whose neutral has the phases' cross-section
 EN_50160_UNBALANCE_PERCENT = 2.0  # EN 50160 (2010), 4.2.10: 95 % of the 10-minute means of a week
@@ -185,20 +186,38 @@ def _clock(feeder: Feeder, trafo: Transformer) -> int:
     return int(number) % 12 if number else hours(trafo.shift_degree)
 
 
-def _faults(feeder: Feeder, trafo: Transformer) -> tuple[str, ...]:
+def _faults(feeder: Feeder, trafo: Transformer) -> tuple[Words, ...]:
     """What the zero sequence needs beyond a balanced flow."""
     high, low, _ = _group(feeder, trafo)
     if trafo.vector_group and not _GROUP.fullmatch(trafo.vector_group):
-        return (f"{trafo.name}: vector_group {trafo.vector_group!r} is unknown; write it like Dyn5",)
+        return (
+            Words(
+                "%(name)s: vector_group %(vector_group)s is unknown; write it like Dyn5",
+                name=trafo.name,
+                vector_group=repr(trafo.vector_group),
+            ),
+        )
     if (high, low) == ("Y", "yn"):
-        return (f"{trafo.name}: Yyn carries a neutral current only through its iron; give Dyn, Yzn or YNyn",)
+        return (
+            Words(
+                "%(name)s: Yyn carries a neutral current only through its iron; give Dyn, Yzn or YNyn",
+                name=trafo.name,
+            ),
+        )
     if low not in {"yn", "zn"} and feeder.buses[trafo.lv_bus].vn_kv < LOW_VOLTAGE_KV:
         return (
-            f"{trafo.name}: has no star point at low voltage ({trafo.vector_group}); give Dyn, Yzn or YNyn",
+            Words(
+                "%(name)s: has no star point at low voltage (%(vector_group)s); give Dyn, Yzn or YNyn",
+                name=trafo.name,
+                vector_group=trafo.vector_group,
+            ),
         )
     if _passes_zero(feeder, trafo) and (_clock(feeder, trafo) % 2 or _own_zero(trafo)):
         return (
-            f"{trafo.name}: YNyn needs an even clock and vk0_percent equal to vk_percent; leave vk0_percent out",
+            Words(
+                "%(name)s: YNyn needs an even clock and vk0_percent equal to vk_percent; leave vk0_percent out",
+                name=trafo.name,
+            ),
         )
     return ()
 

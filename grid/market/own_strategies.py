@@ -15,12 +15,13 @@ from types import ModuleType
 from typing import Any
 
 from grid.market.strategies import STRATEGIES, Strategy
+from grid.words import Words, WordsError
 
 ENTRY_POINTS = "wattnote.strategies"
 _PARTS = ("name", "reserve", "target", "learn", "offered_wh")
 
 
-class StrategyError(ValueError):
+class StrategyError(WordsError):
     """A strategy that can't be found or used; the message names it and what to change."""
 
 
@@ -36,8 +37,17 @@ def find_strategy(reference: str, folder: Path, *, own_code: bool = False) -> St
         return STRATEGIES[reference]
     if not own_code:
         raise StrategyError(
-            f"{reference!r} is unknown; choose one of {', '.join(sorted(STRATEGIES))}"
-            + (" (own code runs from a scenario file on the command line only)" if ":" in reference else "")
+            Words(
+                "%(reference)s is unknown; choose one of %(strategies)s (own code runs from a scenario file on the command line only)",
+                reference=repr(reference),
+                strategies=", ".join(sorted(STRATEGIES)),
+            )
+            if ":" in reference
+            else Words(
+                "%(reference)s is unknown; choose one of %(strategies)s",
+                reference=repr(reference),
+                strategies=", ".join(sorted(STRATEGIES)),
+            )
         )
     return _loaded(reference, folder.resolve())
 
@@ -52,13 +62,22 @@ def _loaded(reference: str, folder: Path) -> Strategy:
         raise
     except Exception as error:
         raise StrategyError(
-            f"{reference!r} can't be loaded ({type(error).__name__}: {error}); mend it, or choose one of "
-            f"{', '.join(sorted(STRATEGIES))}"
+            Words(
+                "%(reference)s can't be loaded (%(name)s: %(error)s); mend it, or choose one of %(strategies)s",
+                reference=repr(reference),
+                name=type(error).__name__,
+                error=str(error),
+                strategies=", ".join(sorted(STRATEGIES)),
+            )
         ) from error
     missing = [part for part in _PARTS if not hasattr(strategy, part)]
     if missing:
         raise StrategyError(
-            f"{reference!r} has no {', '.join(missing)}; inherit grid.market.strategies.Strategy"
+            Words(
+                "%(reference)s has no %(missing)s; inherit grid.market.strategies.Strategy",
+                reference=repr(reference),
+                missing=", ".join(missing),
+            )
         )
     found: Strategy = strategy
     return found
@@ -73,7 +92,9 @@ def _file_module(path: Path) -> ModuleType:
     known = f"wattnote_strategy_{path.resolve().as_posix()}"
     spec = importlib.util.spec_from_file_location(known, path)
     if spec is None or spec.loader is None or not path.is_file():
-        raise StrategyError(f"{path.name} is no Python file beside the scenario; check the path")
+        raise StrategyError(
+            Words("%(name)s is no Python file beside the scenario; check the path", name=path.name)
+        )
     module = importlib.util.module_from_spec(spec)
     sys.modules[known] = module  # dataclasses look their module up while it is being loaded
     try:
@@ -88,5 +109,9 @@ def _installed(name: str) -> object:
     for entry in entry_points(group=ENTRY_POINTS, name=name):
         return entry.load()
     raise StrategyError(
-        f"{name!r} is unknown; choose one of {', '.join(sorted(STRATEGIES))}, or name your own as file.py:Class"
+        Words(
+            "%(name)s is unknown; choose one of %(strategies)s, or name your own as file.py:Class",
+            name=repr(name),
+            strategies=", ".join(sorted(STRATEGIES)),
+        )
     )

@@ -16,6 +16,7 @@ from grid.metering.readings import Device, Fault, FaultCode, Mark, Quality, Read
 from grid.metering.settlement import SlotSettlement, TradeTerms, settle
 from grid.metering.validation import Known, Outcome, judge, mark_of
 from grid.scenarios.sections import MeteringSection, Tariff
+from grid.words import Words
 
 START_WH = 10**9
 """What the registers of all meters show before the first slot: a register that begins anew is seen at once."""
@@ -336,10 +337,14 @@ def _final_trades(
 
 def _late(device: Device, report: Report, now: int) -> Fault:
     behind = (now - report.slot_end) // SLOT_SECONDS
-    words = f"it came {behind} slot{'s' if behind > 1 else ''} after its own"
+    words = (
+        Words("it came %(slots)s slots after its own", slots=behind)
+        if behind > 1
+        else Words("it came %(slots)s slot after its own", slots=behind)
+    )
     return Fault(FaultCode.LATE, device.name, report.slot_start, words)
 
 
 def _missing_fault(device: Device, now: int) -> Fault:
-    words = "no reading that counts has come for the slot"
+    words = Words("no reading that counts has come for the slot")
     return Fault(FaultCode.MISSING, device.name, now - SLOT_SECONDS, words)

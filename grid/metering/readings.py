@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
+from grid.words import Words
+
 
 class Quality(StrEnum):
     """Where a slot's energy comes from."""
@@ -98,23 +100,23 @@ class FaultCode(StrEnum):
 
 
 REMEDIES = {
-    FaultCode.MISSING: "read the meter again; the slot is estimated until then, and corrected after",
-    FaultCode.LATE: "nothing, the slot is corrected; look at the line if it happens often",
-    FaultCode.DUPLICATE: "nothing, it counts once",
-    FaultCode.CONFLICT: "find out which of the two is true; the first one counts",
-    FaultCode.SEQUENCE: "number readings upwards in the order of their slots",
-    FaultCode.FUTURE: "set the meter's clock",
-    FaultCode.OFF_GRID: "read at full quarter-hours, one slot of 900 s a reading",
-    FaultCode.NEGATIVE: "registers only count up: put export into the export register",
-    FaultCode.OVERFLOW: "correct the digits that the meter is registered with",
-    FaultCode.BACKWARDS: "register the meter's exchange if there was one, else check the meter",
-    FaultCode.IMPLAUSIBLE: "check the meter's factor and the connection's rating",
-    FaultCode.TOO_OLD: "nothing before the meter's first reading, or closed for good, can change",
-    FaultCode.RESET: "enter the last value before the reset if it is known",
-    FaultCode.ROLLOVER: "nothing, the registers began anew after their last digit",
-    FaultCode.SIGNATURE: "sign with the key that the meter is registered with",
-    FaultCode.REMOVED: "send the readings of the meter that took its place",
-    FaultCode.UNKNOWN_METER: "have the metering operator register the meter",
+    FaultCode.MISSING: Words("read the meter again; the slot is estimated until then, and corrected after"),
+    FaultCode.LATE: Words("nothing, the slot is corrected; look at the line if it happens often"),
+    FaultCode.DUPLICATE: Words("nothing, it counts once"),
+    FaultCode.CONFLICT: Words("find out which of the two is true; the first one counts"),
+    FaultCode.SEQUENCE: Words("number readings upwards in the order of their slots"),
+    FaultCode.FUTURE: Words("set the meter's clock"),
+    FaultCode.OFF_GRID: Words("read at full quarter-hours, one slot of 900 s a reading"),
+    FaultCode.NEGATIVE: Words("registers only count up: put export into the export register"),
+    FaultCode.OVERFLOW: Words("correct the digits that the meter is registered with"),
+    FaultCode.BACKWARDS: Words("register the meter's exchange if there was one, else check the meter"),
+    FaultCode.IMPLAUSIBLE: Words("check the meter's factor and the connection's rating"),
+    FaultCode.TOO_OLD: Words("nothing before the meter's first reading, or closed for good, can change"),
+    FaultCode.RESET: Words("enter the last value before the reset if it is known"),
+    FaultCode.ROLLOVER: Words("nothing, the registers began anew after their last digit"),
+    FaultCode.SIGNATURE: Words("sign with the key that the meter is registered with"),
+    FaultCode.REMOVED: Words("send the readings of the meter that took its place"),
+    FaultCode.UNKNOWN_METER: Words("have the metering operator register the meter"),
 }
 
 
@@ -125,10 +127,10 @@ class Fault:
     code: FaultCode
     meter: str
     slot_start: int
-    words: str
+    words: Words
 
     @property
-    def remedy(self) -> str:
+    def remedy(self) -> Words:
         """What to do about it."""
         return REMEDIES[self.code]
 

@@ -10,6 +10,7 @@ from enum import StrEnum
 
 from grid.assets import SLOT_SECONDS
 from grid.metering.readings import Device, Fault, FaultCode, Mark, Report
+from grid.words import Words
 
 
 class Outcome(StrEnum):
@@ -137,34 +138,63 @@ def _course(device: Device, known: Known, report: Report) -> FaultCode | None:
     return come.kind
 
 
+_OF_REPORT = ("import_wh", "export_wh", "sequence", "slot_start", "slot_end")
 _WORDS = {
-    FaultCode.NEGATIVE: "the registers show {0.import_wh} and {0.export_wh} Wh, number {0.sequence}; none of them can be negative",
-    FaultCode.OFF_GRID: "it is for {0.slot_start} to {0.slot_end}, which is no quarter-hour",
-    FaultCode.OVERFLOW: "{0.import_wh} and {0.export_wh} Wh have more digits than the {1.digits} of the meter",
-    FaultCode.FUTURE: "the slot ends at {0.slot_end}, which has not come yet",
-    FaultCode.DUPLICATE: "the same registers came before",
-    FaultCode.SEQUENCE: "number {0.sequence} does not fit between its neighbours' {2} and {3}",
-    FaultCode.TOO_OLD: "it lies before the first reading that counts",
-    FaultCode.BACKWARDS: "the registers go backwards: {0.import_wh} and {0.export_wh} Wh do not fit the readings around",
-    FaultCode.IMPLAUSIBLE: "{0.import_wh} and {0.export_wh} Wh are more than {1.max_wh} Wh a slot since the last reading",
-    FaultCode.RESET: "the registers began anew from zero; what the old ones counted last is not known",
-    FaultCode.ROLLOVER: "the registers passed their last digit",
+    FaultCode.NEGATIVE: Words(
+        "the registers show %(import_wh)s and %(export_wh)s Wh, number %(sequence)s; none of them can be negative"
+    ),
+    FaultCode.OFF_GRID: Words("it is for %(slot_start)s to %(slot_end)s, which is no quarter-hour"),
+    FaultCode.OVERFLOW: Words(
+        "%(import_wh)s and %(export_wh)s Wh have more digits than the %(digits)s of the meter"
+    ),
+    FaultCode.FUTURE: Words("the slot ends at %(slot_end)s, which has not come yet"),
+    FaultCode.DUPLICATE: Words("the same registers came before"),
+    FaultCode.SEQUENCE: Words(
+        "number %(sequence)s does not fit between its neighbours' %(before)s and %(after)s"
+    ),
+    FaultCode.TOO_OLD: Words("it lies before the first reading that counts"),
+    FaultCode.BACKWARDS: Words(
+        "the registers go backwards: %(import_wh)s and %(export_wh)s Wh do not fit the readings around"
+    ),
+    FaultCode.IMPLAUSIBLE: Words(
+        "%(import_wh)s and %(export_wh)s Wh are more than %(max_wh)s Wh a slot since the last reading"
+    ),
+    FaultCode.RESET: Words("the registers began anew from zero; what the old ones counted last is not known"),
+    FaultCode.ROLLOVER: Words("the registers passed their last digit"),
 }
 
 
 def _fault(code: FaultCode, device: Device, known: Known, report: Report) -> Fault:
     if code is FaultCode.CONFLICT:
         return Fault(code, device.name, report.slot_start, _conflict(known, report))
-    before = known.before.sequence if known.before else "none"
-    after = known.after.sequence if known.after else "none"
-    words = _WORDS[code].format(report, device, before, after)
+    words = Words(
+        _WORDS[code],
+        **{name: getattr(report, name) for name in _OF_REPORT},
+        digits=device.digits,
+        max_wh=device.max_wh,
+        before=known.before.sequence if known.before else Words("none"),
+        after=known.after.sequence if known.after else Words("none"),
+    )
     return Fault(code, device.name, report.slot_start, words)
 
 
-def _conflict(known: Known, report: Report) -> str:
-    said = f"it says {report.import_wh} and {report.export_wh} Wh"
+def _conflict(known: Known, report: Report) -> Words:
     first = known.same_slot or known.same_sequence
     if first is None:
         raise ValueError("a conflict needs a second reading")
-    shared = "the slot" if known.same_slot else f"number {report.sequence}"
-    return f"{said}, but {shared} has a reading already, of {first.import_wh} and {first.export_wh} Wh"
+    values = {
+        "import_wh": report.import_wh,
+        "export_wh": report.export_wh,
+        "first_import_wh": first.import_wh,
+        "first_export_wh": first.export_wh,
+        "sequence": report.sequence,
+    }
+    if known.same_slot:
+        return Words(
+            "it says %(import_wh)s and %(export_wh)s Wh, but the slot has a reading already, of %(first_import_wh)s and %(first_export_wh)s Wh",
+            **values,
+        )
+    return Words(
+        "it says %(import_wh)s and %(export_wh)s Wh, but number %(sequence)s has a reading already, of %(first_import_wh)s and %(first_export_wh)s Wh",
+        **values,
+    )

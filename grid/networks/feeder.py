@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from grid.equipment import ElectricVehicle, HeatPump
+from grid.words import Words
 
 DEGREES_PER_HOUR = 30  # of a vector group's clock
 _SAME_ANGLE = 1e-6
@@ -20,7 +21,7 @@ Phases = Literal["", "a", "b", "c", "abc"]
 class NetworkFaultError(ValueError):
     """A network that can't be used; `faults` names each culprit with its remedy."""
 
-    def __init__(self, faults: tuple[str, ...]) -> None:
+    def __init__(self, faults: tuple[Words, ...]) -> None:
         """Keep every fault, so that the file's owner can mend all of them at once."""
         super().__init__("; ".join(faults))
         self.faults = faults

@@ -9,6 +9,7 @@ import msgspec
 
 from grid.networks.check import check_feeder
 from grid.networks.feeder import Bus, Connection, Feeder, Line, NetworkFaultError, Shunt, Transformer
+from grid.words import Words, placed
 
 FORMAT = "wattnote-feeder-1"
 COLLECTIONS = ("simbench", "pandapower")
@@ -65,10 +66,17 @@ def load_feeder(path: Path) -> Feeder:
         raw = msgspec.json.decode(path.read_bytes())
     except OSError as error:
         raise NetworkFaultError(
-            (f"{path.name}: can't be read ({error.strerror}); check the path",)
+            (
+                placed(
+                    path.name,
+                    Words("can't be read (%(strerror)s); check the path", strerror=str(error.strerror)),
+                ),
+            )
         ) from error
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise NetworkFaultError((f"{path.name}: is no JSON ({error}); export the network again",)) from error
+        raise NetworkFaultError(
+            (placed(path.name, Words("is no JSON (%(error)s); export the network again", error=str(error))),)
+        ) from error
     if isinstance(raw, dict) and raw.get("format") == FORMAT:
         return _from_builtins(path.name, raw)
     if isinstance(raw, dict) and str(raw.get("_module", "")).startswith("pandapower"):
@@ -77,12 +85,20 @@ def load_feeder(path: Path) -> Feeder:
 
         return feeder_from_pandapower(net_from_raw(path.name, raw), name=path.stem)
     raise NetworkFaultError(
-        (f"{path.name}: is neither {FORMAT} nor a pandapower net; save it with pandapower.to_json",)
+        (
+            placed(
+                path.name,
+                Words(
+                    "is neither %(format)s nor a pandapower net; save it with pandapower.to_json",
+                    format=FORMAT,
+                ),
+            ),
+        )
     )
 
 
 def _from_builtins(name: str, raw: Mapping[str, Any]) -> Feeder:
-    faults: list[str] = []
+    faults: list[Words] = []
     elements: dict[str, Any] = {
         key: tuple(_elements(key, kind, raw.get(key, []), faults)) for key, kind in _ELEMENTS.items()
     }
@@ -91,20 +107,23 @@ def _from_builtins(name: str, raw: Mapping[str, Any]) -> Feeder:
     try:
         feeder = msgspec.convert({**rest, **empty}, Feeder)
     except msgspec.ValidationError as error:
-        faults.append(str(error))
+        faults.append(Words("%(error)s", error=str(error)))
     if faults:
         raise NetworkFaultError(
-            tuple(f"{name}: {fault}; docs/networks.md describes the format" for fault in faults)
+            tuple(
+                placed(name, Words("%(fault)s; docs/networks.md describes the format", fault=fault))
+                for fault in faults
+            )
         )
     feeder = replace(feeder, **elements)
     check_feeder(feeder)
     return feeder
 
 
-def _elements(key: str, kind: type[Any], rows: Any, faults: list[str]) -> list[Any]:
+def _elements(key: str, kind: type[Any], rows: Any, faults: list[Words]) -> list[Any]:
     """One by one, so that every broken element is named and not only the first."""
     if not isinstance(rows, list):
-        faults.append(f"{key}: is no list; give one object per element")
+        faults.append(Words("%(key)s: is no list; give one object per element", key=key))
         return []
     made = []
     for place, row in enumerate(rows):
@@ -112,5 +131,13 @@ def _elements(key: str, kind: type[Any], rows: Any, faults: list[str]) -> list[A
             made.append(msgspec.convert(row, kind))
         except msgspec.ValidationError as error:
             named = f" ({row['name']})" if isinstance(row, dict) and "name" in row else ""
-            faults.append(f"{key} {place}{named}: {error}")
+            faults.append(
+                Words(
+                    "%(key)s %(place)s%(named)s: %(error)s",
+                    key=key,
+                    place=place,
+                    named=named,
+                    error=str(error),
+                )
+            )
     return made

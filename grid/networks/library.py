@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from grid.networks.feeder import Feeder, NetworkFaultError
+from grid.words import Words
 
 SIMBENCH_ATTRIBUTION = "SimBench (https://simbench.net), University of Kassel, Fraunhofer IEE, RWTH Aachen, TU Dortmund; ODbL 1.0"
 KERBER = (
@@ -33,14 +34,22 @@ def simbench_net(code: str) -> Any:
     """
     if importlib.util.find_spec("simbench") is None:
         raise NetworkFaultError(
-            (f"simbench:{code}: needs the package simbench; run pip install 'wattnote[simbench]'",)
+            (
+                Words(
+                    "simbench:%(code)s: needs the package simbench; run pip install 'wattnote[simbench]'",
+                    code=code,
+                ),
+            )
         )
     import simbench  # noqa: PLC0415  an extra, and 3 s to import
 
     if code not in simbench.collect_all_simbench_codes():
         raise NetworkFaultError(
             (
-                f"simbench:{code}: is no SimBench grid; take a code such as 1-LV-rural3--2-sw from simbench.net",
+                Words(
+                    "simbench:%(code)s: is no SimBench grid; take a code such as 1-LV-rural3--2-sw from simbench.net",
+                    code=code,
+                ),
             )
         )
     net = simbench.get_simbench_net(code)
@@ -59,7 +68,13 @@ def built_in_net(function: str) -> Any:
     """The pandapower net of a name in `BUILT_IN`. Raises NetworkFaultError for any other."""
     if function not in BUILT_IN:
         raise NetworkFaultError(
-            (f"pandapower:{function}: is not offered; choose one of {', '.join(sorted(BUILT_IN))}",)
+            (
+                Words(
+                    "pandapower:%(function)s: is not offered; choose one of %(built_in)s",
+                    function=function,
+                    built_in=", ".join(sorted(BUILT_IN)),
+                ),
+            )
         )
     import pandapower.networks  # noqa: PLC0415  pandapower takes 2 s to import
 

@@ -25,6 +25,7 @@ from grid.networks.feeder import (
     Shunt,
     Transformer,
 )
+from grid.words import Words, placed
 
 FREQUENCY_HZ = 50.0
 NO_RATING = 99_999.0  # MVA or kA; MATPOWER's rateA of 0 means unlimited
@@ -48,27 +49,29 @@ def feeder_from_matpower(path: Path) -> Feeder:
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise NetworkFaultError((f"{path.name}: can't be read ({error}); check the path",)) from error
+        raise NetworkFaultError(
+            (placed(path.name, Words("can't be read (%(error)s); check the path", error=str(error))),)
+        ) from error
     code = re.sub(r"%.*", "", text).replace("...\n", " ")
     faults = [*_code_faults(code)]
     base_mva, tables = _base_mva(code, faults), {name: _table(name, code, faults) for name in COLUMNS}
     if not faults:
         faults += _row_faults(tables)
     if faults:
-        raise NetworkFaultError(tuple(f"{path.name}: {fault}" for fault in faults))
+        raise NetworkFaultError(tuple(placed(path.name, fault) for fault in faults))
     feeder = _Case(path.stem, base_mva, *_converted(code, base_mva, tables)).feeder()
     check_feeder(feeder)
     return feeder
 
 
-def _base_mva(code: str, faults: list[str]) -> float:
+def _base_mva(code: str, faults: list[Words]) -> float:
     found = re.search(r"mpc\.baseMVA\s*=\s*([^;\n]+)", code)
     try:
         value = float(found[1]) if found else math.nan
     except ValueError:
         value = math.nan
     if not value > 0:
-        faults.append("mpc.baseMVA: is no number above zero; write for example mpc.baseMVA = 100;")
+        faults.append(Words("mpc.baseMVA: is no number above zero; write for example mpc.baseMVA = 100;"))
     return value
 
 
@@ -76,22 +79,29 @@ def _squeezed(statement: str) -> str:
     return re.sub(r"[\s,;]+", "", statement).replace("(:[", "(:,[")
 
 
-def _code_faults(code: str) -> Iterator[str]:
+def _code_faults(code: str) -> Iterator[Words]:
     for change in _CHANGE.finditer(code):
         statement = _squeezed(change[0])
         if not (_OHMS.fullmatch(statement) or _KILOWATTS.fullmatch(statement)):
             yield (
-                f"line {code.count(chr(10), 0, change.start()) + 1}: {change[0].strip()} changes the case by code that "
-                "is not run here; save the case from MATPOWER with savecase"
+                Words(
+                    "line %(line)s: %(statement)s changes the case by code that is not run here; save the case from MATPOWER with savecase",
+                    line=code.count(chr(10), 0, change.start()) + 1,
+                    statement=change[0].strip(),
+                )
             )
 
 
-def _table(name: str, code: str, faults: list[str]) -> list[Row]:
+def _table(name: str, code: str, faults: list[Words]) -> list[Row]:
     """One row a line for the parser, whatever the file does."""
     match = next((found for found in _MATRIX.finditer(code) if found[1] == name), None)
     rows = match and parse_file(name, f"mpc.{name} = [\n{re.sub('[;,]', _broken, match[2])}\n];")
     if not rows:
-        faults.append(f"mpc.{name}: is missing or empty; give its matrix in MATPOWER's format version 2")
+        faults.append(
+            Words(
+                "mpc.%(name)s: is missing or empty; give its matrix in MATPOWER's format version 2", name=name
+            )
+        )
         return []
     columns = COLUMNS[name]
     made: list[Row] = []
@@ -100,10 +110,24 @@ def _table(name: str, code: str, faults: list[str]) -> list[Row]:
             str(cell) for column, cell in zip(columns, row, strict=False) if not _is_usable(column, cell)
         ]
         if wrong:
-            faults.append(f"mpc.{name} row {number}: {wrong[0]} is no usable number; write plain numbers")
+            faults.append(
+                Words(
+                    "mpc.%(name)s row %(number)s: %(wrong)s is no usable number; write plain numbers",
+                    name=name,
+                    number=number,
+                    wrong=wrong[0],
+                )
+            )
         elif len(row) < len(columns):
             faults.append(
-                f"mpc.{name} row {number}: has {len(row)} columns; give at least {len(columns)} ({', '.join(columns)})"
+                Words(
+                    "mpc.%(name)s row %(number)s: has %(given)s columns; give at least %(least)s (%(columns)s)",
+                    name=name,
+                    number=number,
+                    given=len(row),
+                    least=len(columns),
+                    columns=", ".join(columns),
+                )
             )
         else:
             made.append(dict(zip(columns, map(float, row), strict=False)))
@@ -118,46 +142,58 @@ def _broken(separator: re.Match[str]) -> str:
     return "\n" if separator[0] == ";" else " "
 
 
-def _row_faults(tables: Tables) -> Iterator[str]:
+def _row_faults(tables: Tables) -> Iterator[Words]:
     buses = {row["bus_i"]: row for row in tables["bus"]}
     if len(buses) < len(tables["bus"]):
-        yield "mpc.bus: bus numbers are not unique; number each bus once"
+        yield Words("mpc.bus: bus numbers are not unique; number each bus once")
     for bus in tables["bus"]:
         if bus["type"] not in {_PQ, _PV, _REFERENCE, _ISOLATED}:
-            yield f"mpc.bus {bus['bus_i']:g}: type {bus['type']:g} is unknown; use 1, 3 or 4"
+            yield Words(
+                "mpc.bus %(bus_i)s: type %(type)s is unknown; use 1, 3 or 4",
+                bus_i=f"{bus['bus_i']:g}",
+                type=f"{bus['type']:g}",
+            )
         if not bus["baseKV"] > 0:
-            yield f"mpc.bus {bus['bus_i']:g}: baseKV must be above zero; a feeder needs volts, not only per unit"
+            yield Words(
+                "mpc.bus %(bus_i)s: baseKV must be above zero; a feeder needs volts, not only per unit",
+                bus_i=f"{bus['bus_i']:g}",
+            )
     sources = [row for row in tables["bus"] if row["type"] == _REFERENCE]
     if len(sources) != 1:
-        yield f"mpc.bus: {len(sources)} reference buses (type 3); keep exactly one"
+        yield Words("mpc.bus: %(count)s reference buses (type 3); keep exactly one", count=len(sources))
     yield from _gen_faults(tables, buses)
     for number, branch in enumerate(tables["branch"], start=1):
         yield from _branch_faults(number, branch, buses)
 
 
-def _gen_faults(tables: Tables, buses: Mapping[float, Row]) -> Iterator[str]:
+def _gen_faults(tables: Tables, buses: Mapping[float, Row]) -> Iterator[Words]:
     running = [row for row in tables["gen"] if row["status"] > 0]
     yield from (
-        f"mpc.gen: is at bus {row['bus']:g}, which does not exist; give one of mpc.bus"
+        Words("mpc.gen: is at bus %(bus)s, which does not exist; give one of mpc.bus", bus=f"{row['bus']:g}")
         for row in running if row["bus"] not in buses
     )  # fmt: skip
     kinds = [buses[row["bus"]]["type"] for row in running if row["bus"] in buses]
     yield from (
-        f"mpc.gen at bus {row['bus']:g}: holds the voltage (bus type 2), which is not modelled; set the bus to type 1"
+        Words("mpc.gen at bus %(bus)s: holds the voltage (bus type 2), which is not modelled; set the bus to type 1", bus=f"{row['bus']:g}")
         for row in running if row["bus"] in buses and buses[row["bus"]]["type"] == _PV
     )  # fmt: skip
     if kinds.count(_REFERENCE) != 1:
-        yield f"mpc.gen: {kinds.count(_REFERENCE)} generators run at the reference bus; keep exactly one"
+        yield Words(
+            "mpc.gen: %(count)s generators run at the reference bus; keep exactly one",
+            count=kinds.count(_REFERENCE),
+        )
 
 
-def _branch_faults(number: int, branch: Row, buses: Mapping[float, Row]) -> Iterator[str]:
+def _branch_faults(number: int, branch: Row, buses: Mapping[float, Row]) -> Iterator[Words]:
     where = f"mpc.branch row {number} ({branch['fbus']:g}-{branch['tbus']:g})"
     if not branch["status"]:
         return
     if branch["fbus"] not in buses or branch["tbus"] not in buses:
-        yield f"{where}: is at a bus that does not exist; give one of mpc.bus"
+        yield Words("%(where)s: is at a bus that does not exist; give one of mpc.bus", where=where)
     if branch["r"] < 0 or branch["x"] <= 0:
-        yield f"{where}: r below zero or x not above it; join the buses or give an impedance"
+        yield Words(
+            "%(where)s: r below zero or x not above it; join the buses or give an impedance", where=where
+        )
 
 
 def _converted(

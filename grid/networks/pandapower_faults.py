@@ -3,14 +3,19 @@
 from collections.abc import Iterator
 from typing import Any
 
+from grid.words import Words
+
 UNSUPPORTED = {
-    "gen": "it holds a voltage; make it an sgen (pandapower.toolbox.replace_gen_by_sgen)",
-    "trafo3w": "make it two-winding transformers",
-    "xward": "make it a ward (pandapower.toolbox.replace_xward_by_ward)",
-    "motor": "make it a load",
-    "controller": "take them out (net.controller.in_service = False); series belong into a profile file",
+    "gen": Words("it holds a voltage; make it an sgen (pandapower.toolbox.replace_gen_by_sgen)"),
+    "trafo3w": Words("make it two-winding transformers"),
+    "xward": Words("make it a ward (pandapower.toolbox.replace_xward_by_ward)"),
+    "motor": Words("make it a load"),
+    "controller": Words(
+        "take them out (net.controller.in_service = False); series belong into a profile file"
+    ),
     **dict.fromkeys(
-        ("dcline", "svc", "ssc", "tcsc", "vsc", "line_dc"), "remove it or replace it by loads and sgens"
+        ("dcline", "svc", "ssc", "tcsc", "vsc", "line_dc"),
+        Words("remove it or replace it by loads and sgens"),
     ),
 }
 NUMBERS = {
@@ -54,16 +59,17 @@ def in_service(net: Any, table: str) -> Any:
     return rows[rows.in_service.astype(bool)] if "in_service" in rows else rows
 
 
-def net_faults(net: Any) -> Iterator[str]:
+def net_faults(net: Any) -> Iterator[Words]:
     """Every element that can't be used, or is not modelled."""
     missing = [table for table in REQUIRED if table not in net]
     if missing:
         yield from (
-            f"{table}: this table is missing; save the net with pandapower.to_json" for table in missing
+            Words("%(table)s: this table is missing; save the net with pandapower.to_json", table=table)
+            for table in missing
         )
         return
     yield from (
-        f"{table}: elements of this kind are not modelled; {remedy}"
+        Words("%(table)s: elements of this kind are not modelled; %(remedy)s", table=table, remedy=remedy)
         for table, remedy in UNSUPPORTED.items()
         if len(in_service(net, table))
     )
@@ -74,64 +80,104 @@ def net_faults(net: Any) -> Iterator[str]:
         yield from _special_faults(net)
 
 
-def _table_faults(net: Any, table: str) -> Iterator[str]:
+def _place(table: str, index: Any, row: Any) -> Words:
+    name = text(row.get("name"))
+    if name:
+        return Words("%(table)s %(index)s (%(name)s)", table=table, index=str(index), name=name)
+    return Words("%(table)s %(index)s (no name)", table=table, index=str(index))
+
+
+def _table_faults(net: Any, table: str) -> Iterator[Words]:
     rows = in_service(net, table)
     if not len(rows):
         return
     if not rows.index.is_unique:
-        yield f"{table}: index {rows.index[rows.index.duplicated()][0]} stands twice; renumber the rows"
+        yield Words(
+            "%(table)s: index %(index)s stands twice; renumber the rows",
+            table=table,
+            index=rows.index[rows.index.duplicated()][0],
+        )
     ends = ENDS.get(table, () if table == "bus" else ("bus",))
     lacking = [column for column in (*NUMBERS[table], *ends) if column not in rows]
-    yield from (f"{table}: column {column} is missing; add it" for column in lacking)
+    yield from (
+        Words("%(table)s: column %(column)s is missing; add it", table=table, column=column)
+        for column in lacking
+    )
     for index, row in rows.iterrows():
-        where = f"{table} {index} ({text(row.get('name')) or 'no name'})"
+        where = _place(table, index, row)
         for column in (column for column in NUMBERS[table] if column not in lacking):
             value = number_or(row[column], float("nan"))
             if not abs(value) < float("inf"):
-                yield f"{where}: {column} is no number; give one"
+                yield Words("%(where)s: %(column)s is no number; give one", where=where, column=column)
             elif column in POSITIVE and value <= 0:
-                yield f"{where}: {column} is {value:g}; it must be above zero"
+                yield Words(
+                    "%(where)s: %(column)s is %(value)s; it must be above zero",
+                    where=where,
+                    column=column,
+                    value=f"{value:g}",
+                )
         if number_or(row.get("parallel"), 1) < 1:
-            yield f"{where}: parallel is {row.parallel}; give 1 or more, or set in_service to False"
+            yield Words(
+                "%(where)s: parallel is %(parallel)s; give 1 or more, or set in_service to False",
+                where=where,
+                parallel=row.parallel,
+            )
         yield from (
-            f"{where}: {column} {row[column]} does not exist; give a bus of table bus"
+            Words("%(where)s: %(column)s %(row)s does not exist; give a bus of table bus", where=where, column=column, row=row[column])
             for column in ends if column not in lacking and row[column] not in net.bus.index
         )  # fmt: skip
 
 
-def _source_faults(net: Any) -> Iterator[str]:
+def _source_faults(net: Any) -> Iterator[Words]:
     """Ideal sources of one voltage are one source; different ones would need a network above."""
     sources = in_service(net, "ext_grid")
     if not len(sources):
-        yield "ext_grid: none in service; keep one, that is where the feeder hangs"
+        yield Words("ext_grid: none in service; keep one, that is where the feeder hangs")
     elif len({(number_or(row.vm_pu), number_or(row.get("va_degree"))) for _, row in sources.iterrows()}) > 1:
-        yield f"ext_grid: {len(sources)} in service at different voltages; give all one vm_pu and va_degree"
+        yield Words(
+            "ext_grid: %(sources)s in service at different voltages; give all one vm_pu and va_degree",
+            sources=len(sources),
+        )
     elif len({net.bus.vn_kv.loc[bus] for bus in sources.bus}) > 1:
-        yield f"ext_grid: {len(sources)} in service at different nominal voltages; keep those of one level"
+        yield Words(
+            "ext_grid: %(sources)s in service at different nominal voltages; keep those of one level",
+            sources=len(sources),
+        )
     yield from (
-        f"ext_grid {index}: its bus is out of service; put bus {row.bus} in service"
+        Words("ext_grid %(index)s: its bus is out of service; put bus %(bus)s in service", index=index, bus=row.bus)
         for index, row in sources.iterrows() if not net.bus.in_service.loc[row.bus]
     )  # fmt: skip
 
 
-def _special_faults(net: Any) -> Iterator[str]:
+def _special_faults(net: Any) -> Iterator[Words]:
     loads = in_service(net, "load")
     shares = [c for c in loads.columns if c.startswith("const_")]
     for index, row in loads[shares].fillna(0).iterrows():
         if row.any():
-            yield f"load {index}: depends on voltage ({', '.join(shares)}); set these to 0, loads are constant power"
+            yield Words(
+                "load %(index)s: depends on voltage (%(shares)s); set these to 0, loads are constant power",
+                index=index,
+                shares=", ".join(shares),
+            )
     for index, switch in net.switch.iterrows() if "switch" in net else ():
         if switch.et == "b" and switch.closed and number_or(switch.get("z_ohm")) > 0:
-            yield f"switch {index}: has an impedance; set z_ohm to 0 or model it as a line"
+            yield Words(
+                "switch %(index)s: has an impedance; set z_ohm to 0 or model it as a line", index=index
+            )
         if switch.et == "t3" and not switch.closed:
-            yield f"switch {index}: is at a three-winding transformer, which is not modelled; remove both"
+            yield Words(
+                "switch %(index)s: is at a three-winding transformer, which is not modelled; remove both",
+                index=index,
+            )
     for index, trafo in in_service(net, "trafo").iterrows():
         yield from _trafo_faults(index, trafo)
     for index, row in in_service(net, "impedance").iterrows():
         if not _is_line(net, row):
             yield (
-                f"impedance {index}: differs by direction, joins two voltage levels or is a capacitor; make it a line "
-                "or a transformer"
+                Words(
+                    "impedance %(index)s: differs by direction, joins two voltage levels or is a capacitor; make it a line or a transformer",
+                    index=index,
+                )
             )
 
 
@@ -147,19 +193,28 @@ def _is_line(net: Any, row: Any) -> bool:
     )
 
 
-def _trafo_faults(index: Any, trafo: Any) -> Iterator[str]:
-    where = f"transformer {index} ({text(trafo.get('name')) or 'no name'})"
+def _trafo_faults(index: Any, trafo: Any) -> Iterator[Words]:
+    where = _place("transformer", index, trafo)
     kind = text(trafo.get("tap_changer_type"))
     if kind not in {"", "Ratio"} or trafo.get("tap_dependency_table") is True:
-        yield f"{where}: only ratio taps are modelled; set tap_changer_type to 'Ratio', tap_dependency_table to False"
+        yield Words(
+            "%(where)s: only ratio taps are modelled; set tap_changer_type to 'Ratio', tap_dependency_table to False",
+            where=where,
+        )
     if number_or(trafo.get("tap_step_degree")) and number_or(trafo.get("tap_pos")) != number_or(
         trafo.get("tap_neutral")
     ):
-        yield f"{where}: taps shift the phase; set tap_step_degree to 0"
+        yield Words("%(where)s: taps shift the phase; set tap_step_degree to 0", where=where)
     if number_or(trafo.get("tap2_pos")) != number_or(trafo.get("tap2_neutral")):
-        yield f"{where}: has a second tap changer; set tap2_pos to tap2_neutral"
+        yield Words("%(where)s: has a second tap changer; set tap2_pos to tap2_neutral", where=where)
     if trafo.vkr_percent > trafo.vk_percent:
-        yield f"{where}: vkr_percent is above vk_percent; the resistance is a part of the impedance"
+        yield Words(
+            "%(where)s: vkr_percent is above vk_percent; the resistance is a part of the impedance",
+            where=where,
+        )
     halves = [number_or(trafo.get(f"leakage_{part}_ratio_hv"), 0.5) for part in ("resistance", "reactance")]
     if halves != [0.5, 0.5]:
-        yield f"{where}: leakage_resistance_ratio_hv and leakage_reactance_ratio_hv must be 0.5 (or left out)"
+        yield Words(
+            "%(where)s: leakage_resistance_ratio_hv and leakage_reactance_ratio_hv must be 0.5 (or left out)",
+            where=where,
+        )

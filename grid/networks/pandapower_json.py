@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 
 from grid.networks.feeder import NetworkFaultError
+from grid.words import Words, placed
 
 TABLES = (
     "bus", "bus_geodata", "line", "trafo", "load", "sgen", "storage", "switch", "ext_grid", "shunt", "ward", "impedance",
@@ -17,7 +18,7 @@ TABLES = (
     "line_dc",
 )  # fmt: skip
 _HEAD = ("name", "f_hz", "sn_mva", "version", "format_version")
-_AGAIN = "save the network again with pandapower.to_json"
+_AGAIN = Words("save the network again with pandapower.to_json")
 
 
 def net_from_raw(name: str, raw: Mapping[str, Any]) -> Any:
@@ -31,7 +32,17 @@ def net_from_raw(name: str, raw: Mapping[str, Any]) -> Any:
         net = pandapower.from_json_string(text, convert=True)
     except Exception as error:  # pandapower raises whatever its conversion trips over
         raise NetworkFaultError(
-            (f"{name}: pandapower can't read its tables ({type(error).__name__}: {error}); {_AGAIN}",)
+            (
+                placed(
+                    name,
+                    Words(
+                        "pandapower can't read its tables (%(kind)s: %(error)s); %(again)s",
+                        kind=type(error).__name__,
+                        error=str(error),
+                        again=_AGAIN,
+                    ),
+                ),
+            )
         ) from error
     net["controller"] = pd.DataFrame({"in_service": _controllers(content)}, dtype=bool)
     return net
@@ -42,7 +53,7 @@ def _content(name: str, raw: Mapping[str, Any]) -> Mapping[str, Any]:
     if isinstance(content, str):
         content = _decoded(name, "network", content)
     if not isinstance(content, dict):
-        raise NetworkFaultError((f"{name}: holds no tables; {_AGAIN}",))
+        raise NetworkFaultError((placed(name, Words("holds no tables; %(again)s", again=_AGAIN)),))
     return content
 
 
@@ -70,7 +81,14 @@ def _table(name: str, key: str, raw: Any) -> dict[str, Any]:
     frame = raw.get("_object") if isinstance(raw, dict) else None
     split: Any = _decoded(name, key, frame) if isinstance(frame, str) else frame
     if not _is_split(split):
-        raise NetworkFaultError((f"{name}: table {key} is in no form of pandapower's; {_AGAIN}",))
+        raise NetworkFaultError(
+            (
+                placed(
+                    name,
+                    Words("table %(key)s is in no form of pandapower's; %(again)s", key=key, again=_AGAIN),
+                ),
+            )
+        )
     plain = {
         "columns": split["columns"],
         "index": split["index"],
@@ -125,4 +143,13 @@ def _decoded(name: str, key: str, text: str) -> Any:
     try:
         return msgspec.json.decode(text)
     except (msgspec.DecodeError, RecursionError) as error:
-        raise NetworkFaultError((f"{name}: {key} is no JSON ({error}); {_AGAIN}",)) from error
+        raise NetworkFaultError(
+            (
+                placed(
+                    name,
+                    Words(
+                        "%(key)s is no JSON (%(error)s); %(again)s", key=key, error=str(error), again=_AGAIN
+                    ),
+                ),
+            )
+        ) from error

@@ -2,6 +2,8 @@
 
 from typing import NamedTuple, NoReturn
 
+from grid.words import Words, placed
+
 MOST_FAULTS = 100
 ENOUGH_FAULTS = 10_000
 """Whoever made so many has another kind of file in hand; reading on would only take time."""
@@ -12,11 +14,17 @@ class Fault(NamedTuple):
 
     file: str
     line: int | None
-    words: str
+    words: Words
 
     def __str__(self) -> str:
-        place = self.file if self.line is None else f"{self.file}, line {self.line}"
-        return f"{place}: {self.words}" if place else self.words
+        return str(self.told)
+
+    @property
+    def told(self) -> Words:
+        """With its place before it."""
+        if self.line is None:
+            return placed(self.file, self.words) if self.file else self.words
+        return Words("%(file)s, line %(line)s: %(fault)s", file=self.file, line=self.line, fault=self.words)
 
 
 class ProfileFaultError(ValueError):
@@ -28,14 +36,14 @@ class ProfileFaultError(ValueError):
         self.faults = faults
 
 
-def refuse(file: str, words: str, line: int | None = None) -> NoReturn:
+def refuse(file: str, words: Words, line: int | None = None) -> NoReturn:
     """Raise ProfileFaultError with one fault."""
     raise ProfileFaultError((Fault(file, line, words),))
 
 
 def more_faults(file: str, count: int) -> tuple[Fault, ...]:
     """A last word on faults that are not told; none if all are."""
-    words = f"{count} more faults are not listed; mend these first and check again"
+    words = Words("%(count)s more faults are not listed; mend these first and check again", count=count)
     return (Fault(file, None, words),) if count else ()
 
 
@@ -48,7 +56,7 @@ class FaultList:
     def __bool__(self) -> bool:
         return bool(self._kept)
 
-    def add(self, words: str, line: int | None = None) -> None:
+    def add(self, words: Words, line: int | None = None) -> None:
         """One more."""
         if len(self._kept) < MOST_FAULTS:
             self._kept.append(Fault(self.file, line, words))

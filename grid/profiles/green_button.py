@@ -22,6 +22,7 @@ from grid.profiles.profiles import Profiles
 from grid.profiles.recording import Column, Recording, to_profiles
 from grid.profiles.sources import DAMAGED, Limited, TooLargeError, opened, refuse_large
 from grid.profiles.units import UNITS, Unit
+from grid.words import Words
 
 _UOM = {"72": UNITS["Wh"], "38": UNITS["W"]}
 _REVERSE = "19"
@@ -80,7 +81,9 @@ class _Feed(ContentHandler):
         self._text.clear()
         if len(self._path) > _MOST_DEPTH:
             refuse(
-                self._faults.file, "is nested too deeply for meter data; export the file again", self._here()
+                self._faults.file,
+                Words("is nested too deeply for meter data; export the file again"),
+                self._here(),
             )
         if tag == "entry":
             self._open()
@@ -115,7 +118,11 @@ class _Feed(ContentHandler):
     def _open(self) -> None:
         if len(self.entries) >= _MOST_ENTRIES:
             refuse(
-                self._faults.file, f"has more than {_MOST_ENTRIES} entries; export fewer days", self._here()
+                self._faults.file,
+                Words(
+                    "has more than %(most_entries)s entries; export fewer days", most_entries=_MOST_ENTRIES
+                ),
+                self._here(),
             )
         self.entries.append(_Entry(self._here()))
 
@@ -131,7 +138,7 @@ class _Feed(ContentHandler):
         said, self._reading = self._reading or {}, None
         self._left -= 1
         if self._left < 0:
-            refuse(self._faults.file, "has too many readings; export fewer days", self._line)
+            refuse(self._faults.file, Words("has too many readings; export fewer days"), self._line)
         try:
             reading = _Reading(
                 self._line, int(said["start"]), int(said["duration"]), float(int(said["value"]))
@@ -140,7 +147,11 @@ class _Feed(ContentHandler):
             wrong = next(
                 (tag for tag in ("start", "duration", "value") if not _is_whole(said.get(tag, ""))), "value"
             )
-            words = f"IntervalReading: {wrong} {said.get(wrong, '')[:40]!r} is no whole number; export the file again"
+            words = Words(
+                "IntervalReading: %(field)s %(value)s is no whole number; export the file again",
+                field=wrong,
+                value=repr(said.get(wrong, "")[:40]),
+            )
             self._faults.add(words, self._line)
             return
         self.entries[-1].readings.append(reading)
@@ -161,17 +172,18 @@ def read_green_button(path: Path, options: Options) -> Profiles:
         refuse_large(path.name, most)
     except DefusedXmlException:
         refuse(
-            path.name, "declares a document type or entities, which no meter data need; export the file again"
+            path.name,
+            Words("declares a document type or entities, which no meter data need; export the file again"),
         )
     except DAMAGED:
-        refuse(path.name, "is damaged gzip; pack it again")
+        refuse(path.name, Words("is damaged gzip; pack it again"))
     except SAXException as error:
         line = getattr(error, "getLineNumber", lambda: None)()
-        refuse(path.name, "is no well-formed XML; export the file again", line)
+        refuse(path.name, Words("is no well-formed XML; export the file again"), line)
     except (ValueError, LookupError) as error:
         if hasattr(error, "faults"):
             raise
-        refuse(path.name, "has an unknown encoding; export the file as UTF-8")
+        refuse(path.name, Words("has an unknown encoding; export the file as UTF-8"))
     return _profiles(path, feed.entries, faults)
 
 
@@ -181,13 +193,15 @@ def _profiles(path: Path, entries: Sequence[_Entry], faults: FaultList) -> Profi
     blocks = [entry for entry in entries if entry.kind == "IntervalBlock" and entry.readings]
     if not blocks:
         faults.add(
-            "holds no IntervalReading; export the interval data of a meter (Green Button Download My Data)"
+            Words(
+                "holds no IntervalReading; export the interval data of a meter (Green Button Download My Data)"
+            )
         )
     for block in blocks:
         kind = _type_of(block, entries, types)
         if kind is None:
             faults.add(
-                "IntervalBlock: its ReadingType can't be told; export the file again, with all links",
+                Words("IntervalBlock: its ReadingType can't be told; export the file again, with all links"),
                 block.line,
             )
         else:
@@ -217,11 +231,15 @@ def _column(path: Path, kind: _Entry, readings: Sequence[_Reading], faults: Faul
     durations = {reading.duration for reading in ordered}
     if len(durations) > 1:
         odd = next(reading for reading in ordered if reading.duration != ordered[0].duration)
-        words = f"IntervalReading: lasts {odd.duration} s, the first one {ordered[0].duration} s; export one interval length"
+        words = Words(
+            "IntervalReading: lasts %(duration)s s, the first one %(first)s s; export one interval length",
+            duration=odd.duration,
+            first=ordered[0].duration,
+        )
         faults.add(words, odd.line)
     if kind.said.get("accumulationBehaviour") in _REGISTER:
         faults.add(
-            "ReadingType: is a register (cumulative); export the energy of each interval (deltaData)",
+            Words("ReadingType: is a register (cumulative); export the energy of each interval (deltaData)"),
             kind.line,
         )
     return Recording(
@@ -237,12 +255,19 @@ def _unit(kind: _Entry, faults: FaultList) -> tuple[Unit, float]:
     uom, power = kind.said.get("uom", ""), kind.said.get("powerOfTenMultiplier", "0") or "0"
     if uom not in _UOM:
         faults.add(
-            f"ReadingType: unit {uom[:20]!r} can't be used; export energy (uom 72, Wh) or power (uom 38, W)",
+            Words(
+                "ReadingType: unit %(uom)s can't be used; export energy (uom 72, Wh) or power (uom 38, W)",
+                uom=repr(uom[:20]),
+            ),
             kind.line,
         )
     if not _is_whole(power) or abs(int(power[:6])) > _MOST_MULTIPLIER:
         faults.add(
-            f"ReadingType: powerOfTenMultiplier {power[:20]!r} can't be; export the file again", kind.line
+            Words(
+                "ReadingType: powerOfTenMultiplier %(power)s can't be; export the file again",
+                power=repr(power[:20]),
+            ),
+            kind.line,
         )
         power = "0"
     return _UOM.get(uom, UNITS["Wh"]), 10.0 ** int(power)
@@ -254,11 +279,17 @@ def _joined(columns: Sequence[Recording], faults: FaultList) -> Recording:
     for other in columns[1:]:
         if other.step_s != first.step_s or not np.array_equal(other.moments, first.moments):
             faults.add(
-                f"{other.columns[0].name} and {first.columns[0].name} have other intervals; export both for the same days",
+                Words(
+                    "%(one)s and %(other)s have other intervals; export both for the same days",
+                    one=other.columns[0].name,
+                    other=first.columns[0].name,
+                ),
                 other.lines[0],
             )
         elif other.columns[0].name == first.columns[0].name:
-            faults.add("has several meters; export each of them into a file of its own", other.lines[0])
+            faults.add(
+                Words("has several meters; export each of them into a file of its own"), other.lines[0]
+            )
     faults.raise_any()
     return Recording(
         first.file,

@@ -3,6 +3,7 @@
 import re
 
 from grid.profiles.options import Decimal
+from grid.words import Words, WordsError
 
 _POINT = re.compile(r"[+-]?\d*\.\d+(?:[eE][+-]?\d+)?", re.ASCII)
 _COMMA = re.compile(r"[+-]?\d*,\d+(?:[eE][+-]?\d+)?", re.ASCII)
@@ -28,7 +29,7 @@ _MISSING = {
 }
 
 
-class NumberError(ValueError):
+class NumberError(WordsError):
     """A field that is no number; says what is wrong with it and the remedy."""
 
 
@@ -64,22 +65,35 @@ class Numbers:
     def _fraction(self, text: str, separator: Decimal) -> float:
         if not self.look(text):
             raise NumberError(
-                f"{text!r} may be a thousand or a decimal number; write numbers without thousands separators and say"
-                " which decimal separator the file has"
+                Words(
+                    "%(text)s may be a thousand or a decimal number; write numbers without thousands separators and say which decimal separator the file has",
+                    text=repr(text),
+                )
             )
         if separator != self._decimal:
-            other = "comma" if self._decimal == "," else "point"
-            raise NumberError(
-                f"{text!r} has another decimal separator than the rest of the file, a decimal {other}; write all numbers"
-                " alike and without thousands separators"
+            other = (
+                Words(
+                    "%(text)s has another decimal separator than the rest of the file, a decimal comma; write all numbers alike and without thousands separators",
+                    text=repr(text),
+                )
+                if self._decimal == ","
+                else Words(
+                    "%(text)s has another decimal separator than the rest of the file, a decimal point; write all numbers alike and without thousands separators",
+                    text=repr(text),
+                )
             )
+            raise NumberError(other)
         return float(text.replace(",", "."))
 
 
-def _unreadable(text: str) -> str:
+def _unreadable(text: str) -> Words:
     if text.lower() in _MISSING:
-        what = f"holds {text!r}" if text else "is empty"
-        return f"{what}; estimate the missing value first"
+        if not text:
+            return Words("is empty; estimate the missing value first")
+        return Words("holds %(text)s; estimate the missing value first", text=repr(text))
     if _GROUPED.fullmatch(text):
-        return f"{text!r} has thousands separators; write it without"
-    return f"{text[:40]!r} is no number; write digits only, the unit belongs into the column's name"
+        return Words("%(text)s has thousands separators; write it without", text=repr(text))
+    return Words(
+        "%(text)s is no number; write digits only, the unit belongs into the column's name",
+        text=repr(text[:40]),
+    )

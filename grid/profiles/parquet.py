@@ -14,6 +14,7 @@ from grid.profiles.profiles import FloatArray, IntArray, Profiles
 from grid.profiles.recording import Column, Recording, to_profiles
 from grid.profiles.stamps import NO_ZONE, Clock, StampError, zone_named
 from grid.profiles.text import titles_and_units
+from grid.words import Words
 
 _BATCH_ROWS = 65_536
 _PER_SECOND = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}
@@ -28,7 +29,10 @@ def read_parquet(path: Path, options: Options) -> Profiles:
     except ProfileFaultError:
         raise
     except (pa.ArrowException, OSError, ValueError, OverflowError, MemoryError, KeyError) as error:
-        refuse(path.name, f"is damaged Parquet ({str(error).splitlines()[0][:120]}); export it again")
+        refuse(
+            path.name,
+            Words("is damaged Parquet (%(error)s); export it again", error=str(error).splitlines()[0][:120]),
+        )
     return to_profiles(recording, faults)
 
 
@@ -36,12 +40,16 @@ def _read(file: Any, options: Options, faults: FaultList) -> Recording:
     schema = file.schema_arrow
     names, rows = list(schema.names), file.metadata.num_rows
     if len(names) < 2 or not rows:  # noqa: PLR2004  a time and at least one series
-        refuse(faults.file, "has no data; it needs a time column, at least one series, and two rows")
+        refuse(faults.file, Words("has no data; it needs a time column, at least one series, and two rows"))
     if rows * len(names) > options.bounds.cells or len(set(names)) < len(names):
         refuse(
             faults.file,
-            f"has {rows} rows of {len(names)} columns, more than {options.bounds.cells} numbers, or a name twice; cut it to"
-            " fewer days or columns",
+            Words(
+                "has %(rows)s rows of %(columns)s columns, more than %(cells)s numbers, or a name twice; cut it to fewer days or columns",
+                rows=rows,
+                columns=len(names),
+                cells=options.bounds.cells,
+            ),
         )
     time = _time_column(schema)
     titles = titles_and_units([name for name in names if name != time], None, options, faults)
@@ -67,10 +75,22 @@ def _time_column(schema: Any) -> str:
 def _check_types(schema: Any, time: str, faults: FaultList) -> None:
     kind = schema.field(time).type
     if not (pa.types.is_timestamp(kind) or pa.types.is_integer(kind)):
-        faults.add(f"column {time!r} is {kind}, no time; store times with a type (timestamp with a zone)")
+        faults.add(
+            Words(
+                "column %(time)s is %(kind)s, no time; store times with a type (timestamp with a zone)",
+                time=repr(time),
+                kind=str(kind),
+            )
+        )
     for field in schema:
         if field.name != time and not _is_number(field.type):
-            faults.add(f"column {field.name!r} is {field.type}, no number; convert or drop it")
+            faults.add(
+                Words(
+                    "column %(name)s is %(type)s, no number; convert or drop it",
+                    name=repr(field.name),
+                    type=str(field.type),
+                )
+            )
 
 
 def _is_number(kind: Any) -> bool:
@@ -94,7 +114,7 @@ def _epochs(moments: Sequence[int | None], kind: Any, options: Options, faults: 
     """Epoch seconds: typed times with a zone and integers are, naive ones are read in the named zone."""
     missing = [row for row, moment in enumerate(moments, 1) if moment is None]
     for row in missing:
-        faults.add("has no time; delete the row or fill its time", row)
+        faults.add(Words("has no time; delete the row or fill its time"), row)
     faults.raise_any()
     raw = np.array(moments, dtype=np.int64)
     if not pa.types.is_timestamp(kind):
@@ -103,7 +123,7 @@ def _epochs(moments: Sequence[int | None], kind: Any, options: Options, faults: 
     if kind.tz is not None:
         return seconds
     if options.zone is None:
-        refuse(faults.file, f"the time of row 1 {NO_ZONE}", 1)
+        refuse(faults.file, Words("the time of row 1 %(no_zone)s", no_zone=NO_ZONE), 1)
     return np.fromiter(_in_zone(seconds, options.zone, faults), dtype=np.int64, count=len(seconds))
 
 
@@ -111,9 +131,9 @@ def _in_zone(seconds: IntArray, zone: str, faults: FaultList) -> Iterator[int]:
     try:
         clock = Clock(zone_named(zone))
     except StampError as error:
-        refuse(faults.file, str(error))
+        refuse(faults.file, error.words)
     for row, local in enumerate(np.datetime64(0, "s") + seconds.astype("timedelta64[s]"), 1):
         try:
             yield clock.epoch_of(local.item(), str(local))
         except StampError as error:
-            refuse(faults.file, str(error), row)
+            refuse(faults.file, error.words, row)

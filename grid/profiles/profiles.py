@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from grid.assets import SLOT_SECONDS
 from grid.profiles.faults import refuse
+from grid.words import Words
 
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
@@ -47,7 +48,10 @@ class Profiles:
     def column(self, name: str) -> FloatArray:
         """One relative profile. Raises ProfileFaultError naming a missing one."""
         if name not in self.columns:
-            refuse(self.file, f"profile {name!r} is missing; add its column to the profile file")
+            refuse(
+                self.file,
+                Words("profile %(name)s is missing; add its column to the profile file", name=repr(name)),
+            )
         return self.columns[name]
 
     def window(self, start: int, end: int) -> slice:
@@ -55,8 +59,13 @@ class Profiles:
         if start % SLOT_SECONDS or end % SLOT_SECONDS or not self.start <= start < end <= self.end:
             refuse(
                 self.file,
-                f"period {utc_words(start)} to {utc_words(end)} must lie on quarter-hours within {utc_words(self.start)}"
-                f" to {utc_words(self.end)}, which the profile file covers; change the period or extract another file",
+                Words(
+                    "period %(start)s to %(end)s must lie on quarter-hours within %(first)s to %(last)s, which the profile file covers; change the period or extract another file",
+                    start=utc_words(start),
+                    end=utc_words(end),
+                    first=utc_words(self.start),
+                    last=utc_words(self.end),
+                ),
             )
         return slice((start - self.start) // SLOT_SECONDS, (end - self.start) // SLOT_SECONDS)
 

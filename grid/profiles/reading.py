@@ -9,6 +9,7 @@ from grid.profiles.options import Options
 from grid.profiles.profiles import Profiles
 from grid.profiles.sources import GZIP, head_of
 from grid.profiles.text import read_text
+from grid.words import Words
 
 _BOM = b"\xef\xbb\xbf"
 _WIDE = (b"\xff\xfe", b"\xfe\xff")
@@ -44,10 +45,12 @@ def read_profiles(path: Path, options: Options | None = None) -> Profiles:
 
 def _refuse_foreign(name: str, head: bytes) -> None:
     if not head:
-        refuse(name, "is empty; it needs a header and rows of data below it")
+        refuse(name, Words("is empty; it needs a header and rows of data below it"))
     if head.startswith(_WIDE):
-        refuse(name, "is UTF-16; save it as “CSV UTF-8”")
+        refuse(name, Words("is UTF-16; save it as “CSV UTF-8”"))
     if head.startswith((_ZIP, _OLD_EXCEL)):
-        refuse(name, "is a ZIP archive or an Excel workbook; unpack it, or save the sheet as “CSV UTF-8”")
+        refuse(
+            name, Words("is a ZIP archive or an Excel workbook; unpack it, or save the sheet as “CSV UTF-8”")
+        )
     if head.startswith(GZIP):
-        refuse(name, "is packed twice; unpack it once")
+        refuse(name, Words("is packed twice; unpack it once"))

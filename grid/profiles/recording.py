@@ -11,6 +11,7 @@ from grid.assets import SLOT_SECONDS
 from grid.profiles.faults import FaultList
 from grid.profiles.profiles import FloatArray, IntArray, Profiles, utc_words
 from grid.profiles.units import Unit
+from grid.words import Words
 
 MIN_STEP_S, MAX_STEP_S = 60, 3600
 LAST_MOMENT = 7_258_118_399
@@ -71,7 +72,7 @@ def to_profiles(recording: Recording, faults: FaultList, *, timed: bool = True) 
     timed = _possible_times(recording, faults) and timed
     step = _step(recording) if recording.step_s is None else recording.step_s
     if step is None or not len(recording.moments):
-        faults.add("holds fewer than two rows of data; a series needs at least two")
+        faults.add(Words("holds fewer than two rows of data; a series needs at least two"))
         timed, step = False, SLOT_SECONDS
     starts = recording.moments - step if recording.at_end else recording.moments
     if timed and _known_step(step, faults):
@@ -85,8 +86,9 @@ def to_profiles(recording: Recording, faults: FaultList, *, timed: bool = True) 
 def _possible_times(recording: Recording, faults: FaultList) -> bool:
     outside = np.flatnonzero((recording.moments < 0) | (recording.moments > LAST_MOMENT))
     for i in outside:
-        words = (
-            f"time {int(recording.moments[i])} is not within 1970 to 2199; times as numbers are epoch seconds"
+        words = Words(
+            "time %(time)s is not within 1970 to 2199; times as numbers are epoch seconds",
+            time=int(recording.moments[i]),
         )
         faults.add(words, recording.lines[int(i)])
     return not outside.size
@@ -106,8 +108,10 @@ def _known_step(step: int, faults: FaultList) -> bool:
     known = MIN_STEP_S <= step <= MAX_STEP_S and MAX_STEP_S % step == 0
     if not known:
         faults.add(
-            f"has a value every {_span(step)}; intervals from 1 minute to 1 hour that divide an hour evenly"
-            " can be read (1, 5, 10, 15, 30 or 60 minutes): average the values first"
+            Words(
+                "has a value every %(step)s; intervals from 1 minute to 1 hour that divide an hour evenly can be read (1, 5, 10, 15, 30 or 60 minutes): average the values first",
+                step=_span(step),
+            )
         )
     return known
 
@@ -117,8 +121,10 @@ def _check_times(recording: Recording, starts: IntArray, step: int, faults: Faul
     whole = max(step, SLOT_SECONDS)
     if first % SLOT_SECONDS:
         faults.add(
-            f"the first interval starts at {recording.said(first)}, not on a quarter-hour; cut the file, or say that its"
-            " times are the ends of intervals",
+            Words(
+                "the first interval starts at %(first)s, not on a quarter-hour; cut the file, or say that its times are the ends of intervals",
+                first=recording.said(first),
+            ),
             recording.lines[0],
         )
     for i in jumps:
@@ -126,7 +132,10 @@ def _check_times(recording: Recording, starts: IntArray, step: int, faults: Faul
     covered = len(starts) * step
     if not jumps.size and first % SLOT_SECONDS == 0 and covered % whole:
         faults.add(
-            f"the last quarter-hour is not complete; cut the file at {recording.said(first + covered - covered % whole)}",
+            Words(
+                "the last quarter-hour is not complete; cut the file at %(time)s",
+                time=recording.said(first + covered - covered % whole),
+            ),
             recording.lines[-1],
         )
 
@@ -135,45 +144,82 @@ def _add_jump(recording: Recording, row: int, step: int, faults: FaultList) -> N
     before, here = int(recording.moments[row - 1]), int(recording.moments[row])
     line, gap = recording.lines[row], here - before
     if gap == 0:
-        faults.add(f"{recording.said(here)} comes twice; delete one of the two lines", line)
+        faults.add(
+            Words("%(here)s comes twice; delete one of the two lines", here=recording.said(here)), line
+        )
     elif gap < 0:
-        faults.add(f"{recording.said(here)} is earlier than the line above; sort the lines by time", line)
+        faults.add(
+            Words(
+                "%(here)s is earlier than the line above; sort the lines by time", here=recording.said(here)
+            ),
+            line,
+        )
     elif gap % step:
         faults.add(
-            f"{recording.said(here)} follows {recording.said(before)} by {_span(gap)} instead of {_span(step)}; bring the values"
-            " to one interval first",
+            Words(
+                "%(here)s follows %(before)s by %(gap)s instead of %(step)s; bring the values to one interval first",
+                here=recording.said(here),
+                before=recording.said(before),
+                gap=_span(gap),
+                step=_span(step),
+            ),
             line,
         )
     else:
         missing = gap // step - 1
         faults.add(
-            f"{missing} value{'s are' if missing > 1 else ' is'} missing between {recording.said(before)} and"
-            f" {recording.said(here)}; estimate and fill the gap",
+            _gap_words(missing, recording.said(before), recording.said(here)),
             line,
         )
+
+
+def _gap_words(missing: int, before: str, here: str) -> Words:
+    if missing == 1:
+        return Words(
+            "1 value is missing between %(before)s and %(here)s; estimate and fill the gap",
+            before=before,
+            here=here,
+        )
+    return Words(
+        "%(missing)s values are missing between %(before)s and %(here)s; estimate and fill the gap",
+        missing=missing,
+        before=before,
+        here=here,
+    )
 
 
 def _check_values(recording: Recording, column: Column, faults: FaultList) -> None:
     name, values = column.name, column.values
     kw = np.abs(values) * column.unit.kilo
     for i in np.flatnonzero(~np.isfinite(values)):
-        words = f"column {name!r} holds NaN or infinity; estimate the missing value first"
+        words = Words(
+            "column %(name)s holds NaN or infinity; estimate the missing value first", name=repr(name)
+        )
         faults.add(words, recording.lines[int(i)])
     relative = column.unit.kind == "relative"
     for i in np.flatnonzero(np.isfinite(values) & (kw > (MOST_RELATIVE if relative else MOST_KW))):
-        words = f"column {name!r}: {values[i]:g} {column.unit.name} can't be; is the unit right?"
+        words = Words(
+            "column %(name)s: %(value)s %(unit)s can't be; is the unit right?",
+            name=repr(name),
+            value=f"{values[i]:g}",
+            unit=column.unit.name,
+        )
         faults.add(words, recording.lines[int(i)])
     if not name.endswith("_qload"):
         for i in np.flatnonzero(values < 0):
-            words = (
-                f"column {name!r}: {values[i]:g} {column.unit.name} is negative; consumption and generation count upwards,"
-                " so give what flows out a column of its own, such as house_export"
+            words = Words(
+                "column %(name)s: %(value)s %(unit)s is negative; consumption and generation count upwards, so give what flows out a column of its own, such as house_export",
+                name=repr(name),
+                value=f"{values[i]:g}",
+                unit=column.unit.name,
             )
             faults.add(words, recording.lines[int(i)])
     if column.unit.kind == "energy" and _is_register(values):
         faults.add(
-            f"column {name!r} only ever grows, as a meter's register does; give the energy of each interval, that is"
-            " the difference to the line above"
+            Words(
+                "column %(name)s only ever grows, as a meter's register does; give the energy of each interval, that is the difference to the line above",
+                name=repr(name),
+            )
         )
 
 

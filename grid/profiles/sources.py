@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import IO, Any, cast
 
 from grid.profiles.faults import refuse
+from grid.words import Words
 
 GZIP = b"\x1f\x8b"
 DAMAGED = (gzip.BadGzipFile, EOFError, zlib.error)
@@ -41,7 +42,10 @@ def refuse_large(name: str, most: int) -> None:
     """Raise the fault of a file that is too large."""
     refuse(
         name,
-        f"is larger than {most // 1024**2} MiB unpacked; cut it to fewer days or columns, or to 15 minutes",
+        Words(
+            "is larger than %(most)s MiB unpacked; cut it to fewer days or columns, or to 15 minutes",
+            most=most // 1024**2,
+        ),
     )
 
 
@@ -52,7 +56,7 @@ def opened(path: Path) -> IO[bytes]:
             packed = file.read(2) == GZIP
         unpacked: IO[bytes] = path.open("rb") if not packed else cast("IO[bytes]", gzip.open(path, "rb"))  # noqa: SIM115  the caller's
     except OSError as error:
-        refuse(path.name, f"can't be read ({error.strerror}); check the path")
+        refuse(path.name, Words("can't be read (%(strerror)s); check the path", strerror=str(error.strerror)))
     return unpacked
 
 
@@ -62,4 +66,4 @@ def head_of(path: Path, size: int = 256) -> bytes:
         with opened(path) as file:
             return file.read(size)
     except DAMAGED:
-        refuse(path.name, "is damaged gzip; pack it again")
+        refuse(path.name, Words("is damaged gzip; pack it again"))

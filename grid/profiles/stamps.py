@@ -14,12 +14,12 @@ import numpy as np
 from grid.assets import SLOT_SECONDS
 from grid.profiles.faults import refuse
 from grid.profiles.profiles import IntArray
+from grid.words import Words, WordsError
 
 SIMBENCH_FORMAT = "%d.%m.%Y %H:%M"
 SIMBENCH_ZONE = "Europe/Berlin"
-NO_ZONE = (
-    "has no offset; write it like 2026-03-01T00:00:00+01:00, or name the zone that the file's times are in,"
-    " such as Europe/Berlin"
+NO_ZONE = Words(
+    "has no offset; write it like 2026-03-01T00:00:00+01:00, or name the zone that the file's times are in, such as Europe/Berlin"
 )
 _EPOCH = re.compile(r"\d{9,10}(?:\.0+)?", re.ASCII)
 _ANY_EPOCH = re.compile(r"\d{1,10}(?:\.0+)?", re.ASCII)
@@ -30,7 +30,7 @@ _SLASHED = re.compile(r"\d{1,2}/\d{1,2}/\d{2,4}.*", re.ASCII)
 _FIRST_YEAR, _LAST_YEAR = 1971, 2199
 
 
-class StampError(ValueError):
+class StampError(WordsError):
     """A stamp that can't be read; says what is wrong with it and the remedy."""
 
 
@@ -38,7 +38,10 @@ def zone_named(name: str) -> ZoneInfo:
     """A zone of the IANA database. Raises StampError."""
     if name not in _zones():
         raise StampError(
-            f"zone {name!r} is unknown; name it as the IANA database does, such as Europe/Berlin"
+            Words(
+                "zone %(name)s is unknown; name it as the IANA database does, such as Europe/Berlin",
+                name=repr(name),
+            )
         )
     return ZoneInfo(name)
 
@@ -69,7 +72,14 @@ class Clock:
             return int(float(text))
         moment = self._moment(text)
         if not _FIRST_YEAR <= moment.year <= _LAST_YEAR:
-            raise StampError(f"{text!r} lies outside of {_FIRST_YEAR} to {_LAST_YEAR}; is the date right?")
+            raise StampError(
+                Words(
+                    "%(text)s lies outside of %(first_year)s to %(last_year)s; is the date right?",
+                    text=repr(text),
+                    first_year=_FIRST_YEAR,
+                    last_year=_LAST_YEAR,
+                )
+            )
         return self.epoch_of(moment, text)
 
     def epoch_of(self, moment: datetime, said: str) -> int:
@@ -77,7 +87,7 @@ class Clock:
         if moment.tzinfo is not None:
             return int(moment.timestamp())
         if self._zone is None:
-            raise StampError(f"{said} {NO_ZONE}")
+            raise StampError(Words("%(said)s %(no_zone)s", said=said, no_zone=NO_ZONE))
         first, second = self._both(moment, said)
         self._last = second if first <= self._last else first
         return self._last
@@ -105,20 +115,35 @@ class Clock:
     def _looked_up(self, naive: datetime, said: str) -> tuple[int, int]:
         first, second = (int(naive.replace(tzinfo=self._zone, fold=fold).timestamp()) for fold in (0, 1))
         if datetime.fromtimestamp(first, self._zone).replace(tzinfo=None) != naive:
-            raise StampError(f"{said} does not exist in {self._zone} (clocks go forward); is the zone right?")
+            raise StampError(
+                Words(
+                    "%(said)s does not exist in %(zone)s (clocks go forward); is the zone right?",
+                    said=said,
+                    zone=str(self._zone),
+                )
+            )
         return first, second
 
 
-def _unreadable(text: str) -> str:
+def _unreadable(text: str) -> Words:
     if _MILLISECONDS.fullmatch(text):
-        return f"{text!r} looks like milliseconds; times as numbers are epoch seconds: divide by 1000"
+        return Words(
+            "%(text)s looks like milliseconds; times as numbers are epoch seconds: divide by 1000",
+            text=repr(text),
+        )
     if _DAY.fullmatch(text):
-        return f"{text!r} has no time of day; write date and time into one column, like 2026-03-01 00:15"
+        return Words(
+            "%(text)s has no time of day; write date and time into one column, like 2026-03-01 00:15",
+            text=repr(text),
+        )
     if "24:00" in text:
-        return f"{text!r}: write 24:00 as 00:00 of the next day"
+        return Words("%(text)s: write 24:00 as 00:00 of the next day", text=repr(text))
     if _SLASHED.fullmatch(text):
-        return f"{text!r} may mean two dates; write it like 2026-03-01 00:15"
-    return f"{text[:40]!r} is no time; write it like 2026-03-01T00:15:00+01:00 or 2026-03-01 00:15"
+        return Words("%(text)s may mean two dates; write it like 2026-03-01 00:15", text=repr(text))
+    return Words(
+        "%(text)s is no time; write it like 2026-03-01T00:15:00+01:00 or 2026-03-01 00:15",
+        text=repr(text[:40]),
+    )
 
 
 def local_to_slots(
@@ -137,9 +162,15 @@ def local_to_slots(
         try:
             slots[i] = clock.epoch(stamp)
         except StampError as error:
-            refuse("", f"row {i + 1}: {error}")
+            refuse("", Words("row %(row)s: %(fault)s", row=i + 1, fault=error.words))
         if slots[i] % SLOT_SECONDS or (i and slots[i] - slots[i - 1] != SLOT_SECONDS):
             refuse(
-                "", f"row {i + 1}: {stamp} does not follow {stamps[i - 1]} by 15 minutes; sort and fill gaps"
+                "",
+                Words(
+                    "row %(row)s: %(stamp)s does not follow %(before)s by 15 minutes; sort and fill gaps",
+                    row=i + 1,
+                    stamp=stamp,
+                    before=stamps[i - 1],
+                ),
             )
     return slots

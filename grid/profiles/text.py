@@ -24,6 +24,7 @@ from grid.profiles.recording import Column, Recording, to_profiles
 from grid.profiles.sources import DAMAGED, Limited, TooLargeError, opened, refuse_large
 from grid.profiles.stamps import NO_ZONE, Clock, StampError, zone_named
 from grid.profiles.units import REMEDY, UNITS, Unit, split_unit, unit_named
+from grid.words import Words
 
 DELIMITERS = (";", "\t", ",")
 ROWS_LOOKED_AT = 500
@@ -53,7 +54,11 @@ class _Body:
 
     def _take(self, line: int, fields: Sequence[str]) -> None:
         if len(self.cells) > self._bounds.cells or len(self.lines) >= self._bounds.rows:
-            words = f"has more than {self._bounds.cells} numbers or {self._bounds.rows} rows; cut it to fewer days or columns"
+            words = Words(
+                "has more than %(cells)s numbers or %(rows)s rows; cut it to fewer days or columns",
+                cells=self._bounds.cells,
+                rows=self._bounds.rows,
+            )
             refuse(self._faults.file, words, line)
         self.lines.append(line)
         self._take_moment(fields[0], line)
@@ -61,7 +66,14 @@ class _Body:
             for name, field in zip(self._header[1:], fields[1:], strict=True):
                 self._take_number(name, field, line)
         else:
-            self._faults.add(f"has {len(fields)} fields instead of {len(self._header)}; mend the line", line)
+            self._faults.add(
+                Words(
+                    "has %(fields)s fields instead of %(header)s; mend the line",
+                    fields=len(fields),
+                    header=len(self._header),
+                ),
+                line,
+            )
             self.cells.extend([0.0] * (len(self._header) - 1))
 
     def _take_moment(self, text: str, line: int) -> None:
@@ -69,9 +81,9 @@ class _Body:
         try:
             self.moments.append(self._clock.epoch(text))
         except StampError as error:
-            zoneless = NO_ZONE in str(error)
+            zoneless = error.words.values.get("no_zone") is NO_ZONE
             if not (zoneless and self._zoneless):
-                self._faults.add(str(error), line)
+                self._faults.add(error.words, line)
             self.moments.append(0)
             self.timed, self._zoneless = False, self._zoneless or zoneless
 
@@ -79,7 +91,7 @@ class _Body:
         try:
             value = self._numbers.read(text)
         except NumberError as error:
-            self._faults.add(f"column {name!r}: {error}", line)
+            self._faults.add(Words("column %(name)s: %(fault)s", name=repr(name), fault=error.words), line)
             value = 0.0
         self.cells.append(value)
 
@@ -96,11 +108,11 @@ def read_text(path: Path, options: Options) -> Profiles:
     except TooLargeError:
         refuse_large(path.name, options.bounds.bytes)
     except UnicodeDecodeError:
-        refuse(path.name, "is not UTF-8; save it as “CSV UTF-8”")
+        refuse(path.name, Words("is not UTF-8; save it as “CSV UTF-8”"))
     except DAMAGED:
-        refuse(path.name, "is damaged gzip; pack it again")
+        refuse(path.name, Words("is damaged gzip; pack it again"))
     except csv.Error as error:
-        refuse(path.name, f"is no CSV ({error}); is a quotation mark missing?")
+        refuse(path.name, Words("is no CSV (%(error)s); is a quotation mark missing?", error=error.args[0]))
     raise RuntimeError("unreachable: every refusal raises")
 
 
@@ -108,9 +120,9 @@ def _lines(text: IO[str]) -> Iterator[str]:
     """Lines of bounded length, without NUL, which the csv module trips over."""
     while line := text.readline(MOST_LINE):
         if len(line) == MOST_LINE:
-            raise csv.Error(f"a line has more than {MOST_LINE} characters")
+            raise csv.Error(Words("a line has more than %(most_line)s characters", most_line=MOST_LINE))
         if "\0" in line:
-            raise csv.Error("it holds NUL characters")
+            raise csv.Error(Words("it holds NUL characters"))
         yield line
 
 
@@ -146,7 +158,7 @@ def _said(name: str, lines: Iterator[str], options: Options, faults: FaultList) 
         elif word:
             break
     else:
-        refuse(name, "is empty; it needs a header and rows of data below it")
+        refuse(name, Words("is empty; it needs a header and rows of data below it"))
     return options, line, number - 1
 
 
@@ -157,7 +169,15 @@ def _with_comment(comment: str, number: int, options: Options, faults: FaultList
         return options
     allowed = {"unit": tuple(UNITS), "stamps": STAMPS, "decimal": DECIMALS}.get(key)
     if allowed is not None and value not in allowed:
-        faults.add(f"# {key} = {value}: is unknown; choose one of {' '.join(allowed)}", number)
+        faults.add(
+            Words(
+                "# %(key)s = %(value)s: is unknown; choose one of %(allowed)s",
+                key=key,
+                value=value,
+                allowed=" ".join(allowed),
+            ),
+            number,
+        )
         return options
     changes: dict[str, Any] = {key: value}
     return replace(options, **changes)
@@ -169,11 +189,15 @@ def _columns(
     """Name and unit of each column but the first."""
     if len(header) < 2:  # noqa: PLR2004  a time and at least one series
         refuse(
-            name, "has a single column; it needs the time and at least one series, separated by , or ;", line
+            name,
+            Words("has a single column; it needs the time and at least one series, separated by , or ;"),
+            line,
         )
     if _is_data(header):
         refuse(
-            name, "begins with data; the first line must be a header: time, then a name for each series", line
+            name,
+            Words("begins with data; the first line must be a header: time, then a name for each series"),
+            line,
         )
     return titles_and_units(header[1:], line, options, faults)
 
@@ -183,24 +207,41 @@ def titles_and_units(
 ) -> list[tuple[str, Unit]]:
     """Each column's name without its unit, and the unit; a fault for each that names none or stands there twice."""
     if len(names) > MOST_COLUMNS:
-        words = f"has {len(names)} columns; at most {MOST_COLUMNS} can be read: make two files of it"
+        words = Words(
+            "has %(columns)s columns; at most %(most_columns)s can be read: make two files of it",
+            columns=len(names),
+            most_columns=MOST_COLUMNS,
+        )
         refuse(faults.file, words, line)
     default = unit_named(options.unit) if options.unit else None
     found, seen = list[tuple[str, Unit]](), set[str]()
     if options.unit and default is None:
-        faults.add(f"unit {options.unit!r} is unknown; choose one of {', '.join(UNITS)}")
+        faults.add(
+            Words(
+                "unit %(unit)s is unknown; choose one of %(units)s",
+                unit=repr(options.unit),
+                units=", ".join(UNITS),
+            )
+        )
     for position, text in enumerate(names, 2):
         title, unit = split_unit(text)
         unit = unit or default
-        if not title:
-            faults.add(f"column {position} has no name; name it, or delete an empty column", line)
-        elif title in seen:
-            faults.add(f"column {title!r} stands there twice; rename or delete one of them", line)
-        elif unit is None:
-            faults.add(f"column {title!r} has no unit; {REMEDY}", line)
+        wrong = _title_fault(position, title, unit, twice=title in seen)
+        if wrong is not None:
+            faults.add(wrong, line)
         seen.add(title)
         found.append((title, unit or UNITS["relative"]))
     return found
+
+
+def _title_fault(position: int, title: str, unit: Unit | None, *, twice: bool) -> Words | None:
+    if not title:
+        return Words("column %(position)s has no name; name it, or delete an empty column", position=position)
+    if twice:
+        return Words("column %(title)s stands there twice; rename or delete one of them", title=repr(title))
+    if unit is None:
+        return Words("column %(title)s has no unit; %(remedy)s", title=repr(title), remedy=REMEDY)
+    return None
 
 
 def _is_data(header: Sequence[str]) -> bool:
@@ -217,5 +258,5 @@ def _clock(options: Options, faults: FaultList, *, epochs: bool) -> Clock:
     try:
         return Clock(zone_named(options.zone), epochs=epochs)
     except StampError as error:
-        faults.add(str(error))
+        faults.add(error.words)
         return Clock(zone_named("UTC"))

@@ -4,6 +4,8 @@ import re
 from dataclasses import dataclass
 from typing import Literal
 
+from grid.words import Words
+
 
 @dataclass(frozen=True, slots=True)
 class Unit:
@@ -35,9 +37,8 @@ _IN_NAME = re.compile(
     r"(?P<name>.*?)[\s_]*(?:\[(?P<square>[^\]]*)\]|\((?P<round>[^)]*)\)|(?:_|\s)(?P<bare>[A-Za-z.]+))$"
 )
 _MILLI = ("mW", "mWh")
-REMEDY = (
-    "name it like house_kW (mean power), house_kWh (energy of each interval) or house_relative (1 = rated power),"
-    " or give one unit for the whole file"
+REMEDY = Words(
+    "name it like house_kW (mean power), house_kWh (energy of each interval) or house_relative (1 = rated power), or give one unit for the whole file"
 )
 
 

@@ -18,11 +18,13 @@ from grid.networks.files import open_network
 from grid.profiles import Fault, FloatArray, Options, ProfileFaultError, Profiles, merged, read_profiles
 from grid.scenarios.scenario import Scenario
 from grid.scenarios.sections import SeriesTable
+from grid.words import Words
 
 Kind = Literal["load", "generation", "wind"]
 _SUFFIXES: dict[str, Kind] = {
     "_import": "load", "_load": "load", "_export": "generation", "_pv": "generation", "_generation": "generation",
 }  # fmt: skip
+_KINDS = {"load": Words("load"), "generation": Words("generation"), "wind": Words("wind")}
 _NAMES_SHOWN = 8
 _KW_PER_MW = 1e3
 
@@ -120,9 +122,10 @@ class _Places:
         for number, table in enumerate(tables, 1):
             fitting = (c for c in self._columns if c.name == table.column and table.file in {None, c.file})
             column = next(fitting, None)
-            words = _table_fault(table, column, self._index, self._columns)
-            if column is None or words:
-                self.faults.append(Fault("", None, f"[[grid.series]] number {number}: {words}"))
+            if column is None or table.connection not in self._index:
+                fault = _table_fault(table, column, self._index, self._columns)
+                words = Words("[[grid.series]] number %(number)s: %(fault)s", number=number, fault=fault)
+                self.faults.append(Fault("", None, words))
                 continue
             self._told.add(column)
             self._place(self._index[table.connection], table.kind, column)
@@ -144,7 +147,13 @@ class _Places:
         where = at, _of_wind(self._feeder.connections[at], kind, column.name)
         if where in self.found:
             name, other = self._feeder.connections[at].name, self.found[where].name
-            words = f"columns {other!r} and {column.name!r} both give the {kind} of {name}; keep one"
+            words = Words(
+                "columns %(other)s and %(column)s both give the %(kind)s of %(name)s; keep one",
+                other=repr(other),
+                column=repr(column.name),
+                kind=_KINDS[where[1]],
+                name=name,
+            )
             self.faults.append(Fault(column.file, None, words))
         self.found[where] = column
 
@@ -159,19 +168,32 @@ def _of_wind(connection: Connection, kind: Kind, column: str) -> Kind:
 
 def _table_fault(
     table: SeriesTable, found: _Column | None, index: Mapping[str, int], columns: Sequence[_Column]
-) -> str:
-    if found is None:
-        known = ", ".join(sorted({column.name for column in columns})[:_NAMES_SHOWN]) or "none"
-        where = f" in {table.file}" if table.file else ""
-        return f"column {table.column!r} is not{where}; columns in kW or kWh of the period are {known}"
-    if table.connection not in index:
-        return f"connection {table.connection!r} is not in the network; there are {_some(index)}"
-    return ""
+) -> Words:
+    if found is not None:
+        return Words(
+            "connection %(connection)s is not in the network; there are %(names)s",
+            connection=repr(table.connection),
+            names=_some(index),
+        )
+    column = repr(table.column)
+    known = ", ".join(sorted({one.name for one in columns})[:_NAMES_SHOWN]) or Words("none")
+    if not table.file:
+        return Words(
+            "column %(column)s is not; columns in kW or kWh of the period are %(known)s",
+            column=column,
+            known=known,
+        )
+    return Words(
+        "column %(column)s is not in %(file)s; columns in kW or kWh of the period are %(known)s",
+        column=column,
+        file=table.file,
+        known=known,
+    )
 
 
 def _some(names: Mapping[str, int]) -> str:
-    more = len(names) - _NAMES_SHOWN
-    return ", ".join(list(names)[:_NAMES_SHOWN]) + (f" and {more} more" if more > 0 else "")
+    shown, more = ", ".join(list(names)[:_NAMES_SHOWN]), len(names) - _NAMES_SHOWN
+    return Words("%(names)s and %(more)s more", names=shown, more=more) if more > 0 else shown
 
 
 def _by_name(column: str, index: Mapping[str, int], plants: Mapping[str, int]) -> tuple[int, Kind] | None:
@@ -185,10 +207,11 @@ def _by_name(column: str, index: Mapping[str, int], plants: Mapping[str, int]) -
     return None
 
 
-def _nobodys(column: str, index: Mapping[str, int]) -> str:
-    return (
-        f"column {column!r} belongs to no connection of the network; name it as a connection ({_some(index)}), or map it"
-        " with [[grid.series]] in the scenario"
+def _nobodys(column: str, index: Mapping[str, int]) -> Words:
+    return Words(
+        "column %(column)s belongs to no connection of the network; name it as a connection (%(names)s), or map it with [[grid.series]] in the scenario",
+        column=repr(column),
+        names=_some(index),
     )
 
 

@@ -1,6 +1,7 @@
 """Scenarios: TOML files that say which feeder, period, prices, agents and limits a replay uses. docs/scenarios.md."""
 
 import tomllib
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -28,12 +29,13 @@ from grid.scenarios.sections import (
     Tariff,
 )
 from grid.scenarios.tables import read_table
+from grid.words import Words, placed
 
 
 class ScenarioFaultError(ValueError):
     """A scenario that can't run; `faults` names each culprit with its remedy."""
 
-    def __init__(self, faults: tuple[str, ...]) -> None:
+    def __init__(self, faults: tuple[Words, ...]) -> None:
         """Keep every fault, so that all can be mended at once."""
         super().__init__("; ".join(faults))
         self.faults = faults
@@ -119,10 +121,17 @@ def load_scenario(path: Path, *, own_code: bool = False) -> Scenario:
         raw = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise ScenarioFaultError(
-            (f"{path.name}: can't be read ({error.strerror}); check the path",)
+            (
+                placed(
+                    path.name,
+                    Words("can't be read (%(strerror)s); check the path", strerror=str(error.strerror)),
+                ),
+            )
         ) from error
     except tomllib.TOMLDecodeError as error:
-        raise ScenarioFaultError((f"{path.name}: is no TOML: {error}; mend that line",)) from error
+        raise ScenarioFaultError(
+            (placed(path.name, Words("is no TOML: %(error)s; mend that line", error=str(error))),)
+        ) from error
     return parse_scenario(raw, folder=path.parent, own_code=own_code)
 
 
@@ -132,15 +141,7 @@ def parse_scenario(raw: dict[str, Any], *, folder: Path, own_code: bool = False)
     `own_code` lets the scenario name a strategy that is loaded and run (`grid.market.own_strategies`): only for files
     that the user of the machine named, never for what was uploaded.
     """
-    known = {*_HEAD, *_SECTIONS}
-    faults = [
-        f"[{key}] is missing; docs/scenarios.md shows an example" for key in _REQUIRED if key not in raw
-    ]
-    faults += [
-        f"{key}: is no part of a scenario; known are {', '.join(sorted(known))}"
-        for key in raw
-        if key not in known
-    ]
+    faults = list(_table_faults(raw))
     sections: dict[str, Any] = {}
     tables = {
         "head": {key: raw[key] for key in _HEAD if key in raw},
@@ -166,48 +167,65 @@ def parse_scenario(raw: dict[str, Any], *, folder: Path, own_code: bool = False)
     )
 
 
-def _cross_faults(sections: dict[str, Any], folder: Path, *, own_code: bool) -> list[str]:
+def _table_faults(raw: Mapping[str, Any]) -> Iterator[Words]:
+    for key in _REQUIRED:
+        if key not in raw:
+            yield Words("[%(key)s] is missing; docs/scenarios.md shows an example", key=key)
+    known = {*_HEAD, *_SECTIONS}
+    for key in raw:
+        if key not in known:
+            parts = ", ".join(sorted(known))
+            yield Words("%(key)s: is no part of a scenario; known are %(known)s", key=key, known=parts)
+
+
+def _cross_faults(sections: dict[str, Any], folder: Path, *, own_code: bool) -> list[Words]:
     """What no single field can show."""
-    faults: list[str] = []
+    faults: list[Words] = []
     period, tariff, grid = (sections.get(key) for key in ("period", "tariff", "grid"))
     if period is not None:
         faults += _period_faults(period) or event_faults(
             sections.get("events", ()), period.start.timestamp(), period.end.timestamp(), SLOT_SECONDS
         )
     if tariff is not None and tariff.feed_in_per_kwh >= tariff.retail_per_kwh:
-        faults.append("[tariff] feed_in_per_kwh: must be below retail_per_kwh, or nobody gains by trading")
+        faults.append(
+            Words("[tariff] feed_in_per_kwh: must be below retail_per_kwh, or nobody gains by trading")
+        )
     if "market" in sections:
         faults += _strategy_faults(sections["market"].strategy, folder, own_code=own_code)
     metering = sections.get("metering")
     if metering is not None and sum(metering.shares) > WHOLE:
-        faults.append("[metering] the shares of faults make more than 1000 per mille; lower some")
+        faults.append(Words("[metering] the shares of faults make more than 1000 per mille; lower some"))
     files: list[str] = []
     if grid is not None:
         files = [*([grid.network] if is_file_reference(grid.network) else []), *grid.profiles]
     missing = [name for name in files if not (folder / name).is_file()]
     return faults + [
-        f"[grid] {name}: no such file beside the scenario; check the path or extract it" for name in missing
+        Words("[grid] %(name)s: no such file beside the scenario; check the path or extract it", name=name)
+        for name in missing
     ]
 
 
-def _strategy_faults(reference: str, folder: Path, *, own_code: bool) -> list[str]:
+def _strategy_faults(reference: str, folder: Path, *, own_code: bool) -> list[Words]:
     try:
         find_strategy(reference, folder, own_code=own_code)
     except StrategyError as error:
-        return [f"[market] strategy: {error}"]
+        return [Words("[market] strategy: %(fault)s", fault=error.words)]
     return []
 
 
-def _period_faults(period: PeriodSection) -> list[str]:
+def _period_faults(period: PeriodSection) -> list[Words]:
     moments = {"start": period.start, "end": period.end}
     naive = [key for key, moment in moments.items() if moment.tzinfo is None]
     if naive:
-        return [f"[period] {key}: has no offset; write it like 2016-06-15T00:00:00+02:00" for key in naive]
+        return [
+            Words("[period] %(key)s: has no offset; write it like 2016-06-15T00:00:00+02:00", key=key)
+            for key in naive
+        ]
     faults = [
-        f"[period] {k}: must lie on a quarter-hour"
+        Words("[period] %(key)s: must lie on a quarter-hour", key=k)
         for k, m in moments.items()
         if m.timestamp() % SLOT_SECONDS
     ]
     if period.start >= period.end:
-        faults.append("[period] end: must lie after start")
+        faults.append(Words("[period] end: must lie after start"))
     return faults

@@ -15,6 +15,7 @@ from grid.networks.files import is_file_reference
 from grid.scenarios.scenario import ScenarioFaultError, parse_scenario
 from grid.scenarios.sections import Money, PeriodSection, Section
 from grid.scenarios.tables import read_table
+from grid.words import Words, placed
 
 MAX_RUNS = 100_000
 ID_BYTES = 8
@@ -76,7 +77,7 @@ def read_sweep(path: Path) -> Sweep:
     """
     table, faults = read_table("", read_toml(path), SweepSection)
     if faults:
-        raise ScenarioFaultError(tuple(f"{path.name}: {fault}" for fault in faults))
+        raise ScenarioFaultError(tuple(placed(path.name, fault) for fault in faults))
     section: SweepSection = table
     base = path.parent / section.base
     return expand(section, read_toml(base), base.parent)
@@ -89,7 +90,13 @@ def expand(section: SweepSection, base: Mapping[str, Any], folder: Path) -> Swee
         combinations *= len(values)
     if combinations > MAX_RUNS:
         raise ScenarioFaultError(
-            (f"{combinations} runs are more than {MAX_RUNS}; leave out values or seeds",)
+            (
+                Words(
+                    "%(combinations)s runs are more than %(max_runs)s; leave out values or seeds",
+                    combinations=combinations,
+                    max_runs=MAX_RUNS,
+                ),
+            )
         )
     return _Expansion(section, base, folder).sweep()
 
@@ -100,13 +107,13 @@ class _Expansion:
     def __init__(self, section: SweepSection, base: Mapping[str, Any], folder: Path) -> None:
         self._section, self._base, self._folder = section, base, folder
         self._files: dict[str, bytes] = {}
-        self._faults: dict[str, str] = {}
+        self._faults: dict[str, Words] = {}
 
     def sweep(self) -> Sweep:
         """All runs, or ScenarioFaultError."""
         runs = [run for each in self._parameters() if (run := self._run(each))]
         if len({run.id for run in runs}) < len(runs):
-            self._faults["twice"] = "two runs are the same; give every value and seed once"
+            self._faults["twice"] = Words("two runs are the same; give every value and seed once")
         if self._faults:
             raise ScenarioFaultError(tuple(self._faults.values()))
         return Sweep(self._section.name, tuple(runs), self._files)
@@ -124,7 +131,7 @@ class _Expansion:
         except ScenarioFaultError as error:
             apart = ", ".join(f"{key} = {value}" for key, value in parameters.items())
             for fault in error.faults:
-                self._faults.setdefault(fault, f"with {apart}: {fault}")
+                self._faults.setdefault(fault, Words("with %(apart)s: %(fault)s", apart=apart, fault=fault))
             return None
         names = _ship(raw, self._folder, self._files)
         return Run(_identity(raw), parameters, raw, tuple(names))
@@ -155,7 +162,12 @@ def put(raw: dict[str, Any], place: str, value: Any) -> None:
             here.update({last: value})
     except (AttributeError, IndexError, ValueError) as error:
         raise ScenarioFaultError(
-            (f"{place}: leads to no field of the scenario; write table.field, or table.0.field in an array",)
+            (
+                Words(
+                    "%(place)s: leads to no field of the scenario; write table.field, or table.0.field in an array",
+                    place=place,
+                ),
+            )
         ) from error
 
 
@@ -191,7 +203,14 @@ def read_toml(path: Path) -> dict[str, Any]:
         return tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise ScenarioFaultError(
-            (f"{path.name}: can't be read ({error.strerror}); check the path",)
+            (
+                placed(
+                    path.name,
+                    Words("can't be read (%(strerror)s); check the path", strerror=str(error.strerror)),
+                ),
+            )
         ) from error
     except tomllib.TOMLDecodeError as error:
-        raise ScenarioFaultError((f"{path.name}: is no TOML: {error}; mend that line",)) from error
+        raise ScenarioFaultError(
+            (placed(path.name, Words("is no TOML: %(error)s; mend that line", error=str(error))),)
+        ) from error

@@ -17,6 +17,7 @@ from grid.metering.validation import Judgement, Outcome
 from marketplace.api.fields import MAX_MONEY, MAX_SAFE, HashField, SignatureField
 from marketplace.api.tokens import MeterTokenAuthentication, ProgramTokenAuthentication
 from marketplace.api.views import PagedView, asked, checked, one, user_of
+from marketplace.core_words import told
 from marketplace.trading.meters.intake import SignedReading, take_readings
 from marketplace.trading.meters.selectors import ReadSlot, meters_of, meters_of_token, read_slots
 from marketplace.trading.models import Meter, MeterToken
@@ -244,8 +245,8 @@ def _outcome(one_reading: SignedReading, judged: Judgement) -> dict[str, Any]:
         "sequence": str(said.sequence),
         "outcome": judged.outcome.value,
         "code": fault.code.value if fault else "",
-        "detail": fault.words if fault else "",
-        "remedy": fault.remedy if fault else "",
+        "detail": told(fault.words) if fault else "",
+        "remedy": told(fault.remedy) if fault else "",
     }
 
 

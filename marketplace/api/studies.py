@@ -16,6 +16,7 @@ from marketplace.accounts.errors import RefusedError
 from marketplace.api.fields import MAX_SAFE, MomentField, SafeIntegerField
 from marketplace.api.parsers import BoundedMultiPartParser
 from marketplace.api.views import PagedView, checked, one, user_of
+from marketplace.core_words import told
 from marketplace.studies import selectors, services
 from marketplace.studies.choices import STAMPS, UNIT_NAMES, Choices, tables_from
 from marketplace.studies.library import CHANGEABLE
@@ -183,7 +184,7 @@ class StudySerializer(serializers.Serializer[ReplayRun]):
 
     def get_failure(self, run: ReplayRun) -> list[str]:
         """Why it failed, a fault each."""
-        return run.failure.splitlines()
+        return [told(words) for words in run.failures]
 
 
 class OrderSerializer(serializers.Serializer[Any]):

@@ -11,6 +11,7 @@ from grid.networks.feeder import Feeder
 from grid.profiles import Bounds, Fault, Options
 from grid.profiles.options import Decimal, Stamps
 from grid.scenarios.scenario import Scenario, ScenarioFaultError, parse_scenario
+from grid.words import Words
 from marketplace.studies.models import InputFile
 
 BOUNDS = Bounds(bytes=64 * 1024 * 1024, cells=6_000_000)
@@ -56,9 +57,12 @@ def _within(report: Report, feeder: Feeder) -> Report:
     size, homes = len(feeder.buses), len(feeder.connections)
     if size <= MOST_BUSES and 0 < homes <= MOST_CONNECTIONS:
         return report
-    words = (
-        f"has {size} buses and {homes} connections; the site takes up to {MOST_BUSES} buses and 1 to"
-        f" {MOST_CONNECTIONS} connections: cut the network, or run it with manage.py"
+    words = Words(
+        "has %(size)s buses and %(homes)s connections; the site takes up to %(most_buses)s buses and 1 to %(most_homes)s connections: cut the network, or run it with manage.py",
+        size=size,
+        homes=homes,
+        most_buses=MOST_BUSES,
+        most_homes=MOST_CONNECTIONS,
     )
     return Report(report.file, (Fault(report.file, None, words),))
 
@@ -83,9 +87,9 @@ def tables_of(path: Path) -> dict[str, Any]:
     try:
         return tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except UnicodeDecodeError:
-        words = "is not UTF-8; save it as UTF-8"
+        words = Words("is not UTF-8; save it as UTF-8")
     except (tomllib.TOMLDecodeError, RecursionError) as error:
-        words = f"is no TOML ({error}); mend that line"
+        words = Words("is no TOML (%(error)s); mend that line", error=str(error))
     raise ScenarioFaultError((words,))
 
 
@@ -104,7 +108,11 @@ def scenario_of(tables: Mapping[str, Any], folder: Path, names: Collection[str])
     asked = [network, *(profiles if isinstance(profiles, list) else [])]
     strange = [name for name in asked if isinstance(name, str) and name not in names]
     faults = tuple(
-        f"[grid] {name[:80]!r}: is none of your uploaded files; upload it, or name one of {', '.join(sorted(names)) or 'them'}"
+        Words(
+            "[grid] %(name)s: is none of your uploaded files; upload it, or name one of %(names)s",
+            name=repr(name[:80]),
+            names=", ".join(sorted(names)) or Words("them"),
+        )
         for name in strange
     )
     if faults:
@@ -114,6 +122,5 @@ def scenario_of(tables: Mapping[str, Any], folder: Path, names: Collection[str])
 
 def report_json(report: Report) -> str:
     """As it is stored with the file."""
-    return json.dumps(
-        {"faults": [fault._asdict() for fault in report.faults], "understood": report.understood}
-    )
+    faults = [{**fault._asdict(), "words": fault.words.as_dict()} for fault in report.faults]
+    return json.dumps({"faults": faults, "understood": report.understood})

@@ -10,6 +10,7 @@ from django.utils.translation import gettext_lazy as _
 from grid.models import ReplayRun
 from marketplace.accounts.fields import EncryptedTextField
 from marketplace.accounts.models import User
+from marketplace.core_words import told
 
 
 class InputFile(models.Model):
@@ -52,9 +53,8 @@ class InputFile(models.Model):
 
     @property
     def told_faults(self) -> list[dict[str, Any]]:
-        """`file`, `line`, `words` of each fault."""
-        faults: list[dict[str, Any]] = self._told().get("faults", [])
-        return faults
+        """`file`, `line`, `words` of each fault, in the reader's language."""
+        return [{**fault, "words": told(fault["words"])} for fault in self._told().get("faults", [])]
 
     @property
     def told(self) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from grid.models import ReplayRun
 from grid.scenarios.scenario import Scenario, ScenarioFaultError
 from marketplace.accounts.errors import ConflictError, RefusedError
 from marketplace.accounts.models import User
+from marketplace.core_words import told
 from marketplace.studies import store
 from marketplace.studies.checking import MOST_HOME_SLOTS, kind_of, scenario_of, tables_of
 from marketplace.studies.library import library_scenario, library_tables
@@ -119,8 +120,13 @@ def start_shipped(*, user: User, key: str, changes: Mapping[str, Any]) -> Replay
     try:
         scenario = library_scenario(tables)
     except ScenarioFaultError as error:
-        raise RefusedError("scenario", " ".join(error.faults), {"scenario": error.faults}) from error
+        raise _faulty(error) from error
     return _order(user=user, scenario=scenario, tables=tables, files=())
+
+
+def _faulty(error: ScenarioFaultError) -> RefusedError:
+    faults = [told(words) for words in error.faults]
+    return RefusedError("scenario", " ".join(faults), {"scenario": faults})
 
 
 def _refuse_more(user: User) -> None:
@@ -139,7 +145,7 @@ def _scenario(tables: Mapping[str, Any], files: Sequence[InputFile]) -> Scenario
         with store.laid_out(files) as folder:
             return scenario_of(tables, folder, names)
     except ScenarioFaultError as error:
-        raise RefusedError("scenario", " ".join(error.faults), {"scenario": error.faults}) from error
+        raise _faulty(error) from error
 
 
 def _refuse_large(scenario: Scenario, network: InputFile) -> None:
@@ -193,7 +199,7 @@ def scenario_tables(*, file: InputFile) -> dict[str, Any]:
         with store.laid_out([file]) as folder:
             return tables_of(folder / str(file.filename))
     except ScenarioFaultError as error:
-        raise RefusedError("scenario", " ".join(error.faults), {"scenario": error.faults}) from error
+        raise _faulty(error) from error
 
 
 def is_stalled(run: ReplayRun, now: datetime) -> bool:

@@ -12,10 +12,11 @@ from typing import Any
 from django.db import transaction
 from django_tasks import task
 
+from grid.checking import Report
 from grid.flow.powerflow import PowerFlowError
 from grid.models import ReplayRun, SlotResult
 from grid.networks.feeder import NetworkFaultError, feeder_map
-from grid.profiles import Options, ProfileFaultError
+from grid.profiles import Fault, Options, ProfileFaultError
 from grid.profiles.options import Stamps
 from grid.results.baseline import without_market
 from grid.results.collection import Collection, Setting
@@ -23,6 +24,7 @@ from grid.results.report import report_of
 from grid.scenarios.scenario import ScenarioFaultError
 from grid.simulation import Simulation, open_simulation
 from grid.study import Study
+from grid.words import Words
 from marketplace.accounts.errors import RefusedError
 from marketplace.studies import store
 from marketplace.studies.checking import options_of, report_json, report_on, scenario_of
@@ -35,7 +37,7 @@ logger = logging.getLogger(__name__)
 SLOTS_AT_ONCE = 24
 STOPPING = threading.Event()
 """Set while the process ends: a study lies down after the slots at hand and is taken up at the next start."""
-OURS = "Something went wrong that is no fault of your files. It was written down; try again later."
+OURS = Words("Something went wrong that is no fault of your files. It was written down; try again later.")
 
 
 @task(queue_name="checks")
@@ -53,8 +55,11 @@ def check_file(pk: str) -> None:
         Exception
     ) as error:  # a parser of hostile input fails in many ways; its owner must still get an answer
         logger.exception("Checking file %s failed", pk)
-        words = f"can't be read ({type(error).__name__}); save it again in one of the formats of the list"
-        file.report = json.dumps({"faults": [{"file": file.filename, "line": None, "words": words}]})
+        words = Words(
+            "can't be read (%(error)s); save it again in one of the formats of the list",
+            error=type(error).__name__,
+        )
+        file.report = report_json(Report(str(file.filename), (Fault(str(file.filename), None, words),)))
         file.state = InputFile.State.FAULTY
     else:
         file.report = report_json(report)
@@ -72,23 +77,26 @@ def play_study(pk: str) -> None:
     try:
         _play(run, order)
     except (NetworkFaultError, ProfileFaultError, ScenarioFaultError) as error:
-        _fail(run, "\n".join(map(str, error.faults)))
+        _fail(run, *(fault.told if isinstance(fault, Fault) else fault for fault in error.faults))
     except PowerFlowError as error:
         _fail(
             run,
-            f"The power flow has no solution: {error}. Check impedances and ratings, or lower the scales.",
+            Words(
+                "The power flow has no solution: %(error)s. Check impedances and ratings, or lower the scales.",
+                error=str(error),
+            ),
         )
     except RefusedError as error:
-        _fail(run, error.detail)
+        _fail(run, Words(error.detail))
     except Exception:  # whatever it is, the owner must not wait for ever
         logger.exception("Study %s failed", pk)
         _fail(run, OURS)
 
 
-def _fail(run: ReplayRun, words: str) -> None:
-    run.status, run.failure = ReplayRun.Status.FAILED, words
+def _fail(run: ReplayRun, *words: Words) -> None:
+    run.status, run.failures = ReplayRun.Status.FAILED, [one.as_dict() for one in words]
     if ReplayRun.objects.filter(pk=run.pk).exists():
-        run.save(update_fields=["status", "failure", "updated_at"])
+        run.save(update_fields=["status", "failures", "updated_at"])
 
 
 def _play(run: ReplayRun, order: StudyOrder) -> None:

@@ -98,6 +98,13 @@ class GateDecisionAdmin(RecordAdmin):
         "passes_wh",
     )
     list_filter = ("allowed", "limit")
+    readonly_fields = ("told",)
+    exclude = ("answer",)
+
+    @admin.display(description=_("Answer"))
+    def told(self, decision: GateDecision) -> str:
+        """In the reader's language."""
+        return decision.words
 
 
 class MeterForm(forms.ModelForm[Meter]):
@@ -165,9 +172,16 @@ class RegisterReadingAdmin(RecordAdmin):
 class MeterFaultAdmin(RecordAdmin):
     """What an operator should look at."""
 
-    list_display = ("meter", "code", "slot_start", "sequence", "words", "at")
+    list_display = ("meter", "code", "slot_start", "sequence", "told", "at")
     list_filter = ("code", "meter")
     list_select_related = ("meter",)
+    readonly_fields = ("told",)
+    exclude = ("said",)
+
+    @admin.display(description=_("Reason"))
+    def told(self, fault: MeterFault) -> str:
+        """In the reader's language."""
+        return fault.words
 
 
 @admin.register(MeterToken)

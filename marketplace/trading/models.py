@@ -12,6 +12,7 @@ from django.utils.translation import gettext_lazy as _
 
 from grid.assets import SLOT_SECONDS
 from marketplace import gate_words
+from marketplace.core_words import told
 from marketplace.trading.own_agent.models import AgentDecision, AgentRules, OwnAgent
 
 __all__ = (
@@ -292,7 +293,7 @@ class MeterFault(models.Model):
     code = models.CharField(max_length=20)
     slot_start = models.BigIntegerField()
     sequence = models.BigIntegerField()
-    words = models.CharField(max_length=300)
+    said = models.JSONField(help_text=_("What happened, as `grid.words.Words.as_dict` has it."))
     at = models.BigIntegerField()
 
     class Meta:
@@ -307,6 +308,11 @@ class MeterFault(models.Model):
 
     def __str__(self) -> str:
         return f"{self.meter_id} {self.code}"
+
+    @property
+    def words(self) -> str:
+        """What happened, in the reader's language."""
+        return told(self.said)
 
 
 class MeterToken(models.Model):

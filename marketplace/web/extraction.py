@@ -17,6 +17,7 @@ LOCALE: Path = settings.LOCALE_PATHS[0]
 DOMAINS = ("django", "djangojs")
 _KEYWORDS = {
     "django": (
+        "Words",
         "gettext_noop",
         "gettext_lazy",
         "_lazy",
@@ -64,7 +65,7 @@ def run(*command: str | Path, cwd: Path = ROOT) -> str:
 def sources(domain: str) -> Iterator[Path]:
     """Files that may hold texts, relative to the project."""
     patterns = {
-        "django": ("marketplace/**/*.py", "templates/**/*"),
+        "django": ("marketplace/**/*.py", "grid/**/*.py", "templates/**/*"),
         "djangojs": ("marketplace/**/static/**/*.js",),
     }
     for pattern in patterns[domain]:

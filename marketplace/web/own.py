@@ -16,6 +16,7 @@ from django.views.decorators.http import require_POST, require_safe
 from grid.models import ReplayRun
 from marketplace.accounts.errors import RefusedError
 from marketplace.accounts.models import User
+from marketplace.core_words import told
 from marketplace.studies import services
 from marketplace.studies.choices import tables_from
 from marketplace.studies.models import InputFile
@@ -155,7 +156,7 @@ def _run_context(run: ReplayRun) -> dict[str, Any]:
         "run": run,
         "unfinished": run.status in services.UNFINISHED,
         "stalled": services.is_stalled(run, timezone.now()),
-        "failures": run.failure.splitlines(),
+        "failures": [told(words) for words in run.failures],
         "percent": 100 * run.next_slot // max(run.slots_total, 1),
     }
 

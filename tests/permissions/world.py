@@ -203,7 +203,8 @@ def _trade(owner: User, peer: User) -> dict[str, Any]:
         signature="0x",
         received_at=1,
     )
-    fault = MeterFault.objects.create(meter=meter, code="late", slot_start=0, sequence=1, words="w", at=1)
+    said = {"text": "w", "values": {}}
+    fault = MeterFault.objects.create(meter=meter, code="late", slot_start=0, sequence=1, said=said, at=1)
     token = MeterToken.objects.create(digest="d" * 64, label="Box", meter=meter)
     rules = AgentRules.objects.create(user=owner, version=4, rules=RULES.as_dict())
     return {

@@ -15,13 +15,14 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
-from django.utils import timezone
+from django.utils import timezone, translation
 from rest_framework.test import APIClient
 
 from grid.models import ReplayRun, SlotResult
 from marketplace.accounts.erasure import erase_person
 from marketplace.accounts.errors import ConflictError, RefusedError
 from marketplace.accounts.models import User
+from marketplace.core_words import told
 from marketplace.studies import services, store, tasks, worker
 from marketplace.studies.models import InputFile, StudyOrder
 from marketplace.studies.tasks import check_file, play_study
@@ -115,6 +116,12 @@ def test_a_broken_file_gets_its_list_of_faults(user: User, upload: Upload, brows
     assert f"All {len(words(file))} faults" in page
     every = client.get(f"/own/files/{file.pk}/").content.decode()
     assert every.count("faults__place") == len(words(file)) == 10
+    client.cookies["django_language"] = "de"
+    with translation.override("de"):  # puts back what the requests leave behind
+        german = client.get(f"/own/files/{file.pk}/").content.decode()
+        told_to_programs = client.get(f"/api/v1/inputs/{file.pk}/", headers={"accept-language": "de"}).json()
+    assert "Spalte &#x27;Haus 1&#x27;: &#x27;x&#x27; ist keine Zahl" in german
+    assert told_to_programs["faults"][1]["words"].startswith("2026-06-01 00:00 hat keinen Versatz zu UTC")
     mended = upload(user, "broken.csv", "time,Haus 1\n" + rows.replace("x", "2"), zone="UTC", unit="kW")
     assert mended.state == "fine"
     assert list(InputFile.objects.values_list("pk", flat=True)) == [mended.pk]
@@ -266,12 +273,17 @@ def test_faults_that_show_when_it_is_played_are_told(
     later = {**order, "end": order["end"] + 86_400}
     run = services.start_study(user=user, tables=_tables(later))
     assert run.status == "failed"
-    assert run.failure.startswith(
+    assert told(run.failures[0]).startswith(
         "meters.csv: period 2026-06-01T10:00Z to 2026-06-02T11:00Z must lie on quarter-hours"
     )
     upload(user, "meters.csv", "time,Haus 9_kW\n2026-06-01T10:00Z,1\n2026-06-01T10:15Z,1\n")
     other = services.start_study(user=user, tables=_tables({**order, "end": order["start"] + 1800}))
-    assert other.failure.startswith("meters.csv: column 'Haus 9' belongs to no connection of the network")
+    fault = "meters.csv: column 'Haus 9' belongs to no connection of the network"
+    assert told(other.failures[0]).startswith(fault)
+    with translation.override("de"):
+        assert told(other.failures[0]).startswith(
+            "meters.csv: die Spalte 'Haus 9' gehört zu keinem Anschluss"
+        )
     assert "Why it could not be played" in browser_of(user).get(f"/own/studies/{other.pk}/").content.decode()
 
 

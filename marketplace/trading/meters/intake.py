@@ -13,12 +13,12 @@ from channels_engine.core.types import Domain, MeterReading
 from grid.assets import SLOTS_PER_HOUR
 from grid.metering import Device, Fault, FaultCode, Mark, Report
 from grid.metering.validation import Judgement, Known, Outcome, judge, mark_of
+from grid.words import Words
 from marketplace.accounts.hexadecimal import to_hex
 from marketplace.trading.engine import domain
 from marketplace.trading.models import Meter, MeterFault, RegisterReading
 
 CLOCK_TOLERANCE_S = 60
-MOST_WORDS = 300
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +105,7 @@ def _book(meter: Meter, readings: Sequence[SignedReading]) -> _Book:
 
 def _take(book: _Book | None, one: SignedReading, place: Domain, now: int) -> Judgement:
     if book is None:
-        words = "no such meter is registered for you"
+        words = Words("no such meter is registered for you")
         fault = Fault(FaultCode.UNKNOWN_METER, to_hex(one.reading.meter), one.reading.slot_start, words)
         return Judgement(Outcome.REFUSED, fault)
     refused = _unsigned(book.meter, one, place) or _removed(book.meter, one)
@@ -124,19 +124,21 @@ def _unsigned(meter: Meter, one: SignedReading, place: Domain) -> Fault | None:
     try:
         signer = recover(digest(place, one.reading), one.signature)
     except EncodingError:
-        words = "a register, its number or its time is negative"
+        words = Words("a register, its number or its time is negative")
         return Fault(FaultCode.NEGATIVE, meter.name, start, words)
     except SignatureError as error:
-        return Fault(FaultCode.SIGNATURE, meter.name, start, error.message)
+        words = Words("it has no usable signature (%(code)s)", code=error.code)
+        return Fault(FaultCode.SIGNATURE, meter.name, start, words)
     if to_hex(signer) != meter.key:
-        return Fault(FaultCode.SIGNATURE, meter.name, start, f"it is signed by {to_hex(signer)}")
+        words = Words("it is signed by %(signer)s", signer=to_hex(signer))
+        return Fault(FaultCode.SIGNATURE, meter.name, start, words)
     return None
 
 
 def _removed(meter: Meter, one: SignedReading) -> Fault | None:
     if meter.removed_at is None or one.reading.slot_end <= meter.removed_at:
         return None
-    words = f"the meter was taken away at {meter.removed_at}"
+    words = Words("the meter was taken away at %(removed_at)s", removed_at=meter.removed_at)
     return Fault(FaultCode.REMOVED, meter.name, one.reading.slot_start, words)
 
 
@@ -151,7 +153,7 @@ def _note(book: _Book, one: SignedReading, judged: Judgement, now: int) -> None:
                 code=fault.code.value,
                 slot_start=fault.slot_start,
                 sequence=one.reading.sequence,
-                words=fault.words[:MOST_WORDS],
+                said=fault.words.as_dict(),
                 at=now,
             )
         )
