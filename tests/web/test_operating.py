@@ -2,6 +2,8 @@
 
 import pytest
 from django.test import Client
+from django.utils import translation
+from rest_framework.test import APIClient
 
 from grid.models import ReplayRun, SlotResult
 from marketplace.accounts.models import User
@@ -70,3 +72,20 @@ def test_households_refusals_are_the_operators_alone() -> None:
     _, person = _signed_in("person@example.org")
     assert "House 4" in operator.get("/feeder/decisions/").content.decode()
     assert "House 4" not in person.get("/feeder/decisions/").content.decode()
+
+
+def test_each_side_reads_in_its_own_language_what_was_said_to_an_offer(decisions: User) -> None:
+    offer = "0x" + "07" * 32
+    GateDecision.objects.filter(seller=decisions.owner).update(trade=offer)
+    client = APIClient()
+    client.force_login(decisions, backend="django.contrib.auth.backends.ModelBackend")
+    with translation.override(None):  # puts back what the requests leave behind
+        path = f"/api/v1/gate-decisions/?trade={offer}"
+        said = {
+            language: client.get(path, headers={"accept-language": language}).json()
+            for language in ("en", "de")
+        }
+    assert said["en"]["count"] == 1
+    assert "line L7 would carry 103.4 % of its rating" in said["en"]["results"][0]["words"]
+    assert "trüge die Leitung L7 103,4 % ihrer Nennbelastung" in said["de"]["results"][0]["words"]
+    assert client.get("/api/v1/gate-decisions/?trade=0x08").status_code == 400

@@ -14,6 +14,7 @@ from grid.gate.nominations import Nomination
 from grid.gate.remedies import Remedy
 from grid.gate.verdicts import Verdict
 from marketplace import core_words, gate_words, protocol_words
+from marketplace.client.own_agent.bounds import WORDS
 from tests.protocol_codes import refusals
 
 SCRIPT = Path(gate_words.__file__).parent / "web/static/web/js/channel/refusals.js"
@@ -26,7 +27,8 @@ WORDLESS = "declined"
 
 
 def test_every_code_has_its_text() -> None:
-    assert set(protocol_words.REFUSALS) == set(refusals()) | {WORDLESS}
+    assert set(protocol_words.REFUSALS) == {*refusals(), *WORDS, WORDLESS}
+    assert {code: str(protocol_words.REFUSALS[code]) for code in WORDS} == WORDS
 
 
 def test_scripts_say_the_same() -> None:

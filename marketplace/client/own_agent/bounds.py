@@ -22,8 +22,26 @@ GRACE_S = 120
 """After an offer's end its acceptance may still be on its way."""
 
 
+WORDS = {
+    "mandate_over": "The mandate ran out.",
+    "side_not_allowed": "The rules don't allow this side.",
+    "price_not_allowed": "The price is outside the rules.",
+    "more_than_allowed": "The quantity is more than the rules allow in one trade.",
+    "hours_not_allowed": "The slot is outside the agent's hours.",
+    "partner_not_allowed": "The rules allow known partners only.",
+    "slot_covered": "The quantity is more than what is still open in this slot.",
+    "budget_passed": "The day's budget would be passed.",
+    "nothing_else": "The agent signs nothing else than what its mandate allows.",
+    "offer_gone": "The offer is gone, or is not the one that was planned for.",
+}
+
+
 class BoundsError(Exception):
     """A step is outside of what the person signed for."""
+
+    def __init__(self, code: str) -> None:
+        self.code = code
+        super().__init__(WORDS[code])
 
 
 class Promised(msgspec.Struct, frozen=True):
@@ -79,9 +97,9 @@ def in_hours(rules: Rules, slot_start: int) -> bool:
     return begin <= minute < end if begin < end else minute >= begin or minute < end
 
 
-def _require(condition: bool, message: str) -> None:  # noqa: FBT001  a condition is what it takes
+def _require(condition: bool, code: str) -> None:  # noqa: FBT001  a condition is what it takes
     if not condition:
-        raise BoundsError(message)
+        raise BoundsError(code)
 
 
 def require_bounds(
@@ -102,12 +120,12 @@ def require_bounds(
     """
     price, energy, start = step.price_per_kwh, step.quantity_wh, step.slot_start
     fits = price >= rules.sell_from if step.sells else 0 <= price <= rules.buy_up_to
-    _require(until > now, "The mandate ran out.")
-    _require(rules.sells if step.sells else rules.buys, "The rules don't allow this side.")
-    _require(fits, "The price is outside the rules.")
-    _require(0 < energy <= rules.most_wh, "The quantity is more than the rules allow in one trade.")
-    _require(start % SLOT_S == 0 and in_hours(rules, start), "The slot is outside the agent's hours.")
-    _require(rules.partners == "all" or is_known, "The rules allow known partners only.")
+    _require(until > now, "mandate_over")
+    _require(rules.sells if step.sells else rules.buys, "side_not_allowed")
+    _require(fits, "price_not_allowed")
+    _require(0 < energy <= rules.most_wh, "more_than_allowed")
+    _require(start % SLOT_S == 0 and in_hours(rules, start), "hours_not_allowed")
+    _require(rules.partners == "all" or is_known, "partner_not_allowed")
     _require_uncovered(step, rules, bound)
     if not step.sells:
         _require_budget(step, rules, bound)
@@ -118,11 +136,11 @@ def _require_uncovered(step: Step, rules: Rules, bound: list[Promised]) -> None:
     at, kept = step.position, max(0, rules.reserve_wh - step.position.stored_wh)
     covered = max(own, at.sold_wh if step.sells else at.bought_wh)
     left = at.surplus_wh - kept - covered if step.sells else at.need_wh - covered
-    _require(step.quantity_wh <= left, "The quantity is more than what is still open in this slot.")
+    _require(step.quantity_wh <= left, "slot_covered")
 
 
 def _require_budget(step: Step, rules: Rules, bound: list[Promised]) -> None:
     day = day_of(rules, step.slot_start)
     own = sum(one.amount for one in bound if not one.sells and day_of(rules, one.slot_start) == day)
     cost = amount_of(step.quantity_wh, step.price_per_kwh)
-    _require(max(own, step.spent) + cost <= rules.budget, "The day's budget would be passed.")
+    _require(max(own, step.spent) + cost <= rules.budget, "budget_passed")

@@ -26,7 +26,6 @@ from marketplace.client.wallet import Wallet
 
 Teller: TypeAlias = Callable[[str], None]
 OFFER_LIFE_S = 120
-NOTHING_ELSE = "The agent signs nothing else than what its mandate allows."
 
 
 class Countersigner(Agent):
@@ -139,13 +138,13 @@ class AgentDesk(Desk):
         elif isinstance(value, ChannelState):
             self._require_follows(value)
         else:
-            raise BoundsError(NOTHING_ELSE)
+            raise BoundsError("nothing_else")
         return super().sign(address, value)
 
     def _require_own_offer(self, offer: Offer) -> None:
         step, endpoint = self._step, self.endpoint(offer.channel)
         if step is None or step.kind == "accept" or not _is_of(offer, step, sells=step.sells):
-            raise BoundsError(NOTHING_ELSE)
+            raise BoundsError("nothing_else")
         self.memory.promise(promised(offer, endpoint.me, endpoint.me))
 
     def _require_follows(self, state: ChannelState) -> None:
@@ -155,7 +154,7 @@ class AgentDesk(Desk):
         if not (theirs and staged is not None and _is_countersigned(staged.purpose)):
             live = self._live(endpoint, self._step)
             if next_state_for_offer(endpoint, live.offer.id, self.memory.highest(endpoint)) != state:
-                raise BoundsError(NOTHING_ELSE)
+                raise BoundsError("nothing_else")
             self.memory.promise(promised(live.offer, live.offeror, endpoint.me))
         self.memory.before_signing(endpoint, state, int(time.time()))
 
@@ -163,12 +162,12 @@ class AgentDesk(Desk):
     def _live(endpoint: Endpoint, step: Step | None) -> LiveOffer:
         """The partner's offer that the step accepts."""
         if step is None or step.kind != "accept":
-            raise BoundsError(NOTHING_ELSE)
+            raise BoundsError("nothing_else")
         for live in endpoint.offers:
             is_theirs = live.offeror is not endpoint.me and to_hex(live.offer.id) == step.offer
             if is_theirs and _is_of(live.offer, step, sells=not step.sells):
                 return live
-        raise BoundsError("The offer is gone, or is not the one that was planned for.")
+        raise BoundsError("offer_gone")
 
 
 def _is_of(offer: Offer, step: Step, *, sells: bool) -> bool:

@@ -132,20 +132,20 @@ class Runner:
         except ShutOutError:
             raise
         except (BoundsError, RefusedError, LocalProtocolError) as error:
-            self._report(told | _refusal(step, error), step)
+            self._report(told | _refusal(step, error), step, str(error))
             return
         made = told | {"offer": to_hex(offer.id), "trade": trade_of(offer)}
         if step.kind != "accept":
             self._open[offer.id] = made
         self._report(made | {"kind": step.kind}, step)
 
-    def _report(self, told: dict[str, Any], step: Step | None = None) -> None:
+    def _report(self, told: dict[str, Any], step: Step | None = None, why: str = "") -> None:
         """A line here and one in the agent's log on the site."""
         partner = f" {step.partner.display_name}" if step else ""
         side = "sell" if told["sells"] else "buy"
         at = time.strftime("%Y-%m-%dT%H:%MZ", time.gmtime(told["slot_start"]))
         line = f"{told['kind']}{partner}: {side} {told['quantity_wh']} Wh at {told['price_per_kwh']} for {at}"
-        self._tell(" ".join([line, told.get("detail", "")]).strip())
+        self._tell(" ".join([line, why or told.get("detail", "")]).strip())
         try:
             self._client.call("POST", "agent/steps/", told)
         except ProblemError as error:
@@ -154,7 +154,8 @@ class Runner:
             self._tell(f"not in the site's log: {error}")
 
 
-def _refusal(step: Step, error: Exception) -> dict[str, Any]:
+def _refusal(step: Step, error: BoundsError | RefusedError | LocalProtocolError) -> dict[str, Any]:
+    """For the site, which says the code to its reader in words."""
     by_grid = isinstance(error, RefusedError) and error.code == "grid_limit"
     reason = "grid" if by_grid else "bounds" if isinstance(error, BoundsError) else step.reason
-    return {"kind": "refused", "reason": reason, "offer": step.offer or None, "detail": str(error)[:300]}
+    return {"kind": "refused", "reason": reason, "offer": step.offer or None, "detail": error.code}

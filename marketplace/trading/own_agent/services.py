@@ -227,7 +227,7 @@ def note_step(
         version: Of the rules by which it did.
         kind: `offer`, `accept`, `counter`, `declined` (by the partner) or `refused` (by gate, relay or browser).
         reason: The rule, one of `words.REASONS`.
-        detail: What was answered, in words.
+        detail: What was answered: a code (`marketplace.protocol_words`), or words.
         step: channel, offer, trade, sells, slot_start, quantity_wh, price_per_kwh.
 
     Raises:

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
+import { withGateWords } from "../../../marketplace/web/static/web/js/channel/room.js";
 import { RefusedError, RelaySocket } from "../../../marketplace/web/static/web/js/channel/socket.js";
 
 globalThis.location = { protocol: "http:", host: "site.example" };
@@ -53,6 +54,20 @@ test("a code that this page does not know is told as it came", async () => {
   const answer = socket.send("0xaa", "withdraw", {});
   latest().say({ kind: "refused", id: latest().sent[0].id, code: "of_tomorrow", message: "Try it tomorrow." });
   await assert.rejects(answer, (error) => error instanceof RefusedError && error.message === "Try it tomorrow.");
+});
+
+test("what the grid refused is told with its figures, as the site says them", async () => {
+  const asked = [];
+  globalThis.fetch = async (path) => {
+    asked.push(path);
+    return Response.json({ count: 1, results: [{ words: "Vom Netz abgelehnt: 1,100 kWh passen." }] });
+  };
+  const refused = new RefusedError({ code: "grid_limit", message: "1.1 kWh would pass." });
+  assert.equal((await withGateWords(refused, "0x01")).message, "Vom Netz abgelehnt: 1,100 kWh passen.");
+  assert.match(asked[0], /gate-decisions\/\?trade=0x01/);
+  const other = new RefusedError({ code: "offer_expired", message: "" });
+  assert.equal(await withGateWords(other, "0x01"), other);
+  assert.equal(asked.length, 1);
 });
 
 test("after a lost connection the same id is sent again and the log is resumed", async () => {

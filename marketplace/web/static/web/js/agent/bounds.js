@@ -4,9 +4,9 @@
  */
 
 import { sellerOf } from "../channel/book.js";
+import { reasonInWords } from "../channel/refusals.js";
 import { tradeAmount } from "../protocol/amounts.js";
 import { structId } from "../protocol/typed_data.js";
-import { gettext } from "../ui/language.js";
 
 /** @typedef {import("./mandate.js").Rules} Rules */
 /** @typedef {import("../channel/book.js").ChannelView} ChannelView */
@@ -35,14 +35,20 @@ const DAY_MINUTES = 1440;
 const GRACE_S = 120;
 
 /** A step is outside what the person signed for. */
-export class BoundsError extends Error {}
+export class BoundsError extends Error {
+  /** @param {string} code of `refusals.js` */
+  constructor(code) {
+    super(reasonInWords(code));
+    this.code = code;
+  }
+}
 
 /**
  * @param {boolean} condition
- * @param {string} message
+ * @param {string} code
  */
-function requireThat(condition, message) {
-  if (!condition) throw new BoundsError(message);
+function requireThat(condition, code) {
+  if (!condition) throw new BoundsError(code);
 }
 
 /**
@@ -121,12 +127,12 @@ export function bound(views, signed, now) {
 export function requireBounds(action, rules, { view, bound: all, now, until }) {
   const { sells, slot_start: start, quantity_wh: wh, position } = action;
   const price = BigInt(action.price_per_kwh);
-  requireThat(until > now, gettext("The mandate ran out."));
-  requireThat(sells ? rules.sells : rules.buys, gettext("The rules don't allow this side."));
-  requireThat(sells ? price >= BigInt(rules.sell_from) : price >= 0n && price <= BigInt(rules.buy_up_to), gettext("The price is outside the rules."));
-  requireThat(Number.isSafeInteger(wh) && wh > 0 && wh <= rules.most_wh, gettext("The quantity is more than the rules allow in one trade."));
-  requireThat(Number.isSafeInteger(start) && start % SLOT_S === 0 && inHours(rules, start), gettext("The slot is outside the agent's hours."));
-  requireThat(rules.partners === "all" || Number(view.tree.size) > 0, gettext("The rules allow known partners only."));
+  requireThat(until > now, "mandate_over");
+  requireThat(sells ? rules.sells : rules.buys, "side_not_allowed");
+  requireThat(sells ? price >= BigInt(rules.sell_from) : price >= 0n && price <= BigInt(rules.buy_up_to), "price_not_allowed");
+  requireThat(Number.isSafeInteger(wh) && wh > 0 && wh <= rules.most_wh, "more_than_allowed");
+  requireThat(Number.isSafeInteger(start) && start % SLOT_S === 0 && inHours(rules, start), "hours_not_allowed");
+  requireThat(rules.partners === "all" || Number(view.tree.size) > 0, "partner_not_allowed");
   requireUncovered(action, rules, position, all);
   if (!sells) requireBudget(action, rules, all);
 }
@@ -143,7 +149,7 @@ function requireUncovered({ sells, slot_start: start, quantity_wh: wh }, rules, 
   const covered = Math.max(own, sells ? position.sold_wh : position.bought_wh);
   const kept = Math.max(0, rules.reserve_wh - position.stored_wh);
   const open = sells ? position.surplus_wh - kept - covered : position.need_wh - covered;
-  requireThat(wh <= open, gettext("The quantity is more than what is still open in this slot."));
+  requireThat(wh <= open, "slot_covered");
 }
 
 /**
@@ -156,5 +162,5 @@ function requireBudget({ slot_start: start, quantity_wh: wh, price_per_kwh: pric
   const ours = [...all.values()].filter((p) => !p.sells && localTime(p.slotStart, rules.zone).day === day);
   const own = ours.reduce((sum, p) => sum + p.amount, 0n);
   const before = own > BigInt(spent) ? own : BigInt(spent);
-  requireThat(before + tradeAmount(BigInt(wh), BigInt(price)) <= BigInt(rules.budget), gettext("The day's budget would be passed."));
+  requireThat(before + tradeAmount(BigInt(wh), BigInt(price)) <= BigInt(rules.budget), "budget_passed");
 }

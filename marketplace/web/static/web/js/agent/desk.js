@@ -86,7 +86,7 @@ export class AgentDesk extends ChannelDesk {
   async signed(view, name, struct) {
     const wanted = this.allowed;
     if (name !== "Offer" || !wanted || wanted.kind === "accept" || wanted.channel !== view.channel || !isOfferOf(struct, wanted)) {
-      throw new BoundsError(gettext("The agent signs nothing else than what its mandate allows."));
+      throw new BoundsError("nothing_else");
     }
     await this.note(promised(struct, view.side, view.side));
     return this.signer.signInSession(/** @type {string} */ (view.terms.nonce), this.domain, name, struct, byMandate());
@@ -105,7 +105,7 @@ export class AgentDesk extends ChannelDesk {
       const wanted = this.allowed;
       const live = wanted && offerFor(view, wanted);
       if (!live || !sameState(stateAfterTrade(view, live.offer, live.offeror), state)) {
-        throw new BoundsError(gettext("The agent signs nothing else than what its mandate allows."));
+        throw new BoundsError("nothing_else");
       }
       await this.note({ ...promised(live.offer, live.offeror, view.side) });
     }
@@ -124,7 +124,7 @@ export class AgentDesk extends ChannelDesk {
     try {
       if (action.kind !== "accept") return await this.offer(action.channel, wishOf(action), action.kind === "counter" ? action.offer : undefined);
       const live = offerFor(view, action);
-      if (!live) throw new BoundsError(gettext("The offer is gone, or is not the one that was planned for."));
+      if (!live) throw new BoundsError("offer_gone");
       await this.accept(action.channel, live);
       return live.offer;
     } finally {

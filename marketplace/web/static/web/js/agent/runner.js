@@ -142,7 +142,7 @@ export class AgentRunner extends EventTarget {
     } catch (error) {
       if (!(error instanceof BoundsError || error instanceof RefusedError || error instanceof BookError)) throw error;
       const reason = error instanceof RefusedError && error.code === "grid_limit" ? "grid" : error instanceof BoundsError ? "bounds" : action.reason;
-      await api.post("agent/steps/", { ...told, reason, kind: "refused", offer: action.offer || null, detail: (error instanceof RefusedError ? error.code : error.message).slice(0, 300) });
+      await api.post("agent/steps/", { ...told, reason, kind: "refused", offer: action.offer || null, detail: (error instanceof BookError ? error.message : error.code).slice(0, 300) });
     }
     this.say({ doing: action.kind });
     dispatchEvent(new Event("wattnote:agent-step"));
