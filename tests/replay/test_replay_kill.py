@@ -54,7 +54,7 @@ class Ordeal:
 
     def wait_for(self, entries: int) -> None:
         """Wait until so much has been said that `entries` stand in the logs."""
-        self._wait(lambda: self.stage.entries() >= entries)
+        self._wait(lambda: self.stage.newest() >= entries)
 
     def wait_for_status(self, status: str) -> None:
         """Wait until the run has come to a stage."""
