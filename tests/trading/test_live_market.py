@@ -1,6 +1,6 @@
 """The live market's gate, forecast and telemetry on the real feeder."""
 
-from dataclasses import replace
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -13,9 +13,8 @@ from channels_engine.store.models import TradeRecord
 from grid.models import ReplayRun, SlotResult
 from marketplace.accounts.models import User, Wallet
 from marketplace.trading.live.gate import MarketGate
-from marketplace.trading.live.view import MarketView, checkpoint_of, market_view, simulation_of
+from marketplace.trading.live.view import MarketView, simulation_of
 from marketplace.trading.models import GateDecision, Prosumer
-from marketplace.trading.replay.play import Checkpoint
 from marketplace.trading.services import connect_people
 
 pytestmark = pytest.mark.django_db
@@ -24,27 +23,11 @@ NOON_SLOTS = 6 * 4
 
 
 @pytest.fixture
-def market() -> MarketView:
-    """A live run that stands shortly before a sunny noon."""
-    simulation = simulation_of(SCENARIO)
-    scenario = simulation.scenario
-    run = ReplayRun.objects.create(
-        scenario=SCENARIO,
-        fingerprint="0" * 64,
-        funding="notes",
-        starts_at=scenario.start,
-        ends_at=scenario.end,
-        live=True,
-        status=ReplayRun.Status.RUNNING,
-    )
-    start = checkpoint_of(run, simulation)
-    noon = replace(start.simulation, slot_start=scenario.start + (NOON_SLOTS - 8) * 900)
-    run.checkpoint = Checkpoint(noon, start.beliefs).to_json()
-    run.save()
-    for owner, connection in _somebody(simulation).items():
+def market(market_at: Callable[[str, int], MarketView]) -> MarketView:
+    """A live run that stands shortly before a sunny noon, with a seller and a buyer on the feeder."""
+    view = market_at(SCENARIO, NOON_SLOTS - 8)
+    for owner, connection in _somebody(simulation_of(SCENARIO)).items():
         Prosumer.objects.create(owner=owner, slug=owner, display_name=owner, connection=connection)
-    view = market_view()
-    assert view is not None
     return view
 
 

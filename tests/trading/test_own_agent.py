@@ -1,7 +1,6 @@
 """A person's own agent on the real feeder: dry run, mandate, plan, log, pause."""
 
-from collections.abc import Iterator
-from dataclasses import replace
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -15,12 +14,11 @@ from marketplace.accounts.models import User, Wallet
 from marketplace.accounts.signals import person_erased
 from marketplace.accounts.siwe import personal_digest
 from marketplace.notifications.models import Notice
-from marketplace.trading.live.view import MarketView, checkpoint_of, market_view, simulation_of
+from marketplace.trading.live.view import MarketView
 from marketplace.trading.models import AgentDecision, AgentRules, Listing, OwnAgent, Prosumer
 from marketplace.trading.own_agent import services
 from marketplace.trading.own_agent.past import recorded
 from marketplace.trading.own_agent.rules import mandate_text, rules_from
-from marketplace.trading.replay.play import Checkpoint
 from tests.core.pair import open_pair, trade
 from tests.stored_channels import store_endpoints
 
@@ -43,27 +41,9 @@ WISH: dict[str, Any] = {
 
 
 @pytest.fixture
-def market() -> MarketView:
+def market(market_at: Callable[[str, int], MarketView]) -> MarketView:
     """A live run that stands at a sunny noon."""
-    simulation = simulation_of(SCENARIO)
-    scenario = simulation.scenario
-    run = ReplayRun.objects.create(
-        scenario=SCENARIO,
-        fingerprint="0" * 64,
-        funding="notes",
-        starts_at=scenario.start,
-        ends_at=scenario.end,
-        live=True,
-        status=ReplayRun.Status.RUNNING,
-    )
-    start = checkpoint_of(run, simulation)
-    run.checkpoint = Checkpoint(
-        replace(start.simulation, slot_start=scenario.start + 16 * 900), start.beliefs
-    ).to_json()
-    run.save()
-    view = market_view()
-    assert view is not None
-    return view
+    return market_at(SCENARIO, 16)
 
 
 @pytest.fixture
