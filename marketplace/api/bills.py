@@ -18,11 +18,11 @@ from marketplace.accounts.models import Wallet
 from marketplace.accounts.selectors import wallet_of
 from marketplace.api.fields import MoneyField, SafeIntegerField, SignatureField, StrictCharField
 from marketplace.api.views import PagedView, asked, checked, one, user_of
-from marketplace.billing import paying
+from marketplace.billing import correcting, paying
 from marketplace.billing.documents.csv import bill_csv
 from marketplace.billing.forecast import running
 from marketplace.billing.keeping import content_of, document_of
-from marketplace.billing.models import Bill
+from marketplace.billing.models import Bill, Supply
 from marketplace.billing.selectors import merchant_bills, own_bills, own_supply
 from marketplace.credit.rules import may
 
@@ -36,6 +36,9 @@ class BillSerializer(serializers.Serializer[Any]):
     """A bill's head. Cents stand on the document, micro-units behind it."""
 
     id = serializers.UUIDField()
+    kind = serializers.ChoiceField(
+        choices=Bill.Kind.choices, help_text="A correction asks for differences only."
+    )
     reference = serializers.CharField(help_text="Its number as it is written.")
     merchant = serializers.CharField(source="merchant.name")
     starts_at = serializers.IntegerField(help_text="Market time.")
@@ -239,6 +242,42 @@ class NewTransferRecordSerializer(serializers.Serializer[Any]):
     amount = MoneyField()
     reference = StrictCharField(max_length=140, help_text="How the bank's statement names it.")
     at = SafeIntegerField(help_text="When it came.")
+
+
+class _SupplyVerbView(APIView):
+    """For operators of the bill's merchant; the bill does not exist for others."""
+
+    scope = "billing"
+    throttle_scope = "sensitive"
+
+    def supply(self, request: Request, pk: UUID) -> Supply:
+        """Of a bill of my merchant's."""
+        found = one(merchant_bills(user_of(request)).select_related("supply__run"), pk=pk)
+        if not may(user_of(request), "credit.operate_merchant", found.merchant):
+            raise Http404
+        return found.supply
+
+
+class CorrectBillView(_SupplyVerbView):
+    """What late readings change."""
+
+    @extend_schema(request=None, responses={201: BillSerializer})
+    def post(self, request: Request, pk: UUID) -> Response:
+        """Issue now what was corrected about the bills of this bill's supply; 409 `nothing_corrected`."""
+        user = user_of(request)
+        made = correcting.correct_now(supply=self.supply(request, pk), operator=user)
+        content = BillSerializer(one(merchant_bills(user), pk=made.pk)).data
+        return Response(content, status=status.HTTP_201_CREATED)
+
+
+class EndSupplyView(_SupplyVerbView):
+    """Moving out."""
+
+    @extend_schema(request=None, responses={204: None})
+    def post(self, request: Request, pk: UUID) -> Response:
+        """End this bill's supply at the last settled quarter-hour: its last bill follows at once; 409 `supply_over`."""
+        correcting.end_supply(supply=self.supply(request, pk), operator=user_of(request))
+        return Response(status=status.HTTP_204_NO_CONTENT)
 
 
 class BillPaymentsView(APIView):

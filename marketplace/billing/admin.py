@@ -1,6 +1,7 @@
 """Bills in the merchants' back office: what is open and late, and the money that came by bank."""
 
 import time
+from collections.abc import Callable
 from typing import Any
 
 from django import forms
@@ -17,7 +18,7 @@ from unfold.widgets import UnfoldAdminTextInputWidget
 
 from marketplace.accounts.backoffice import user_of
 from marketplace.accounts.errors import RefusedError
-from marketplace.billing import paying
+from marketplace.billing import correcting, paying
 from marketplace.billing.debt_panel import STATES
 from marketplace.billing.models import Bill, Biller, DebtPayment
 from marketplace.billing.selectors import merchant_billers, merchant_bills, merchant_debt_payments
@@ -66,6 +67,12 @@ class StandingFilter(admin.SimpleListFilter):
         return rows.get(self.value() or "", queryset)
 
 
+VERBS: dict[str, tuple[Callable[..., Any], Any]] = {
+    "correct": (correcting.correct_now, _("The correction is issued.")),
+    "end": (correcting.end_supply, _("The supply has ended: its last bill follows at once.")),
+}
+
+
 class TransferForm(forms.Form):
     """Money at the bank."""
 
@@ -80,8 +87,8 @@ class BillAdmin(PageAdmin):
     """Bills; a bill's page takes what came for it."""
 
     scope = staticmethod(merchant_bills)
-    list_display = ("bill", "merchant", "standing_label", "to_pay", "came", "due", "reminded")
-    list_filter = (StandingFilter, "level")
+    list_display = ("bill", "kind", "merchant", "standing_label", "to_pay", "came", "due", "reminded")
+    list_filter = (StandingFilter, "kind", "level")
     search_fields = ("reference", "user__participant__display_name")
 
     @display(description=_("Bill"), header=True)  # type: ignore[untyped-decorator]  # unfold ships no types
@@ -116,13 +123,17 @@ class BillAdmin(PageAdmin):
 
     def page(self, request: HttpRequest, row: Bill, context: dict[str, Any]) -> HttpResponse:
         """The bill with its payments and the form for a transfer."""
-        rest = paying.open_amount(row)
-        form = TransferForm(request.POST or None, initial={"amount": plain(abs(rest))})
-        if request.method == "POST" and self._recorded(request, row, form):
-            return HttpResponseRedirect(request.path)
+        rest, action = paying.open_amount(row), request.POST.get("action", "")
+        sent = None if action in VERBS else request.POST or None
+        form = TransferForm(sent, initial={"amount": plain(abs(rest))})
+        if request.method == "POST":
+            done = self._done(request, row, action) if action in VERBS else self._recorded(request, row, form)
+            if done:
+                return HttpResponseRedirect(request.path)
         context |= self._facts(row, rest)
         allowed = may(user_of(request), "credit.operate_merchant", row.merchant)
         context |= {"form": form if allowed and rest else None, "title": row.reference}
+        context |= {"allowed": allowed, "supply": row.supply}
         status = 400 if request.method == "POST" else 200
         return TemplateResponse(request, "admin/billing/bill.html", context, status=status)
 
@@ -140,6 +151,17 @@ class BillAdmin(PageAdmin):
             "reminded": LEVELS[bill.level],
             "payments": [(moment(one.at), one, shown(one.amount)) for one in payments],
         }
+
+    @staticmethod
+    def _done(request: HttpRequest, bill: Bill, action: str) -> bool:
+        verb, said = VERBS[action]
+        try:
+            verb(supply=bill.supply, operator=user_of(request))
+        except RefusedError as error:
+            messages.error(request, error.detail)
+            return False
+        messages.success(request, said)
+        return True
 
     @staticmethod
     def _recorded(request: HttpRequest, bill: Bill, form: TransferForm) -> bool:

@@ -133,6 +133,12 @@ class CorrectionFact:
         """What the participant owes the supplier more."""
         return self.charge - self.credit + sum(trade.owed for trade in self.trades)
 
+    @property
+    def is_billed(self) -> bool:
+        """Whether it changes anything between participant and supplier; else a channel's own settlement has all of it."""
+        parts = (self.import_wh, self.export_wh, self.charge, self.credit)
+        return any(parts) or any(trade.owed for trade in self.trades)
+
 
 def slot_fact(data: Mapping[str, Any], *, index: int, place: int, name: str, tariff: Tariff) -> SlotFact:
     """A slot of the connection number `place`, which trades call `name`; `index` is the slot's in its run.

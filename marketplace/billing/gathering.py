@@ -64,7 +64,7 @@ def statement_between(supply: Supply, start: int, end: int, zone: ZoneInfo) -> S
     slots = _with_signatures(slots)
     check_signatures(supply.owner, [trade for slot in slots for trade in slot.trades])
     referenced = make_statement(slots, found, start=start, end=end, zone=zone, tariff=tariff_of(supply.run))
-    return _with_references(referenced, supply)
+    return with_references(referenced, supply)
 
 
 def facts_between(supply: Supply, start: int, end: int) -> tuple[list[SlotFact], list[CorrectionFact]]:
@@ -74,10 +74,28 @@ def facts_between(supply: Supply, start: int, end: int) -> tuple[list[SlotFact],
     for row in rows.order_by("index").iterator(chunk_size=CHUNK):
         fact = slot_fact(row.data, index=row.index, place=supply.place, name=supply.name, tariff=tariff)
         slots.append(fact)
-        found += [
-            one for one in corrections(row.data, name=supply.name) if one.slot_start >= supply.starts_at
-        ]
+        found += [one for one in _corrections(row, supply) if not _is_taken(one, supply, start)]
     return slots, found
+
+
+def _corrections(row: SlotResult, supply: Supply) -> list[CorrectionFact]:
+    """What a slot's readings corrected about the supply's quarter-hours."""
+    return [one for one in corrections(row.data, name=supply.name) if one.slot_start >= supply.starts_at]
+
+
+def _is_taken(one: CorrectionFact, supply: Supply, start: int) -> bool:
+    """Whether it stands in a document of corrections: such ones are about what was billed before."""
+    return one.slot_start < start and one.made_in < supply.corrected_until
+
+
+def late_corrections(supply: Supply, until: int) -> list[CorrectionFact]:
+    """What was corrected about billed quarter-hours since the last bill or document, in slots before `until`."""
+    since = max(supply.billed_until, supply.corrected_until)
+    rows = SlotResult.objects.filter(run=supply.run, slot_start__gte=since, slot_start__lt=until)
+    found = (
+        one for row in rows.order_by("index").iterator(chunk_size=CHUNK) for one in _corrections(row, supply)
+    )
+    return [one for one in found if one.slot_start < supply.billed_until]
 
 
 def _with_signatures(slots: Sequence[SlotFact]) -> list[SlotFact]:
@@ -168,9 +186,10 @@ def _moves(owner: str, channel: str) -> dict[int, int]:
     return moves
 
 
-def _with_references(statement: Statement, supply: Supply) -> Statement:
+def with_references(statement: Statement, supply: Supply) -> Statement:
     """Corrections name the bill that they correct."""
-    earlier = list(Bill.objects.filter(supply=supply).values_list("starts_at", "ends_at", "reference"))
+    bills = Bill.objects.filter(supply=supply, kind=Bill.Kind.BILL)
+    earlier = list(bills.values_list("starts_at", "ends_at", "reference"))
 
     def number(about: int) -> str:
         return next((name for first, after, name in earlier if first <= about < after), "")

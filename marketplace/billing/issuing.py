@@ -106,24 +106,30 @@ def start_supply(
 
 @dataclass(frozen=True, slots=True)
 class Due:
-    """A period of a supply that is over and not billed."""
+    """A period of a supply that is over and not billed; or one whose bills are corrected."""
 
     supply: Supply
     biller: Biller
     start: int
     end: int
+    kind: str = Bill.Kind.BILL
+
+
+def last_of(supply: Supply) -> int:
+    """Where a supply ends: with its run, unless it was ended before."""
+    return int(supply.run.ends_at if supply.ends_at is None else supply.ends_at)
 
 
 def current_period(supply: Supply, biller: Biller) -> tuple[int, int]:
-    """The period that is billed next, within the run."""
+    """The period that is billed next, within the supply's time."""
     _, end = period_of(supply.billed_until, zone_of(biller), biller.cycle)
-    return supply.billed_until, min(end, supply.run.ends_at)
+    return supply.billed_until, min(end, last_of(supply))
 
 
 def due_periods(supply: Supply) -> Iterator[Due]:
     """The periods of a supply that are over, the oldest first; to be issued one by one."""
     biller = Biller.objects.get(merchant=supply.merchant_id)
-    while supply.billed_until < supply.run.ends_at:
+    while supply.billed_until < last_of(supply):
         start, end = current_period(supply, biller)
         if end > played_until(supply.run):
             return
@@ -140,7 +146,7 @@ def run_bills(*, now: int | None = None) -> list[Bill]:
             made += _issue_all(supply, moment)
         except StatementError:
             logger.exception("Supply %s is not billed: its figures must be looked at.", supply.pk)
-        if supply.billed_until >= supply.run.ends_at:
+        if supply.billed_until >= last_of(supply):
             Supply.objects.filter(pk=supply.pk).update(closed=True)
     return made
 
@@ -172,23 +178,37 @@ def issue(*, due: Due, content: dict[str, Any], statement: Statement, invoice: I
     Raises:
         RacedError: Another process has billed this period.
     """
-    Biller.objects.filter(pk=due.biller.pk).update(next_number=F("next_number") + 1)
-    biller = Biller.objects.get(pk=due.biller.pk)
-    moved = Supply.objects.filter(pk=due.supply.pk, billed_until=due.start).update(billed_until=due.end)
+    biller = next_number(due.biller)
+    seen = {"billed_until": due.start, "corrected_until": due.supply.corrected_until}
+    moved = Supply.objects.filter(pk=due.supply.pk, **seen).update(billed_until=due.end)
     if not moved:
         raise RacedError
+    return numbered(due, biller, content, owed=statement.owed, invoice=invoice, now=now)
+
+
+def next_number(biller: Biller) -> Biller:
+    """The biller with the number after the one that is drawn; within the transaction that uses it."""
+    Biller.objects.filter(pk=biller.pk).update(next_number=F("next_number") + 1)
+    return Biller.objects.get(pk=biller.pk)
+
+
+def numbered(
+    due: Due, biller: Biller, content: dict[str, Any], *, owed: int, invoice: Invoice, now: int
+) -> Bill:
+    """Make the bill of the number that `next_number` drew, and tell its person."""
     number = biller.next_number - 1
     bill = Bill(
         merchant_id=due.supply.merchant_id,
         supply=due.supply,
         user=due.supply.user,
+        kind=due.kind,
         number=number,
         reference=f"{biller.prefix}{number:06d}",
         starts_at=due.start,
         ends_at=due.end,
         issued_at=now,
         due_at=now + biller.payment_days * DAY,
-        owed=statement.owed,
+        owed=owed,
         **{name: getattr(invoice, name) for name in ("net_cents", "vat_cents", "offset_cents", "due_cents")},
     )
     bill.paid_at = None if bill.due_cents else now

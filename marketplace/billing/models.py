@@ -75,6 +75,11 @@ class Supply(models.Model):
     name = models.CharField(max_length=64, help_text=_("What the run's trades call the connection."))
     starts_at = models.BigIntegerField(help_text=_("First quarter-hour, market time."))
     billed_until = models.BigIntegerField(help_text=_("End of the last bill's period."))
+    ends_at = models.BigIntegerField(null=True, help_text=_("Where it ends before the run, market time."))
+    corrected_until = models.BigIntegerField(
+        default=0,
+        help_text=_("Corrections of billed quarter-hours that were made before stand in a document."),
+    )
     closed = models.BooleanField(default=False)
 
     class Meta:
@@ -90,10 +95,17 @@ class Supply(models.Model):
 class Bill(models.Model):
     """An issued bill. Its statement and its document are sealed under the person's key; its figures are the books'."""
 
+    class Kind(models.TextChoices):
+        """What it asks for."""
+
+        BILL = "bill", _("Bill")
+        CORRECTION = "correction", _("Correction")
+
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     merchant = models.ForeignKey(Merchant, on_delete=models.PROTECT, related_name="bills")
     supply = models.ForeignKey(Supply, on_delete=models.PROTECT, related_name="bills")
     user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="bills")
+    kind = models.CharField(max_length=10, choices=Kind, default=Kind.BILL)
     number = models.PositiveIntegerField()
     reference = models.CharField(max_length=30, help_text=_("The number as it is written."))
     starts_at = models.BigIntegerField()
@@ -108,6 +120,7 @@ class Bill(models.Model):
     content = EncryptedTextField()
     document = EncryptedTextField()
     document_sha256 = models.CharField(max_length=64, blank=True)
+    corrects = models.ManyToManyField("self", symmetrical=False, related_name="corrected_by")
     paid_at = models.BigIntegerField(null=True)
     level = models.PositiveSmallIntegerField(
         default=0, help_text=_("Of reminders: 1 before it is due, 2 and 3 after.")
@@ -119,7 +132,9 @@ class Bill(models.Model):
         ordering = ("-issued_at", "-number")
         constraints = (
             models.UniqueConstraint(fields=("merchant", "number"), name="one_bill_a_number"),
-            models.UniqueConstraint(fields=("supply", "starts_at"), name="one_bill_a_period"),
+            models.UniqueConstraint(
+                fields=("supply", "starts_at"), condition=models.Q(kind="bill"), name="one_bill_a_period"
+            ),
         )
 
     received: Any  # micro-units that were paid, where selectors.with_received was asked for it

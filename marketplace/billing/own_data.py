@@ -9,7 +9,7 @@ from marketplace.billing.keeping import content_of, document_of
 from marketplace.billing.models import Bill, DebtPayment
 
 FIGURES = (
-    "reference", "starts_at", "ends_at", "issued_at", "due_at", "paid_at", "owed", "net_cents", "vat_cents",
+    "kind", "reference", "starts_at", "ends_at", "issued_at", "due_at", "paid_at", "owed", "net_cents", "vat_cents",
     "offset_cents", "due_cents",
 )  # fmt: skip
 

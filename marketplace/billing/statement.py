@@ -136,6 +136,40 @@ def make_statement(
     return statement
 
 
+def correction_statement(corrections: Sequence[CorrectionFact], *, start: int, end: int) -> Statement:
+    """The differences that later readings make to bills of [start, end), and nothing else.
+
+    Raises:
+        StatementError: one of them is about no quarter-hour of that time, or the money doesn't add up.
+    """
+    outside = [one.slot_start for one in corrections if not start <= one.slot_start < end]
+    if outside:
+        raise StatementError(f"the correction of {outside[0]} is about no bill that is corrected")
+    differences = sum(one.import_wh - one.export_wh for one in corrections)
+    statement = Statement(
+        start=start,
+        end=end,
+        lines=_with_a_position(_correction_lines(corrections)),
+        trades=(),
+        corrections=tuple(corrections),
+        days=(),
+        slots=(),
+        import_wh=sum(one.import_wh for one in corrections),
+        export_wh=sum(one.export_wh for one in corrections),
+        metered_net_wh=differences,
+        settled_net_wh=differences,
+    )
+    _check(statement)
+    return statement
+
+
+def _with_a_position(lines: tuple[Line, ...]) -> tuple[Line, ...]:
+    """An invoice needs one (BR-16), even where only what is set off has changed."""
+    if any(line.kind == CORRECTION for line in lines) or not lines:
+        return lines
+    return (Line(CORRECTION, 0, 0, 1, about=lines[0].about), *lines)
+
+
 def _check_slots(slots: Sequence[SlotFact], start: int, end: int) -> None:
     starts = [slot.start for slot in slots]
     if starts != list(range(start, end, 900)):

@@ -14,10 +14,12 @@ HOUSE = "House"
 HOUR = 3600
 
 
-def slot(start: int, *, drawn: int = 0, fed: int = 0, corrections: tuple[Any, ...] = ()) -> dict[str, Any]:
+def slot(
+    start: int, *, drawn: int = 0, fed: int = 0, estimated: int = 0, corrections: tuple[Any, ...] = ()
+) -> dict[str, Any]:
     """A settled quarter-hour of one connection that trades with nobody."""
     return {
-        "slot_start": start, "trades": [], "remedies": [], "losses_charges": [], "readings": {"estimated": 0},
+        "slot_start": start, "trades": [], "remedies": [], "losses_charges": [], "readings": {"estimated": estimated},
         "meters": [[drawn, fed]], "bills": [[drawn, fed, amount(drawn, RETAIL), amount(fed, FEED_IN)]],
         "corrections": list(corrections),
     }  # fmt: skip

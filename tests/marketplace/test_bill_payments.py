@@ -115,7 +115,7 @@ def test_a_debt_paid_at_the_bank_is_paid_on_the_ledger_once(
     assert 'id="act-debt"' in shop.client.get(page).content.decode()
     for wrong, said in (
         (_entered("3", seen="") | {"debt-seen": ""}, "Confirm it"),
-        (_entered("12.000001"), "Between a micro-unit and what is owed, 12.00"),
+        (_entered("12.000001"), "Between a micro-unit and what is owed, €12.00"),
         (_entered("3", " "), "This field is required"),
     ):
         refused = shop.client.post(page, wrong)

@@ -131,16 +131,19 @@ def render(content: dict[str, Any], *, language: str = "en") -> bytes:
     _positions(paper, content)
     _totals(paper, content["totals"])
     _pay(paper, content)
-    _days(paper, content)
-    _trades(paper, content)
-    _ledger(paper, content)
+    if content.get("corrects"):
+        _corrected(paper, content)
+    else:
+        _days(paper, content)
+        _trades(paper, content)
+        _ledger(paper, content)
     made = BytesIO()
     paper.output(made)
     xml = invoice_xml(content, [position_name(one["kind"]) for one in content["positions"]])
     meta = {
         "author": content["seller"]["legal_name"],
         "title": f"{content['seller']['legal_name']} {content['reference']}",
-        "subject": "Invoice",
+        "subject": "Corrected invoice" if content.get("corrects") else "Invoice",
         "keywords": "Factur-X, ZUGFeRD, EN 16931",
     }
     found: bytes = generate_from_binary(
@@ -161,7 +164,7 @@ def _heads(paper: Paper, content: dict[str, Any]) -> None:
         paper.put(text, size=10.5, end=True)
     paper.set_y(start)
     facts = (
-        (_("Bill"), content["reference"]),
+        (_("Correction") if content.get("corrects") else _("Bill"), content["reference"]),
         (_("Issued"), paper.at(content["issued_at"])),
         (_("Period"), f"{paper.at(content['start'])} – {paper.at(content['end'] - 1)}"),
         (_("Connection"), content["connection"]),
@@ -173,7 +176,8 @@ def _heads(paper: Paper, content: dict[str, Any]) -> None:
         paper.put(name, size=8.5, colour=FAINT, width=24)
         paper.put(value, size=8.5, bold=True, align="R", width=48, end=True)
     paper.ln(6)
-    paper.put(_("Bill for electricity"), size=17, bold=True, end=True, height=10)
+    title = _("Correction of bills for electricity") if content.get("corrects") else _("Bill for electricity")
+    paper.put(title, size=17, bold=True, end=True, height=10)
 
 
 def _row(
@@ -244,6 +248,22 @@ def _pay(paper: Paper, content: dict[str, Any]) -> None:
     }
     bank = " · ".join(filter(None, (content["seller"]["iban"], content["seller"]["bic"])))
     paper.paragraph(words + (" " + bank if bank else ""))
+
+
+def _corrected(paper: Paper, content: dict[str, Any]) -> None:
+    """Which bills, and that they stand."""
+    paper.heading(_("What is corrected"))
+    for bill in content["corrects"]:
+        words = _("Bill %(bill)s of %(day)s") % {
+            "bill": bill["reference"],
+            "day": paper.at(bill["issued_at"]),
+        }
+        paper.paragraph(words)
+    words = _(
+        "Readings came after these bills. This document asks for the differences only, by the prices of each quarter-hour; "
+        "the bills themselves stand."
+    )
+    paper.paragraph(words)
 
 
 def _days(paper: Paper, content: dict[str, Any]) -> None:

@@ -15,15 +15,17 @@ PROFILE = "urn:cen.eu:en16931:2017"
 RSM = "urn:un:unece:uncefact:data:standard:CrossIndustryInvoice:100"
 RAM = "urn:un:unece:uncefact:data:standard:ReusableAggregateBusinessInformationEntity:100"
 UDT = "urn:un:unece:uncefact:data:standard:UnqualifiedDataType:100"
-SPACES = {"rsm": RSM, "ram": RAM, "udt": UDT}
-INVOICE, SEPA, KWH, PIECE = "380", "58", "KWH", "C62"
+QDT = "urn:un:unece:uncefact:data:standard:QualifiedDataType:100"
+SPACES = {"rsm": RSM, "ram": RAM, "udt": UDT, "qdt": QDT}
+INVOICE, CORRECTED, SEPA, KWH, PIECE = "380", "384", "58", "KWH", "C62"
 
 
 def invoice_xml(content: dict[str, Any], names: Iterable[str]) -> bytes:
     """The XML of a bill's content; `names` are its positions' titles, in order.
 
     Args:
-        content: As `issuing.issue` froze it, with `reference`, `issued_at` and `due_at`.
+        content: As `issuing.numbered` froze it, with `reference`, `issued_at` and `due_at`; `corrects` makes it a corrected
+            invoice of these bills (BT-3).
         names: One for each position.
     """
     root = etree.Element(f"{{{RSM}}}CrossIndustryInvoice", nsmap=SPACES)
@@ -53,8 +55,8 @@ def _in(parent: Any, name: str, text: str | None = None, **attributes: str) -> A
     return made
 
 
-def _date(parent: Any, name: str, day: date) -> None:
-    made = _sub(_in(parent, name), "DateTimeString", UDT)
+def _date(parent: Any, name: str, day: date, space: str = UDT) -> None:
+    made = _sub(_in(parent, name), "DateTimeString", space)
     made.text, _ = day.strftime("%Y%m%d"), made.set("format", "102")
 
 
@@ -78,7 +80,7 @@ def _percent(permille: int) -> str:
 def _document(root: Any, content: dict[str, Any]) -> None:
     head = _sub(root, "ExchangedDocument", RSM)
     _in(head, "ID", content["reference"])
-    _in(head, "TypeCode", INVOICE)
+    _in(head, "TypeCode", CORRECTED if content.get("corrects") else INVOICE)
     _date(head, "IssueDateTime", _day(content["issued_at"], content))
     totals = content["totals"]
     note = (
@@ -180,7 +182,11 @@ def _totals(settlement: Any, totals: dict[str, int]) -> None:
 
 
 def _earlier(settlement: Any, content: dict[str, Any]) -> None:
-    """The bills that are corrected (BG-3)."""
+    """The bills that are corrected (BG-3): number, and in a document of corrections the day (BT-25, BT-26)."""
     rows = [*content["positions"], *content["offsets"]]
+    issued = {bill["reference"]: bill["issued_at"] for bill in content.get("corrects", ())}
     for reference in sorted({row["reference"] for row in rows} - {""}):
-        _in(_in(settlement, "InvoiceReferencedDocument"), "IssuerAssignedID", reference)
+        earlier = _in(settlement, "InvoiceReferencedDocument")
+        _in(earlier, "IssuerAssignedID", reference)
+        if reference in issued:
+            _date(earlier, "FormattedIssueDateTime", _day(issued[reference], content), QDT)
