@@ -225,7 +225,7 @@ class NoteAdmin(ScopedAdmin):
     """Credit notes that were signed."""
 
     scope = staticmethod(selectors.merchant_notes)
-    list_display = ("serial_short", "agreement", "holder", "value", "ends", "issued_at")
+    list_display = ("serial_short", "agreement", "holder_short", "value", "ends", "issued_at")
     actions = ("end_now",)
     search_fields = ("serial", "holder")
     fields = (
@@ -255,6 +255,11 @@ class NoteAdmin(ScopedAdmin):
         """Its beginning."""
         return f"{note.serial[:18]}…"
 
+    @admin.display(description=_("Holder"), ordering="holder")
+    def holder_short(self, note: CreditNote) -> str:
+        """Both ends of its address."""
+        return f"{note.holder[:8]}…{note.holder[-6:]}"
+
     @admin.display(description=_("Amount"), ordering="amount")
     def value(self, note: CreditNote) -> str:
         """In units."""
@@ -274,7 +279,7 @@ class MerchantAdmin(ScopedAdmin):
     list_display = ("name", "role", "msc", "is_open")
     filter_horizontal = ("operators",)
     prepopulated_fields: ClassVar[dict[str, tuple[str, ...]]] = {"slug": ("name",)}
-    readonly_fields = ("msc", "operator_key", "treasury")
+    readonly_fields = ("msc", "operator_key", "treasury", "terms")
     fields = (
         "name",
         "slug",
@@ -301,6 +306,28 @@ class MerchantAdmin(ScopedAdmin):
         """For those who run the site."""
         del obj
         return is_superuser(request)
+
+    def get_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
+        """Whoever can't change the terms reads them in words."""
+        if self.has_change_permission(request, obj):
+            return list(self.fields)
+        first = self.fields.index("max_limit")
+        return [*self.fields[:first], "terms", *self.fields[self.fields.index("operators") :]]
+
+    @admin.display(description=_("Terms"))
+    def terms(self, merchant: Merchant) -> str:
+        """Amounts and spans as people say them."""
+        return _(
+            "limits up to %(most)s, above %(two)s by two operators · billed every %(period)s, paid within %(term)s · "
+            "agreements for %(agreement)s, credit notes for %(note)s"
+        ) % {
+            "most": shown(merchant.max_limit),
+            "two": shown(merchant.four_eyes_above),
+            "period": formats.duration(merchant.billing_period),
+            "term": formats.duration(merchant.payment_term),
+            "agreement": formats.duration(merchant.agreement_life),
+            "note": formats.duration(merchant.note_life),
+        }
 
     def get_prepopulated_fields(self, request: HttpRequest, obj: Any = None) -> dict[str, tuple[str, ...]]:
         """Only where the slug can be typed."""

@@ -42,6 +42,7 @@ UNFOLD: dict[str, Any] = {
     },
     "DASHBOARD_CALLBACK": "marketplace.credit.backoffice.dashboard",
     "STYLES": [lambda _request: static("credit/backoffice.css")],
+    "SCRIPTS": [lambda _request: static("credit/deeds.js")],
     "SIDEBAR": {
         "show_search": False,
         "show_all_applications": False,

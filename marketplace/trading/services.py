@@ -11,6 +11,7 @@ from grid.assets import SLOT_SECONDS
 from marketplace.accounts.errors import ConflictError, RefusedError
 from marketplace.accounts.models import User
 from marketplace.accounts.selectors import display_name
+from marketplace.formats import energy, price
 from marketplace.trading.models import GateDecision, Listing, Prosumer
 
 MAX_WH = 10**9
@@ -81,9 +82,9 @@ def _faults(slot_start: int, quantity_wh: int, price_per_kwh: int, now: int) -> 
     elif not now - SLOT_SECONDS < slot_start <= now + FARTHEST_SLOT:
         wrong["slot_start"] = [_("The slot is over, or more than two weeks ahead.")]
     if not 0 < quantity_wh <= MAX_WH:
-        wrong["quantity_wh"] = [_("Between 1 and %(most)s Wh.") % {"most": MAX_WH}]
+        wrong["quantity_wh"] = [_("Between %(least)s and %(most)s.") % {"least": energy(1), "most": energy(MAX_WH)}]
     if not 0 <= price_per_kwh <= MAX_PRICE:
-        wrong["price_per_kwh"] = [_("Between 0 and %(most)s micro-units per kWh.") % {"most": MAX_PRICE}]
+        wrong["price_per_kwh"] = [_("Between %(least)s and %(most)s.") % {"least": price(0), "most": price(MAX_PRICE)}]
     return wrong
 
 

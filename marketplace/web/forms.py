@@ -2,7 +2,7 @@
 
 import re
 from datetime import date
-from typing import Any
+from typing import Any, ClassVar
 
 from django import forms
 from django.utils.translation import gettext_lazy as _
@@ -156,7 +156,12 @@ class FilesInput(forms.FileInput):
 
 
 class FilesField(forms.FileField):
-    """A list of files."""
+    """A list of files. One that is far too large does not even get here, so that it reads like none."""
+
+    default_error_messages: ClassVar[dict[str, Any]] = {
+        "required": _("Choose a file of up to 10 MB."),
+        "empty": _("This file is empty: choose another one."),
+    }
 
     def clean(self, data: Any, initial: Any = None) -> Any:
         """Each by itself."""

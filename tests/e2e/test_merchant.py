@@ -38,6 +38,7 @@ class Desk:
         """Signed in; what the pages complain of is kept."""
         width, language, scheme = self._look
         with visitor(self._browser, self._site.url, width, language=language, scheme=scheme) as (page, watch):
+            page.on("dialog", lambda question: question.accept())
             sign_in(page, email)
             yield page
             self._keep(watch)

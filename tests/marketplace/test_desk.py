@@ -89,7 +89,7 @@ def test_a_person_lists_edits_and_takes_back(make_person: MakePerson) -> None:
     changed = me.client.patch(path, {"price_per_kwh": "190000"}, format="json").json()
     assert (changed["quantity_wh"], changed["price_per_kwh"]) == (700, "190000")
     assert me.client.patch(path, {"quantity_wh": 0}, format="json").json()["errors"] == {
-        "quantity_wh": ["Between 1 and 1000000000 Wh."]
+        "quantity_wh": ["Between 0.001\u00a0kWh and 1,000,000.000\u00a0kWh."]
     }
     assert me.client.delete(path).status_code == 204
     over = me.client.patch(path, {"quantity_wh": 9}, format="json")

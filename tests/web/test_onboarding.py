@@ -99,7 +99,12 @@ def test_steps_can_not_be_skipped_but_for_the_statements(
         ("meter", {"meter_number": "41373559242"}, "A digit of this market location is wrong"),
         ("meter", {"meter_number": "12"}, "4 to 20 characters"),
         ("identity", {"file": SimpleUploadedFile("card.png", b"no picture")}, "Only PDF, JPEG and PNG"),
-        ("identity", {}, "This field is required"),
+        ("identity", {}, "Choose a file of up to 10 MB"),
+        (
+            "identity",
+            {"file": SimpleUploadedFile("card.png", bytes(13 * 2**20))},
+            "Choose a file of up to 10 MB",
+        ),
     ],
 )
 def test_what_is_wrong_is_said_at_its_field(

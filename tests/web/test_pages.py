@@ -120,7 +120,8 @@ def test_front_page_leads_members_to_their_day(client_of: SignIn, user: User) ->
 @pytest.mark.parametrize("path", POST_ONLY)
 def test_forms_need_post_and_sign_in(client: Client, client_of: SignIn, user: User, path: str) -> None:
     assert client.post(path).status_code == 302
-    assert client_of(user).get(path).status_code == 405
+    opened = client_of(user).get(path)
+    assert (opened.status_code, "Nothing was sent" in opened.content.decode()) == (405, True)
     strict = Client(enforce_csrf_checks=True)
     strict.force_login(user, backend="django.contrib.auth.backends.ModelBackend")
     assert strict.post(path).status_code == 403
