@@ -7,19 +7,22 @@ own offers, settlements by the meter and closings are countersigned by themselve
 import secrets
 import time
 from collections.abc import Callable
-from contextlib import ExitStack
 from typing import Any, TypeVar
 
 import msgspec
-from websockets.exceptions import ConnectionClosed
-from websockets.sync.client import connect
-from websockets.typing import Origin
 
 from channels_engine.agent import Agent, Answer, Strategy
 from channels_engine.agreements import Agreement, AgreementPhase
-from channels_engine.codec import parse_hex, to_hex
+from channels_engine.codec import json_form, parse_hex, to_hex
 from channels_engine.core import messages as m
-from channels_engine.core.negotiation import final_state, next_change, next_state_for_offer
+from channels_engine.core.errors import SignatureError
+from channels_engine.core.negotiation import (
+    final_state,
+    next_change,
+    next_state_for_offer,
+    next_state_for_settlement,
+)
+from channels_engine.core.signing import recover
 from channels_engine.core.state import Endpoint, Phase
 from channels_engine.core.typed_data import Signable, digest, struct_hash
 from channels_engine.core.types import (
@@ -34,8 +37,9 @@ from channels_engine.core.types import (
 from channels_engine.replica import RemoteAgent
 from marketplace.client import shapes
 from marketplace.client.api import Client
-from marketplace.client.errors import RefusedError, ShutOutError
+from marketplace.client.errors import RefusedError
 from marketplace.client.funding import Purse
+from marketplace.client.line import Line
 from marketplace.client.wallet import Wallet
 
 T = TypeVar("T")
@@ -43,11 +47,6 @@ SLOT_S = 900
 OFFER_LIFE_S, OPEN_WITHIN_S, CHANGE_LIFE_S, LIFE_S = 60, 600, 900, 30 * 86_400
 PATIENCE_S = 60.0
 LOOK_S = 0.5
-CLOSED = {
-    4401: ("invalid_token", "The site takes neither token nor session: unknown, expired or revoked."),
-    4403: ("insufficient_scope", "The token lacks the scope trade:read, or trade:write to send."),
-}
-"""Close codes of the websocket that no new try will mend."""
 
 
 class Quiet:
@@ -69,15 +68,6 @@ class Quiet:
         return None
 
 
-def _handshake(client: Client) -> dict[str, Any]:
-    """A token needs no `Origin`; cookies do."""
-    token = client.http.headers.get("Authorization")
-    if token:
-        return {"additional_headers": {"Authorization": token}}
-    cookies = "; ".join(f"{name}={value}" for name, value in client.http.cookies.items())
-    return {"additional_headers": {"Cookie": cookies}, "origin": Origin(client.url)}
-
-
 def _opening(
     terms: EntityContract,
     amounts: tuple[int, int],
@@ -96,12 +86,11 @@ class Desk:
     def __init__(self, client: Client, wallet: Wallet, strategy: Strategy | None = None) -> None:
         self.client, self.wallet, self._strategy = client, wallet, strategy or Quiet()
         self._purse = Purse(client, wallet)
-        self._hold = ExitStack()
-        address = client.url.replace("http", "ws", 1) + "/ws/channels/"
-        self._socket = self._hold.enter_context(connect(address, proxy=None, **_handshake(client)))
+        self._line = Line(client)
         self._refusals: dict[str, RefusedError] = {}
         self.aborted: dict[bytes, int] = {}
         self._is_listed = False
+        self._due: ChannelState | None = None
         try:
             self._greet()
         except BaseException:
@@ -109,7 +98,7 @@ class Desk:
             raise
 
     def _greet(self) -> None:
-        text = self._heard(PATIENCE_S)
+        text = self._line.heard(PATIENCE_S)
         hello = msgspec.json.decode(text)
         said = hello["domain"]
         self.owner: str = hello["owner"]
@@ -121,19 +110,9 @@ class Desk:
         """Who answers what comes."""
         return Agent(self.owner, self.domain, self._strategy, self.wallet.sessions.__getitem__)
 
-    def _heard(self, seconds: float) -> str:
-        """The next frame."""
-        try:
-            return str(self._socket.recv(max(0.01, seconds)))
-        except ConnectionClosed as closed:
-            reason = CLOSED.get(closed.rcvd.code) if closed.rcvd else None
-            if reason is None:
-                raise
-            raise ShutOutError(*reason) from closed
-
     def close(self) -> None:
         """Hang up; what is open goes on, and is found again."""
-        self._hold.close()
+        self._line.close()
 
     def _move(self, text: str) -> None:
         frame: dict[str, Any] = msgspec.json.decode(text)
@@ -148,7 +127,7 @@ class Desk:
         if frame["kind"] == "message" and frame["type"] == "update.abort":
             self.aborted[parse_hex(frame["channel"], 32)] = int(frame["body"]["version"])
         for answer in self._remote.handle(text):
-            self._socket.send(answer)
+            self._line.send(answer)
 
     def until(self, found: Callable[[], T | None], seconds: float = PATIENCE_S) -> T:
         """Take frames until something is there.
@@ -158,7 +137,7 @@ class Desk:
         """
         end = time.monotonic() + seconds
         while (thing := found()) is None:
-            self._move(self._heard(end - time.monotonic()))
+            self._move(self._line.heard(end - time.monotonic()))
         return thing
 
     def catch_up(self) -> None:
@@ -174,7 +153,7 @@ class Desk:
         end = time.monotonic() + seconds
         while (left := end - time.monotonic()) > 0 and not is_over():
             try:
-                text = self._heard(min(left, LOOK_S))
+                text = self._line.heard(min(left, LOOK_S))
             except TimeoutError:
                 continue
             self._move(text)
@@ -188,7 +167,7 @@ class Desk:
         name = secrets.token_hex(12)
         before = self._remote.replica.positions.get(channel, 0)
         for frame in self._remote.say(channel, (name, body)):
-            self._socket.send(frame)
+            self._line.send(frame)
         positions = self._remote.replica.positions
         self.until(lambda: True if name in self._refusals or positions.get(channel, 0) > before else None)
         if name in self._refusals:
@@ -360,6 +339,34 @@ class Desk:
             return None if alive or endpoint.phase is not Phase.OPEN else False
 
         return self.until(outcome, seconds)
+
+    def settle_metered(self, channel: bytes, *, above: int = 0) -> int:
+        """Propose what the meters read of open trades: between people nobody else does. How many trades; 0 for none.
+
+        Raises:
+            SignatureError: A reading is not the metering operator's.
+            RefusedError: The partner spoke first.
+        """
+        endpoint = self.endpoint(channel)
+        metered = self._metered(endpoint)
+        if metered:
+            readings = [one.delivery for one in metered]
+            self._due = next_state_for_settlement(endpoint, readings, above)
+            signature = self.sign(endpoint.terms.party(endpoint.me), self._due)
+            self.say(channel, m.SettleRequest(metered, self._due, signature))
+        return len(metered)
+
+    def _metered(self, endpoint: Endpoint) -> tuple[m.SignedDelivery, ...]:
+        rows = msgspec.json.decode(
+            self.client.call("GET", f"channels/{to_hex(endpoint.channel)}/deliveries/")
+        )
+        form, is_open = json_form(m.SignedDelivery), {trade.id for trade in endpoint.open_trades}
+        said = [form.decode(msgspec.json.encode(row)) for row in rows]
+        found = tuple(one for one in said if one.delivery.trade in is_open)
+        for one in found:
+            if recover(digest(self.domain, one.delivery), one.signature) != endpoint.terms.metering:
+                raise SignatureError("wrong_signer", "A reading is not signed by the metering operator.")
+        return found
 
     def settle(self, channel: bytes, seconds: float = 2 * PATIENCE_S) -> None:
         """Wait until the meters' word on every trade was signed by both."""

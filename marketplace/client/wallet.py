@@ -14,6 +14,8 @@ from channels_engine.core.typed_data import Signable, digest
 from channels_engine.core.types import Domain
 from marketplace.client.api import Client
 
+SCRYPT_COST = 2**18
+
 
 def text_digest(text: str) -> bytes:
     """The 32 bytes that `personal_sign` signs (EIP-191, version 0x45)."""
@@ -43,10 +45,11 @@ class Wallet:
         """
         return cls(bytes(Account.decrypt(json.loads(path.read_text()), passphrase)))
 
-    def save(self, path: Path, passphrase: str) -> None:
-        """Write a version 3 keystore (scrypt), readable by its owner only."""
+    def save(self, path: Path, passphrase: str, *, cost: int = SCRYPT_COST) -> None:
+        """Write a version 3 keystore (scrypt, `cost` its N), readable by its owner only."""
         path.touch(mode=0o600)
-        path.write_text(json.dumps(Account.encrypt(self._root, passphrase)))
+        sealed = Account.encrypt(self._root, passphrase, kdf="scrypt", iterations=cost)
+        path.write_text(json.dumps(sealed))
 
     @property
     def address(self) -> bytes:

@@ -233,7 +233,7 @@ def test_an_agent_on_a_machine_of_ones_own(site: WholeSite, tmp_path: Path) -> N
     with closing(AgentDesk(mine, wallet, memory, print)) as desk:
         desk.catch_up()
         signs_nothing_else(desk, channel)
-    wallet.save(tmp_path / "key.json", "passphrase")
+    wallet.save(tmp_path / "key.json", "passphrase", cost=1024)
     runs_as_a_program(site, client, tmp_path / "key.json", secret)
     client.post("agent/pause/", dict)
     stop = threading.Event()

@@ -55,9 +55,31 @@ def trade_with(desk: Desk, client: Client, slug: str) -> bytes | None:
         slot_start=market.open[0] + 1800,
     )
     if desk.agreed(channel, offer):
+        take_counter(desk, client, channel)
         return channel
     desk.finish(channel)
     return None
+
+
+def take_counter(desk: Desk, client: Client, channel: bytes) -> None:
+    """A stingy offer: where the household answers with one of its own, that is accepted."""
+    market = client.market()
+    stingy = desk.offer(
+        channel,
+        sells=False,
+        quantity_wh=60,
+        price_per_kwh=market.tariff.feed_in_per_kwh + 2000,
+        imbalance_per_kwh=market.tariff.imbalance_per_kwh,
+        slot_start=market.open[0] + 1800,
+    )
+    if desk.agreed(channel, stingy):
+        return
+    theirs = [
+        live.offer for live in desk.endpoint(channel).offers if live.offeror is desk.endpoint(channel).peer
+    ]
+    for one in theirs[:1]:
+        desk.accept(channel, one.id)
+        assert desk.agreed(channel, one)
 
 
 def test_a_channels_whole_life(site: WholeSite) -> None:
@@ -65,8 +87,9 @@ def test_a_channels_whole_life(site: WholeSite) -> None:
     desk = Desk(client, wallet)
     channel = next((done for slug in houses(client) if (done := trade_with(desk, client, slug))), None)
     assert channel is not None, "no household sold anything"
-    [mine] = [one for one in client.trades() if one.channel == to_hex(channel)]
-    assert (mine.role, mine.quantity_wh) == ("buyer", 60)
+    mine = [one for one in client.trades() if one.channel == to_hex(channel)]
+    assert {(one.role, one.quantity_wh) for one in mine} == {("buyer", 60)}
+    assert len(mine) == len(desk.endpoint(channel).open_trades)
     desk.settle(channel)
     before = desk.current(channel).balance_a
     desk.fund(channel, MORE)

@@ -24,7 +24,7 @@ from marketplace.client.own_agent.bounds import (
 from marketplace.client.own_agent.mandate import MandateError, mandate_text, require_mandate
 from marketplace.client.own_agent.memory import Memory
 from marketplace.client.own_agent.plans import Plan, Rules, Step
-from marketplace.client.wallet import text_digest
+from marketplace.client.wallet import Wallet, text_digest
 from tests.core.pair import open_pair, settle_down, trade
 
 VECTORS: dict[str, Any] = json.loads(
@@ -167,3 +167,12 @@ def test_a_key_that_signed_elsewhere_signs_nothing_older(tmp_path: Path) -> None
     assert memory.highest(a.endpoint) == a.state.version
     with pytest.raises(LocalProtocolError):
         memory.before_signing(a.endpoint, msgspec.structs.replace(a.state, energy_to_a=1), 0)
+
+
+def test_the_key_opens_with_its_passphrase_only(tmp_path: Path) -> None:
+    wallet, path = Wallet.fresh(), tmp_path / "key.json"
+    wallet.save(path, "passphrase", cost=1024)
+    assert path.stat().st_mode & 0o077 == 0
+    assert Wallet.load(path, "passphrase").address == wallet.address
+    with pytest.raises(ValueError, match="MAC mismatch"):
+        Wallet.load(path, "passphras")

@@ -151,7 +151,8 @@ class AgentDesk(Desk):
         endpoint = self.endpoint(state.channel)
         staged = endpoint.staged
         theirs = staged is not None and staged.proposer is not endpoint.me and staged.state == state
-        if not (theirs and staged is not None and _is_countersigned(staged.purpose)):
+        is_theirs = theirs and staged is not None and _is_countersigned(staged.purpose)
+        if not is_theirs and state != self._due:
             live = self._live(endpoint, self._step)
             if next_state_for_offer(endpoint, live.offer.id, self.memory.highest(endpoint)) != state:
                 raise BoundsError("nothing_else")

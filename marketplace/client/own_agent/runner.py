@@ -13,7 +13,9 @@ import msgspec
 from websockets.exceptions import WebSocketException
 
 from channels_engine.codec import parse_hex, to_hex
-from channels_engine.core.errors import LocalProtocolError
+from channels_engine.core.errors import LocalProtocolError, SignatureError
+from channels_engine.core.state import Phase
+from channels_engine.core.types import Side
 from marketplace.client.api import Client
 from marketplace.client.errors import ProblemError, RefusedError, ShutOutError, UnreachableError
 from marketplace.client.own_agent.bounds import BoundsError, require_bounds
@@ -25,6 +27,9 @@ from marketplace.client.wallet import Wallet
 
 FIRST_WAIT_S, LONGEST_WAIT_S = 1.0, 60.0
 PRESENCE_S = 20
+SETTLE_S, LOOKS_BETWEEN, MOST_SETTLED = 15.0, 20, 20
+POLITE = {Side.A: 2, Side.B: 12}
+"""At which of so many looks each side proposes: never both at once, and a household has long spoken."""
 LOST = (OSError, WebSocketException, UnreachableError, msgspec.DecodeError)
 """What passes: the site is away, or answers nonsense. `TimeoutError` is an `OSError`."""
 ENDS = {
@@ -43,6 +48,8 @@ class Runner:
         self._owner, self._stop, self._tell = owner, stop, tell
         self._wait = FIRST_WAIT_S
         self._told: tuple[str, float] = "", 0.0
+        self._settle_at = 0.0
+        self._looks: dict[bytes, int] = {}
         self._open: dict[bytes, dict[str, Any]] = {}
 
     def run(self) -> None:
@@ -83,6 +90,7 @@ class Runner:
             self._tell(f"connected: {len(desk.endpoints)} channels")
             while not self._stop.is_set() and plan.reason != "paused":
                 self._look(desk, plan)
+                self._settle(desk)
                 self._listen(desk, plan.look_again_s)
                 plan = self._plan()
 
@@ -110,6 +118,29 @@ class Runner:
         self._present(plan)
         if plan.action is not None and parse_hex(plan.action.channel, 32) in desk.endpoints:
             self._take(desk, plan.action, plan.version or 0, rules, until)
+
+    def _settle(self, desk: AgentDesk) -> None:
+        """Between people nobody else proposes what the meters read; the partner has some looks to do it first."""
+        if time.monotonic() < self._settle_at:
+            return
+        self._settle_at = time.monotonic() + SETTLE_S
+        waiting = [e for e in desk.endpoints.values() if e.phase is Phase.OPEN and e.open_trades]
+        self._looks = {one.channel: self._looks.get(one.channel, 0) + 1 for one in waiting}
+        for endpoint in waiting[:MOST_SETTLED]:
+            if (self._looks[endpoint.channel] - POLITE[endpoint.me]) % LOOKS_BETWEEN == 0:
+                self._propose(desk, endpoint.channel)
+
+    def _propose(self, desk: AgentDesk, channel: bytes) -> None:
+        above = self._memory.highest(desk.endpoint(channel))
+        try:
+            settled = desk.settle_metered(channel, above=above)
+        except ShutOutError:
+            raise
+        except (RefusedError, LocalProtocolError, SignatureError, BoundsError) as error:
+            self._tell(f"not settled: {error}")
+        else:
+            if settled:
+                self._tell(f"settling: {settled} trades")
 
     def _present(self, plan: Plan, *, post: bool = True) -> None:
         doing, at = self._told
