@@ -4,6 +4,7 @@ import re
 from datetime import datetime
 from typing import Any
 
+from django.utils.translation import gettext_lazy as _
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
@@ -19,7 +20,7 @@ _DECIMAL = re.compile(r"0|[1-9][0-9]{0,18}", re.ASCII)
 class MoneyField(serializers.Field[int, str, str, int]):
     """Micro-units as a decimal string."""
 
-    default_error_messages = {"invalid": "Must be a whole number of micro-units, as a decimal string."}  # noqa: RUF012  DRF's way
+    default_error_messages = {"invalid": _("Must be a whole number of micro-units, as a decimal string.")}  # noqa: RUF012  DRF's way
 
     def to_internal_value(self, data: str) -> int:
         """Read a decimal string."""

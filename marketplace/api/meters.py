@@ -5,6 +5,7 @@ from typing import Any
 
 from django.db.models import QuerySet
 from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
 from drf_spectacular.utils import OpenApiExample, extend_schema, extend_schema_field
 from rest_framework import serializers
 from rest_framework.authentication import SessionAuthentication
@@ -31,7 +32,7 @@ _WHOLE = re.compile(r"0|-?[1-9][0-9]{0,18}", re.ASCII)
 class WholeField(serializers.Field[int, str, str, int]):
     """A whole number as a decimal string; below zero too, so that a reading can be refused with a word."""
 
-    default_error_messages = {"invalid": "Must be a whole number, as a decimal string."}  # noqa: RUF012  DRF's way
+    default_error_messages = {"invalid": _("Must be a whole number, as a decimal string.")}  # noqa: RUF012  DRF's way
 
     def to_internal_value(self, data: str) -> int:
         """Read a decimal string."""

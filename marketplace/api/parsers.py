@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import IO, Any
 
 from django.conf import settings
+from django.utils.translation import gettext as _
 from rest_framework.exceptions import ParseError
 from rest_framework.parsers import BaseParser, MultiPartParser
 
@@ -58,9 +59,9 @@ class BoundedJSONParser(BaseParser):
             _refuse_depth(raw)
             content = json.loads(raw.decode(), parse_constant=_refuse_constant)
         except ValueError as error:
-            raise ParseError("The body is no readable JSON.") from error
+            raise ParseError(_("The body is no readable JSON.")) from error
         if not isinstance(content, dict):
-            raise ParseError("The body must be a JSON object.")
+            raise ParseError(_("The body must be a JSON object."))
         return content
 
 
