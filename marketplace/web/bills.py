@@ -11,6 +11,7 @@ from django.shortcuts import get_object_or_404, render
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_safe
 
+from marketplace import formats
 from marketplace.accounts.models import User
 from marketplace.billing.documents.words import grounds, position_name
 from marketplace.billing.forecast import Running, running
@@ -112,7 +113,7 @@ def _claim(bill: Bill) -> dict[str, Any] | None:
 
 
 def _named(position: dict[str, Any], key: str) -> dict[str, Any]:
-    slot = time.strftime("%d.%m.%Y %H:%M UTC", time.gmtime(position["about"])) if position["about"] else ""
+    slot = f"{formats.when(position['about'], 'slot')} UTC" if position["about"] else ""
     return {
         **position,
         "name": position_name(position["kind"]),

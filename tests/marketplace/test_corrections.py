@@ -3,6 +3,7 @@
 import random
 from collections.abc import Callable
 from contextlib import suppress
+from io import BytesIO
 from itertools import pairwise
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 from django.urls import reverse
 from facturx import get_facturx_xml_from_pdf, xml_check_xsd
 from people import Person, Shop, signed_in
+from pypdf import PdfReader
 from supplied import FEED_IN, HOUSE, RETAIL, slot, supplied
 
 from grid.metering import amount
@@ -140,6 +142,16 @@ def test_the_document_is_a_corrected_invoice_that_names_the_bills_before(
     assert '<qdt:DateTimeStringformat="102">19700112</qdt:DateTimeString>' in earlier
     assert f"<ram:DuePayableAmount>{corrected.due_cents / 100:.2f}</ram:DuePayableAmount>" in text
     assert "BerichtigungderbezogenenEnergie" in text
+    pages = PdfReader(BytesIO(pdf)).pages
+    paper = " ".join(" ".join(page.extract_text() for page in pages).split())
+    for words in (
+        "Berichtigung von Stromrechnungen",
+        "0,400 kWh",
+        "0,10 €",
+        "01.01.1970, 07:30 – 07:45 Uhr",
+        "vom 12.01.1970",
+    ):
+        assert words in paper, paper
     page = person.client.get(f"/bills/{corrected.pk}/").content.decode()
     assert "Berichtigung SUN-000002" in page
     assert f"/bills/{corrected.corrects.get().pk}/" in page

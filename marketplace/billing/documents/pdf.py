@@ -13,6 +13,7 @@ from fpdf import FPDF
 from fpdf.enums import DocumentCompliance, XPos, YPos
 from fpdf.fonts import TTFFont
 
+from marketplace import formats
 from marketplace.billing.documents.words import grounds, position_name
 from marketplace.billing.documents.xml import invoice_xml
 
@@ -20,23 +21,22 @@ FONTS = Path(__file__).parent / "fonts"
 LEFT, RIGHT, TOP = 20.0, 190.0, 18.0
 INK, SOFT, FAINT, LINE, BRAND = (19, 33, 29), (66, 81, 75), (95, 109, 103), (220, 217, 207), (12, 90, 74)
 ENERGY, NEED = (227, 154, 31), (76, 111, 214)
-MINUS = "\u2212"
 CHART_HEIGHT, LOWEST, MOST_LABELS = 30.0, 262, 16
 
 
 def euros(cents: int) -> str:
     """Cents as euros."""
-    return f"{MINUS if cents < 0 else ''}{abs(cents) // 100:,}.{abs(cents) % 100:02d} €"
+    return formats.money(cents * formats.CENT)
 
 
 def exact(micro: int) -> str:
     """Micro-units as euros to the last one."""
-    return f"{MINUS if micro < 0 else ''}{abs(micro) // 10**6:,}.{abs(micro) % 10**6:06d} €"
+    return formats.money(micro, exact=True)
 
 
 def kwh(wh: int) -> str:
     """Wh as kWh."""
-    return f"{MINUS if wh < 0 else ''}{abs(wh) // 1000:,}.{abs(wh) % 1000:03d} kWh"
+    return formats.energy(wh)
 
 
 class Paper(FPDF):
@@ -114,9 +114,9 @@ class Paper(FPDF):
         self.ln(4)
         self.put(text, size=11, bold=True, colour=BRAND, end=True, height=7)
 
-    def at(self, moment: int, form: str = "%d.%m.%Y") -> str:
+    def at(self, moment: int, form: str = "date") -> str:
         """A moment in the merchant's zone."""
-        return datetime.fromtimestamp(moment, UTC).astimezone(self.zone).strftime(form)
+        return formats.when(moment, form, zone=self.zone)
 
 
 def render(content: dict[str, Any], *, language: str = "en") -> bytes:
@@ -208,13 +208,14 @@ def _positions(paper: Paper, content: dict[str, Any]) -> None:
     for one, money, net in rows:
         cells = [position_name(one["kind"]), kwh(one["wh"]) if one["wh"] else "", exact(money), net]
         _row(paper, cells, widths, bold=True)
-        slot = paper.at(one["about"], "%d.%m.%Y %H:%M") if one["about"] else ""
+        slot = paper.at(one["about"], "slot") if one["about"] else ""
         paper.put(grounds(one, slot), size=7.5, colour=FAINT, end=True, height=4)
         paper.rule()
 
 
 def _totals(paper: Paper, totals: dict[str, int]) -> None:
-    vat = f"{totals['vat_permille'] / 10:g} %"
+    permille = totals["vat_permille"]
+    vat = f"{formats.scaled(permille, 1, 1 if permille % 10 else 0)} %"
     rows = (
         (_("Net"), euros(totals["net_cents"])),
         (_("VAT %(rate)s") % {"rate": vat}, euros(totals["vat_cents"])),
