@@ -82,9 +82,13 @@ def _faults(slot_start: int, quantity_wh: int, price_per_kwh: int, now: int) -> 
     elif not now - SLOT_SECONDS < slot_start <= now + FARTHEST_SLOT:
         wrong["slot_start"] = [_("The slot is over, or more than two weeks ahead.")]
     if not 0 < quantity_wh <= MAX_WH:
-        wrong["quantity_wh"] = [_("Between %(least)s and %(most)s.") % {"least": energy(1), "most": energy(MAX_WH)}]
+        wrong["quantity_wh"] = [
+            _("Between %(least)s and %(most)s.") % {"least": energy(1), "most": energy(MAX_WH)}
+        ]
     if not 0 <= price_per_kwh <= MAX_PRICE:
-        wrong["price_per_kwh"] = [_("Between %(least)s and %(most)s.") % {"least": price(0), "most": price(MAX_PRICE)}]
+        wrong["price_per_kwh"] = [
+            _("Between %(least)s and %(most)s.") % {"least": price(0), "most": price(MAX_PRICE)}
+        ]
     return wrong
 
 
