@@ -11,7 +11,7 @@ from typing import Any
 from django.conf import settings
 from django.core.exceptions import PermissionDenied
 from django.db import transaction
-from django.db.models import Max
+from django.db.models import Max, Sum
 from django.utils.translation import gettext as _
 
 from contracts import consents
@@ -39,6 +39,8 @@ MOST_LETTERS = 140
 def pay_debt_for(*, agreement: Agreement, operator: User, amount: int, reference: str) -> DebtPayment:
     """Have a debt that came by bank paid on the ledger by the merchant's key; repeating it pays once.
 
+    One at a time for a merchant: what is owed changes by it, and what its key signs is counted.
+
     Above the merchant's limit for two operators the first one's entry waits, and another operator who enters the same
     amount and reference completes it.
 
@@ -54,9 +56,10 @@ def pay_debt_for(*, agreement: Agreement, operator: User, amount: int, reference
     if not said or len(said) > MOST_LETTERS:
         problem = _("Say how the bank names it: the statement's entry must be found again.")
         raise RefusedError("reference", problem, {"reference": [problem]})
-    owed = fresh_statement_of(agreement).owed
-    row, is_new = _entered(agreement, operator, amount, said, owed)
-    return _brought(row, operator, is_new=is_new) if row.state == State.SENDING else row
+    with lease(f"debts of {agreement.merchant_id}"):
+        owed = fresh_statement_of(agreement).owed
+        row, is_new = _entered(agreement, operator, amount, said, owed)
+        return _brought(row, operator, is_new=is_new) if row.state == State.SENDING else row
 
 
 @transaction.atomic
@@ -93,7 +96,7 @@ def _entered(
     if row is not None and row.state != State.WAITING:
         _check_same(row, amount)
         return row, False
-    _check_amount(amount, owed)
+    _check_amount(amount, owed - _under_way(agreement))
     if row is None or row.amount != amount:
         row = _first(agreement, operator, amount, reference)
     is_enough = row.entered_by_id != operator.pk or not needs_second(agreement.merchant, amount)
@@ -102,6 +105,12 @@ def _entered(
         row.after_block = BookBlock.objects.filter(msc=agreement.msc).aggregate(most=Max("number"))["most"]
         row.save(update_fields=["state", "approved_by", "after_block"])
     return row, is_enough
+
+
+def _under_way(agreement: Agreement) -> int:
+    """What may have arrived, since the ledger's answer was lost."""
+    rows = DebtPayment.objects.filter(agreement=agreement, state=State.SENDING)
+    return int(rows.aggregate(sum=Sum("amount"))["sum"] or 0)
 
 
 def _check_same(row: DebtPayment, amount: int) -> None:
@@ -113,7 +122,7 @@ def _check_same(row: DebtPayment, amount: int) -> None:
 def _check_amount(amount: int, owed: int) -> None:
     if not 0 < amount <= owed:
         problem = _("Between a micro-unit and what is owed, %(owed)s: give back what is too much.")
-        words = problem % {"owed": shown(owed)}
+        words = problem % {"owed": shown(max(0, owed))}
         raise RefusedError("amount", words, {"amount": [words]})
 
 
@@ -127,18 +136,13 @@ def _first(agreement: Agreement, operator: User, amount: int, reference: str) ->
 
 
 def _brought(row: DebtPayment, operator: User, *, is_new: bool) -> DebtPayment:
-    """One at a time for a merchant, since what its key signs is counted."""
-    with lease(f"debts of {row.agreement.merchant_id}"):
-        row.refresh_from_db()
-        if row.state == State.PAID:
-            return row
-        sent = "" if is_new else _found(row)
-        try:
-            row.transaction_hash = sent or _sent(row)
-        except ConflictError:
-            _set_back(row)
-            raise
-        _paid(row, operator)
+    sent = "" if is_new else _found(row)
+    try:
+        row.transaction_hash = sent or _sent(row)
+    except ConflictError:
+        _set_back(row)
+        raise
+    _paid(row, operator)
     return row
 
 

@@ -159,6 +159,7 @@ def test_a_large_debt_takes_two_operators_and_an_answer_that_was_lost_pays_once(
     assert colleague.post(path, body).status_code == 503
     assert fresh_statement_of(indebted).paid == 5 * COIN
     monkeypatch.undo()
+    assert colleague.post(path, {"amount": "3000000", "reference": "bank 8"}).status_code == 400
     for _again in range(2):
         assert colleague.post(path, body).json()["state"] == "paid"
     assert fresh_statement_of(indebted).paid == 5 * COIN
