@@ -140,6 +140,6 @@ class Fault:
             "code": self.code.value,
             "meter": self.meter,
             "slot_start": self.slot_start,
-            "words": self.words,
-            "remedy": self.remedy,
+            "words": str(self.words),  # plain texts: msgspec writes no subclass of str
+            "remedy": str(self.remedy),
         }
