@@ -348,7 +348,7 @@ class Desk:
             RefusedError: The partner spoke first.
         """
         endpoint = self.endpoint(channel)
-        metered = self._metered(endpoint)
+        metered = self.metered(channel)
         if metered:
             readings = [one.delivery for one in metered]
             self._due = next_state_for_settlement(endpoint, readings, above)
@@ -356,10 +356,14 @@ class Desk:
             self.say(channel, m.SettleRequest(metered, self._due, signature))
         return len(metered)
 
-    def _metered(self, endpoint: Endpoint) -> tuple[m.SignedDelivery, ...]:
-        rows = msgspec.json.decode(
-            self.client.call("GET", f"channels/{to_hex(endpoint.channel)}/deliveries/")
-        )
+    def metered(self, channel: bytes) -> tuple[m.SignedDelivery, ...]:
+        """What the meters read of this channel's open trades, with the metering operator's signatures.
+
+        Raises:
+            SignatureError: One is somebody else's.
+        """
+        endpoint = self.endpoint(channel)
+        rows = msgspec.json.decode(self.client.call("GET", f"channels/{to_hex(channel)}/deliveries/"))
         form, is_open = json_form(m.SignedDelivery), {trade.id for trade in endpoint.open_trades}
         said = [form.decode(msgspec.json.encode(row)) for row in rows]
         found = tuple(one for one in said if one.delivery.trade in is_open)

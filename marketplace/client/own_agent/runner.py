@@ -14,7 +14,7 @@ from websockets.exceptions import WebSocketException
 
 from channels_engine.codec import parse_hex, to_hex
 from channels_engine.core.errors import LocalProtocolError, SignatureError
-from channels_engine.core.state import Phase
+from channels_engine.core.state import Endpoint, Phase
 from channels_engine.core.types import Side
 from marketplace.client.api import Client
 from marketplace.client.errors import ProblemError, RefusedError, ShutOutError, UnreachableError
@@ -29,7 +29,7 @@ FIRST_WAIT_S, LONGEST_WAIT_S = 1.0, 60.0
 PRESENCE_S = 20
 SETTLE_S, LOOKS_BETWEEN, MOST_SETTLED = 15.0, 20, 20
 POLITE = {Side.A: 2, Side.B: 12}
-"""At which of so many looks each side proposes: never both at once, and a household has long spoken."""
+"""At which of so many looks at metered trades each side proposes: not both at once, and a household spoke before."""
 LOST = (OSError, WebSocketException, UnreachableError, msgspec.DecodeError)
 """What passes: the site is away, or answers nonsense. `TimeoutError` is an `OSError`."""
 ENDS = {
@@ -125,22 +125,21 @@ class Runner:
             return
         self._settle_at = time.monotonic() + SETTLE_S
         waiting = [e for e in desk.endpoints.values() if e.phase is Phase.OPEN and e.open_trades]
-        self._looks = {one.channel: self._looks.get(one.channel, 0) + 1 for one in waiting}
+        self._looks = {one.channel: self._looks.get(one.channel, 0) for one in waiting}
         for endpoint in waiting[:MOST_SETTLED]:
-            if (self._looks[endpoint.channel] - POLITE[endpoint.me]) % LOOKS_BETWEEN == 0:
-                self._propose(desk, endpoint.channel)
+            try:
+                self._propose(desk, endpoint)
+            except ShutOutError:
+                raise
+            except (RefusedError, LocalProtocolError, SignatureError, BoundsError) as error:
+                self._tell(f"not settled: {error}")
 
-    def _propose(self, desk: AgentDesk, channel: bytes) -> None:
-        above = self._memory.highest(desk.endpoint(channel))
-        try:
-            settled = desk.settle_metered(channel, above=above)
-        except ShutOutError:
-            raise
-        except (RefusedError, LocalProtocolError, SignatureError, BoundsError) as error:
-            self._tell(f"not settled: {error}")
-        else:
-            if settled:
-                self._tell(f"settling: {settled} trades")
+    def _propose(self, desk: AgentDesk, endpoint: Endpoint) -> None:
+        channel = endpoint.channel
+        looks = self._looks[channel] = self._looks[channel] + 1 if desk.metered(channel) else 0
+        if looks and (looks - POLITE[endpoint.me]) % LOOKS_BETWEEN == 0:
+            settled = desk.settle_metered(channel, above=self._memory.highest(endpoint))
+            self._tell(f"settling: {settled} trades")
 
     def _present(self, plan: Plan, *, post: bool = True) -> None:
         doing, at = self._told
