@@ -105,7 +105,7 @@ class Bill(models.Model):
     merchant = models.ForeignKey(Merchant, on_delete=models.PROTECT, related_name="bills")
     supply = models.ForeignKey(Supply, on_delete=models.PROTECT, related_name="bills")
     user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="bills")
-    kind = models.CharField(max_length=10, choices=Kind, default=Kind.BILL)
+    kind = models.CharField(_("Kind"), max_length=10, choices=Kind, default=Kind.BILL)
     number = models.PositiveIntegerField()
     reference = models.CharField(max_length=30, help_text=_("The number as it is written."))
     starts_at = models.BigIntegerField()
@@ -123,7 +123,7 @@ class Bill(models.Model):
     corrects = models.ManyToManyField("self", symmetrical=False, related_name="corrected_by")
     paid_at = models.BigIntegerField(null=True)
     level = models.PositiveSmallIntegerField(
-        default=0, help_text=_("Of reminders: 1 before it is due, 2 and 3 after.")
+        _("Reminded"), default=0, help_text=_("Of reminders: 1 before it is due, 2 and 3 after.")
     )
 
     class Meta:
@@ -191,10 +191,16 @@ class DebtPayment(models.Model):
     agreement = models.ForeignKey(Agreement, on_delete=models.PROTECT, related_name="debt_payments")
     amount = models.BigIntegerField(help_text=_("Micro-units."))
     reference = models.CharField(max_length=140, help_text=_("The bank's."))
-    state = models.CharField(max_length=7, choices=State, default=State.WAITING)
-    entered_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
+    state = models.CharField(_("State"), max_length=7, choices=State, default=State.WAITING)
+    entered_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+", verbose_name=_("Entered by")
+    )
     approved_by = models.ForeignKey(
-        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="+"
+        settings.AUTH_USER_MODEL,
+        on_delete=models.PROTECT,
+        null=True,
+        related_name="+",
+        verbose_name=_("Approved by"),
     )
     at = models.BigIntegerField()
     after_block = models.BigIntegerField(null=True, help_text=_("It is in a later block than this one."))
