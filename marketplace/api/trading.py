@@ -270,7 +270,8 @@ class TradeSerializer(serializers.Serializer[Any]):
 def partner(owner: str, known: dict[str, Prosumer]) -> dict[str, Any]:
     """The partner's JSON; one that has no prosumer here goes by its id."""
     prosumer = known.get(owner)
-    name, slug = (prosumer.display_name, prosumer.slug) if prosumer else (owner, None)
+    name = prosumer.display_name if prosumer else owner
+    slug = prosumer.slug if prosumer and prosumer.is_active else None
     return {"owner": owner, "display_name": name, "slug": slug}
 
 

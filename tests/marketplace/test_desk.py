@@ -15,6 +15,7 @@ from channels_engine.core import inputs, types
 from channels_engine.core.state import Endpoint
 from channels_engine.store import conversations
 from channels_engine.store.models import LedgerEvent, TradeRecord
+from marketplace.api.trading import partner
 from marketplace.trading.disputes import Story, story_of
 from marketplace.trading.finding import Wanted, listings_of, partners_of
 from marketplace.trading.models import Listing, Prosumer
@@ -222,3 +223,9 @@ def test_the_api_tells_it_and_takes_evidence_of_the_party_only(make_person: Make
     wrong: dict[str, Any] = {"state": {"channel": "0x00"}, "signatureA": "0x", "signatureB": "0x"}
     assert me.client.post(f"{path}evidence/", wrong, format="json").status_code == 400
     assert stranger.client.post(f"{path}evidence/", wrong, format="json").status_code == 404
+
+
+@pytest.mark.parametrize(("is_active", "slug"), [(True, "house-1"), (False, None)])
+def test_nobody_is_led_to_a_partner_who_left(*, is_active: bool, slug: str | None) -> None:
+    house = Prosumer(owner="0x01", slug="house-1", display_name="House 1", is_active=is_active)
+    assert partner("0x01", {"0x01": house}) == {"owner": "0x01", "display_name": "House 1", "slug": slug}

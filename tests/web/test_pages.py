@@ -233,6 +233,16 @@ def test_channel_page_shows_the_proofs(client_of: SignIn, member: User, partner:
     assert client_of(member).get("/channels/0x12/").status_code == 404
 
 
+def test_a_partner_who_left_is_no_dead_end(client_of: SignIn, member: User, partner: Prosumer) -> None:
+    pages = "/channels/", f"/channels/{_hosted(member, partner.owner).channel}/"
+    desk = f'href="/partners/{partner.slug}/"'
+    assert all(desk in client_of(member).get(page).content.decode() for page in pages)
+    Prosumer.objects.filter(pk=partner.pk).update(is_active=False)
+    overview, page = (client_of(member).get(page).content.decode() for page in pages)
+    assert desk not in overview + page
+    assert "no longer trades here" in page
+
+
 def _add_rows(member: User, numbers: range) -> None:
     for number in numbers:
         home = Prosumer.objects.create(

@@ -71,7 +71,7 @@ export class SlotChoice extends EventTarget {
   /** @param {number} start */
   add(start) {
     if (this.select.querySelector(`option[value="${start}"]`)) return;
-    this.select.append(h("option", { value: start }, `${when(start)} – ${when(start + SLOT_S, "time")}`));
+    this.select.append(h("option", { value: start }, when(start, "slot")));
   }
 
   /** @param {number} start */
