@@ -30,6 +30,11 @@ def person(site: WholeSite) -> Client:
     return client
 
 
+@pytest.fixture(scope="module")
+def client(site: WholeSite) -> Client:
+    return person(site)
+
+
 def token(client: Client, *scopes: str) -> dict[str, Any]:
     made: dict[str, Any] = client.post(
         "tokens/", dict, {"label": "socket", "scopes": list(scopes) or ["trade:write"], "days": 1}
@@ -55,12 +60,11 @@ def asked(socket: ClientConnection, **frame: Any) -> dict[str, Any]:
 def code_of(socket: ClientConnection) -> int:
     """With which the site closes, whatever else is asked."""
     with pytest.raises(ConnectionClosed) as closed:
-        socket.recv(10)
+        socket.recv(30)
     return closed.value.rcvd.code if closed.value.rcvd else 0
 
 
-def test_a_token_opens_what_it_is_good_for(site: WholeSite) -> None:
-    client = person(site)
+def test_a_token_opens_what_it_is_good_for(site: WholeSite, client: Client) -> None:
     reader = token(client, "trade:read", "billing:write")
     with opened(site, reader["secret"]) as socket:
         hello = msgspec.json.decode(socket.recv(10))
@@ -78,8 +82,7 @@ def test_a_token_opens_what_it_is_good_for(site: WholeSite) -> None:
         Desk(Client(site.url, token=token(client, "notices:read")["secret"]), Wallet.fresh())
 
 
-def test_a_token_opens_nothing_before_or_after_its_time(site: WholeSite) -> None:
-    client = person(site)
+def test_a_token_opens_nothing_before_or_after_its_time(site: WholeSite, client: Client) -> None:
     with opened(site, "wnp_" + "x" * 43) as socket:
         assert code_of(socket) == 4401
     mine = token(client)
@@ -98,15 +101,11 @@ def test_a_token_opens_nothing_before_or_after_its_time(site: WholeSite) -> None
         assert code_of(socket) == 4401
 
 
-def test_nobody_elses_channels(site: WholeSite) -> None:
+def test_nobody_elses_channels(site: WholeSite, client: Client) -> None:
     """A conversation of one person is not there for another one's token."""
-    owner, other = person(site), person(site)
-    wallet = Wallet.fresh()
-    wallet.prove(owner)
-    desk = Desk(Client(site.url, token=token(owner)["secret"]), wallet)
-    nonce = desk.propose(other.me().owner).nonce
-    desk.close()
-    stranger = person(site)
+    other, stranger = next(one for one in client.listings() if one.prosumer.is_agent), person(site)
+    with closing(Desk(Client(site.url, token=token(client)["secret"]), Wallet.fresh())) as desk:
+        nonce = desk.propose(other.prosumer.owner).nonce
     with opened(site, token(stranger)["secret"]) as socket:
         socket.recv(10)
         for kind, more in (("state", {}), ("resume", {"afterSeq": 0})):
@@ -116,8 +115,7 @@ def test_nobody_elses_channels(site: WholeSite) -> None:
         assert asked(socket, kind="send", **message)["kind"] == "refused"
 
 
-def test_cookies_still_need_the_own_origin(site: WholeSite) -> None:
-    client = person(site)
+def test_cookies_still_need_the_own_origin(site: WholeSite, client: Client) -> None:
     secret = token(client)["secret"]
     cookies = "; ".join(f"{name}={value}" for name, value in client.http.cookies.items())
     for origin in (None, "http://elsewhere.example"):
