@@ -23,7 +23,7 @@ class Words(str):
     def __new__(cls, text: str, /, **values: Value) -> Self:
         """Fill the values in."""
         made = super().__new__(cls, text % values if values else text)
-        made.text, made.values = text, values
+        made.text, made.values = str(text), values
         return made
 
     def as_dict(self) -> dict[str, Any]:

@@ -5,10 +5,13 @@ import json
 import re
 from pathlib import Path
 
+import msgspec
 from django.utils import translation
 
 from grid.checking import check_network, check_profiles
+from grid.metering import Device, Mark, Report
 from grid.metering.readings import REMEDIES
+from grid.metering.validation import Known, judge
 from grid.profiles import Options
 from grid.scenarios.scenario import ScenarioFaultError, parse_scenario
 from grid.words import Words, placed, unplaced
@@ -75,6 +78,18 @@ def test_a_place_is_left_out_where_it_stands_beside() -> None:
     assert placed("a.csv", fault) == "a.csv: has 3 rows, 100 %"
     assert unplaced(placed("a.csv", fault), "a.csv") is fault
     assert unplaced(placed("a.csv", fault), "b.csv") == "a.csv: has 3 rows, 100 %"
+
+
+def test_what_is_kept_is_plain() -> None:
+    """A slot's row is written by msgspec, which knows no kinds of texts."""
+    device, mark = Device("meter 1", 6, 2000), Mark(900, 0, 0, 0)
+    report = Report(900, 1800, 10**7, 0, 1)
+    fault = judge(device, Known(before=mark, after=None), report, now=1800).fault
+    assert fault is not None
+    kept = json.loads(msgspec.json.encode([fault.as_dict(), fault.words.as_dict()]))
+    assert kept[0]["words"] == "10000000 and 0 Wh have more digits than the 6 of the meter"
+    with translation.override("de"):
+        assert told(kept[1]) == "10000000 und 0 Wh haben mehr Stellen als die 6 des Zählers"
 
 
 def test_templates_are_literal() -> None:
