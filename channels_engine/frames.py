@@ -236,6 +236,7 @@ STATE_FIELDS = (
     "offers",
     "staged",
     "dropped",
+    "refused",
     "open_trades",
     "tree",
     "dispute",

@@ -84,6 +84,10 @@ KINDS: dict[str, Kind] = {
         _("The ledger decides by the newest state that it sees before {until_at}."),
         urgent=True,
     ),
+    "dispute_answered": Kind(
+        _("The dispute in your channel with {partner} was answered"),
+        _("A newer state was shown in time, and counts from now on."),
+    ),
     "offer_enforced": Kind(
         _("The ledger applied an accepted offer in your channel with {partner}"),
         _("It is paid out by that after {until_at}."),

@@ -79,6 +79,8 @@ def story_of(endpoint: EndpointState, *, partner: str, now: int | None = None) -
         return _on_ledger(endpoint, partner, at, _raiser(endpoint, events))
     if endpoint.dispute_due is not None:
         return _asked(endpoint, partner)
+    if _enforces(endpoint, at):
+        return _bringing(endpoint, partner)
     return _quiet(endpoint, events, partner)
 
 
@@ -148,10 +150,14 @@ def _no_dispute(partner: str) -> str:
 def _resolved_words(who: str, partner: str, *, stale: bool) -> str:
     if stale and who == PARTNER:
         return _(
-            "%(partner)s showed an old state. A newer one was shown in time, and %(partner)s pays the penalty."
+            "%(partner)s showed an old state. A newer one was shown in time, and %(partner)s pays the penalty when "
+            "the channel ends."
         ) % {"partner": partner}
     if stale:
-        return _("You disputed with an old state. A newer one was shown in time, and the penalty is yours.")
+        return _(
+            "You disputed with an old state. A newer one was shown in time, and you pay the penalty when the channel "
+            "ends."
+        )
     return _("A newer state was shown in time. Nobody pays a penalty, and you can go on trading.")
 
 
@@ -173,6 +179,38 @@ def _asked(endpoint: EndpointState, partner: str) -> Story:
             Step(LEDGER, _("Without an answer your newest state goes to the ledger by itself.")),
         ),
         actions=("evidence",),
+    )
+
+
+def _enforces(endpoint: EndpointState, now: int) -> bool:
+    """Whether an offer that we accepted is on its way to the ledger, and may still come there."""
+    live = endpoint.enforcing
+    return (
+        live is not None
+        and live.offeror is endpoint.peer
+        and live.offer.base_version == _mine(endpoint)
+        and now <= live.offer.valid_until + endpoint.policy.expiry_grace_s
+    )
+
+
+def _bringing(endpoint: EndpointState, partner: str) -> Story:
+    return Story(
+        "sending",
+        ME,
+        mine=_mine(endpoint),
+        title=_("On its way to the ledger"),
+        words=_(
+            "The offer of %(partner)s that you accepted is being brought to the ledger. This takes a few seconds."
+        )
+        % {"partner": partner},
+        steps=(
+            Step(
+                LEDGER,
+                _(
+                    "The ledger applies the offer, and starts the time in which anybody may show a newer state."
+                ),
+            ),
+        ),
     )
 
 

@@ -45,6 +45,7 @@ BY_PARTNER = {
 BY_LEDGER = {
     "ledger.opened": Told("channel_opened"),
     "ledger.disputed": Told("channel_disputed", lambda body: body["deadline"]),
+    "ledger.resolved": Told("dispute_answered"),
     "ledger.offer_enforced": Told("offer_enforced", lambda body: body["deadline"]),
     "ledger.finalised": Told("channel_closed"),
 }

@@ -5,164 +5,18 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
 from uuid import uuid4
 
 import pytest
-from journey import DEALS_MS, METER_MS, PASSPHRASE, PASSWORD, Journey, Newcomer, Reviewer, Trader, euros
-from playwright.sync_api import Browser, Page, Route, expect
+from journey import DEALS_MS, METER_MS, Trader, euros
+from neighbours import KWH, LATE_MS, Neighbour, shown
+from playwright.sync_api import Browser, expect
+from residents import Resident, settle
 from watched_browser import Camera, Home, Watch, pictures_folder, visitor
 from whole_site import WholeSite
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(240)]
-KWH, CENTS = "0.05", "20"
 PRICE = Decimal("0.01")
-NEXT_SLOTS = slice(3, 12)
-LATE_MS = 1500
-LATE_SLOTS = 24
-
-
-class Neighbour(Journey):
-    """Somebody at the desk with another person."""
-
-    email = ""
-
-    def get_ready(self, folder: Path) -> None:
-        """A wallet with money."""
-        newcomer = Newcomer(self.page, Camera(folder / self.pseudonym), self.pseudonym)
-        self.email = f"{uuid4().hex[:12]}@example.org"
-        newcomer.sign_up(self.email)
-        newcomer.make_wallet()
-        newcomer.link_wallet()
-        newcomer.tell_about_myself()
-        self.page.goto("/wallet/")
-        self.press("Get test money")
-        expect(self.page.locator("#wallet-balance")).to_contain_text("000.00")
-
-    def get_credit(self, folder: Path, reviewer: Reviewer) -> None:
-        newcomer = Newcomer(self.page, Camera(folder / self.pseudonym), self.pseudonym)
-        self.page.goto("/onboarding/")
-        newcomer.apply(folder)
-        reviewer.approve()
-        newcomer.start_agreement()
-
-    def move_in(self, site: WholeSite) -> None:
-        """The market gives a newcomer a connection with its next slot."""
-        path = f"{site.url}/api/v1/market/forecast/"
-        site.wait_for("a connection", lambda: self.page.request.get(path).ok)
-
-    def slow_line(self, address: re.Pattern[str]) -> None:
-        """What is answered late must not cover what the page was told since."""
-
-        def late(route: Route) -> None:
-            self.page.wait_for_timeout(LATE_MS)
-            route.fallback()
-
-        self.page.route(address, late)
-
-    def visit(self, neighbour: str) -> None:
-        self.page.goto(f"/partners/?search={neighbour.replace(' ', '+')}")
-        self.page.get_by_role("link", name=f"Negotiate with {neighbour}").click()
-        expect(self.page.locator("#link-state")).to_have_text("Connected")
-
-    def follow_notice(self, text: str, step: str) -> None:
-        """The start page tells of it without a reload, and leads there."""
-        notice = self.page.locator("#waiting .notice", has_text=text)
-        expect(notice).to_be_visible()
-        self.picture(step)
-        notice.get_by_role("link").click()
-        expect(self.page.locator("#link-state")).to_have_text("Connected")
-
-    def bring(self, kind: str, amount: str) -> None:
-        """Choose how the own side is funded."""
-        expect(self.page.locator("#open-amount")).to_be_visible()
-        choice = self.page.locator(f"input[name=funding][value={kind}]")
-        if choice.count():
-            choice.dispatch_event("click")  # a click would wait for whatever else the page is about to do
-            expect(choice).to_be_checked()
-        self.page.locator("#open-amount").fill(amount)
-
-    def sees(self, text: str) -> None:
-        expect(self.page.locator("#channel-body")).to_contain_text(text, timeout=DEALS_MS)
-
-    def surplus_slot(self) -> str:
-        """A slot soon in which the own home has plenty to sell."""
-        rows = self.page.evaluate("fetch('/api/v1/market/forecast/').then((answer) => answer.json())")
-        soon = [row for row in rows[NEXT_SLOTS] if row["surplus_wh"] >= 100]
-        assert soon, rows[:12]
-        return str(soon[0]["slot_start"])
-
-    def late_slot(self) -> str:
-        """The last slot that can be traded: it comes long after the dispute, and nothing is metered before."""
-        rows = self.page.evaluate("fetch('/api/v1/market/forecast/').then((answer) => answer.json())")
-        assert len(rows) >= LATE_SLOTS
-        return str(rows[-1]["slot_start"])
-
-    def counter(self, cents: str) -> None:
-        """By the keyboard alone: from the offer to its price, and send."""
-        page = self.page
-        page.locator(".bid:not(.bid--mine):not(.bid--over)").last.focus()
-        page.keyboard.press("c")
-        expect(page.locator("#price")).to_be_focused()
-        page.keyboard.type(cents)
-        self.picture("counter-composed")
-        page.keyboard.press("Enter")
-        self.sign("counter-question")
-
-    def unlock(self) -> None:
-        """The wallet of a browser that was opened anew."""
-        self.page.locator("#unlock-passphrase").fill(PASSPHRASE)
-        self.page.locator("dialog[open] button[type=submit]").click()
-        expect(self.page.locator("#unlock-passphrase")).to_have_count(0)
-
-    def come_back(self, page: Page) -> None:
-        """In a browser that was killed: what it kept is there, and it may have to sign in again."""
-        self.page = page
-        page.goto("/channels/")
-        if "login" in page.url:
-            page.get_by_label("Email").fill(self.email)
-            page.locator("input[type=password]").fill(PASSWORD)
-            page.keyboard.press("Enter")
-            page.wait_for_url(lambda url: "login" not in url)
-
-    def newest_channel(self) -> dict[str, Any]:
-        """As the API tells this side."""
-        newest = "fetch('/api/v1/channels/').then((answer) => answer.json())"
-        channel = self.page.evaluate(newest)["results"][0]["id"]
-        script = f"fetch('/api/v1/channels/{channel}/').then((answer) => answer.json())"
-        return dict(self.page.evaluate(script))
-
-    def offer_to_buy(self, slot: str) -> None:
-        page = self.page
-        page.locator("input[name=side][value=buy]").check(force=True)
-        page.locator("#quantity").fill(KWH)
-        page.locator("#price").fill(CENTS)
-        page.locator("#slot").select_option(slot)
-        page.locator("#composer-send").click()
-        self.sign("offer-question")
-
-    def accept(self) -> None:
-        self.press("Accept")
-        self.sign("acceptance-question")
-
-    def money_back(self, step: str) -> Decimal:
-        """Bring it back; what the button said."""
-        button = self.page.locator("#money-back button")
-        expect(button).to_be_visible(timeout=DEALS_MS)
-        self.picture(f"{step}-to-bring-back")
-        said = re.search(r"Bring (€\S+)", button.inner_text())
-        assert said
-        button.click()
-        self.sign(f"{step}-question")
-        expect(self.page.locator("#money-back")).to_be_hidden(timeout=DEALS_MS)
-        return euros(said.group(1))
-
-    def wallet(self) -> Decimal:
-        self.page.goto("/wallet/")
-        expect(self.page.locator("#wallet-balance")).to_contain_text("€")
-        expect(self.page.locator("#money-back")).to_be_hidden()
-        self.picture("wallet")
-        return euros(self.page.locator("#wallet-balance").inner_text())
 
 
 @dataclass
@@ -171,6 +25,7 @@ class Couple:
 
     alice: Neighbour
     bob: Neighbour
+    residents: tuple[Resident, Resident]
     phone: Home
     watches: tuple[Watch, Watch]
 
@@ -192,24 +47,21 @@ def couple(site: WholeSite, browser: Browser, tmp_path_factory: pytest.TempPathF
     phone = Home(browser, site.url, 390, folder / "profile")
     try:
         with visitor(browser, site.url, 1280) as (page, watch):
-            alice = Neighbour(page, Camera(folder / "alice"), f"Alder {tag}")
-            bob = Neighbour(phone.open(), Camera(folder / "bob"), f"Birch {tag}")
-            for person in (alice, bob):
-                person.get_ready(folder)
-            for person in (alice, bob):
-                person.move_in(site)
-            yield Couple(alice, bob, phone, (watch, phone.watch))
+            residents = settle(site, f"Alder {tag}"), settle(site, f"Birch {tag}")
+            alice = Neighbour(page, Camera(folder / "alice"), residents[0].name)
+            bob = Neighbour(phone.open(), Camera(folder / "bob"), residents[1].name)
+            for person, resident in zip((alice, bob), residents, strict=True):
+                person.get_ready(resident)
+                resident.wait_for_connection(site)
+            yield Couple(alice, bob, residents, phone, (watch, phone.watch))
     finally:
         phone.close()
 
 
-def test_two_people_trade_with_each_other(
-    couple: Couple, site: WholeSite, browser: Browser, tmp_path: Path
-) -> None:
+def test_two_people_trade_with_each_other(couple: Couple, tmp_path: Path) -> None:
     couple.new_pictures("neighbours")
     alice, bob = couple.alice, couple.bob
-    with visitor(browser, site.url, 1280) as (office, _):
-        bob.get_credit(tmp_path, Reviewer(office, Camera(tmp_path / "office"), bob.pseudonym))
+    couple.residents[1].get_credit(tmp_path)
     lent, before = alice.wallet(), bob.wallet()
     agree(alice, bob)
     trade(alice, bob)
@@ -224,14 +76,13 @@ def test_two_people_trade_with_each_other(
     couple.must_be_content()
 
 
-def test_without_credit_a_deposit_opens_a_channel_with_a_household(
-    site: WholeSite, browser: Browser, tmp_path: Path
-) -> None:
+def test_without_credit_a_deposit_opens_a_channel_with_a_household(site: WholeSite, browser: Browser) -> None:
+    cedar = settle(site, "Cedar house")
     with visitor(browser, site.url, 390) as (page, watch):
-        camera, name = Camera(pictures_folder() / "deposit-390"), "Cedar house"
-        person, trader = Neighbour(page, camera, name), Trader(page, camera, name)
-        person.get_ready(tmp_path)
-        person.move_in(site)
+        camera = Camera(pictures_folder() / "deposit-390")
+        person, trader = Neighbour(page, camera, cedar.name), Trader(page, camera, cedar.name)
+        person.get_ready(cedar)
+        cedar.wait_for_connection(site)
         trader.find_partner()
         person.bring("deposit", "12.5")
         person.picture("no-channel")
@@ -257,11 +108,6 @@ def test_one_browser_dies_comes_back_and_a_dispute_is_paid_out(couple: Couple) -
     dispute(alice, bob, couple.phone)
     check_payout(alice, bob, before)
     couple.must_be_content()
-
-
-def shown(money: Decimal) -> Decimal:
-    """As a page shows it: cut to cents."""
-    return money.quantize(Decimal("0.01"), "ROUND_DOWN")
 
 
 def haggle(alice: Neighbour, bob: Neighbour) -> None:

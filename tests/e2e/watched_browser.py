@@ -3,7 +3,7 @@
 import contextlib
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -16,6 +16,7 @@ from playwright.sync_api import (
     ConsoleMessage,
     Page,
     Request,
+    WebError,
     WebSocket,
     sync_playwright,
 )
@@ -96,12 +97,28 @@ class Watch:
 
     def over(self, context: BrowserContext) -> None:
         """Watch every page of a context."""
-        context.on("request", self._request)
-        context.on("requestfinished", self._finished)
-        context.on("requestfailed", self._failed)
-        context.on("console", self._console)
-        context.on("weberror", lambda fault: self.complaints.append(f"uncaught: {fault.error}"))
-        context.on("page", self._page)
+        for event, heard in self._hearing():
+            context.on(event, heard)
+
+    def leave(self, context: BrowserContext) -> None:
+        """Hear no more of a context; what its pages have said until now is kept."""
+        for page in context.pages:
+            page.title()  # an answer comes after all that was said before
+        for event, heard in self._hearing():
+            context.remove_listener(event, heard)
+
+    def _hearing(self) -> tuple[tuple[Any, Callable[[Any], None]], ...]:
+        return (
+            ("request", self._request),
+            ("requestfinished", self._finished),
+            ("requestfailed", self._failed),
+            ("console", self._console),
+            ("weberror", self._uncaught),
+            ("page", self._page),
+        )
+
+    def _uncaught(self, fault: WebError) -> None:
+        self.complaints.append(f"uncaught: {fault.error}")
 
     def _page(self, page: Page) -> None:
         page.on("websocket", self._socket)
@@ -204,7 +221,9 @@ class Home:
         return self._context.new_page()
 
     def kill(self) -> None:
-        """As a power cut would: all its processes at once, without a word."""
+        """As a power cut would: all its processes at once. A page that outlives its network for a moment is not heard."""
+        if self._context is not None:
+            self.watch.leave(self._context)
         mine = f"--user-data-dir={self._profile}"
         family = [p for p in psutil.Process().children(recursive=True) if mine in _command(p)]
         if not family:

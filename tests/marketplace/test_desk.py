@@ -203,7 +203,25 @@ def test_an_old_state_is_answered_and_who_showed_it_pays() -> None:
     _say(a, "DisputeResolved", version=1, stale=True)
     assert _story(a).stage == "resolved"
     assert "Oak pays the penalty" in _story(a).words
-    assert "the penalty is yours" in _story(b).words
+    assert "you pay the penalty" in _story(b).words
+
+
+def test_an_accepted_offer_on_its_way_to_the_ledger_is_told_to_who_brings_it() -> None:
+    a, b = open_pair()
+    made = a.offer()
+    settle_down(a, b)
+    version = b.accept(made.id).version
+    settle_down(a, b)
+    a.feed(inputs.ActionAbortUpdate(version, "changed my mind"))
+    settle_down(a, b)
+    assert _story(b).stage == "none"
+    b.enforce(made)
+    settle_down(a, b)
+    told = _story(b)
+    assert (told.stage, told.raised_by, told.actions) == ("sending", "me", ())
+    assert "offer of Oak that you accepted" in told.words
+    assert _story(a).stage == "none"
+    assert _story(b, made.valid_until + 61).stage == "none"
 
 
 def _stored(me: Person, endpoint: Endpoint, peer: Endpoint) -> str:

@@ -92,9 +92,10 @@ def test_both_sides_hear_of_the_ledger_and_one_of_the_other(people: tuple[User, 
     a, b = people
     _say(Sender.A, "close.request")
     _say(Sender.LEDGER, "ledger.disputed", {"deadline": "1800000000", "version": "2"})
+    _say(Sender.LEDGER, "ledger.resolved", {"deadline": "0", "version": "3"})
     _say(Sender.LEDGER, "ledger.finalised")
     tell_news()
-    ledger = [("channel_disputed", True), ("channel_closed", True)]
+    ledger = [("channel_disputed", True), ("dispute_answered", True), ("channel_closed", True)]
     assert (_told(a), _told(b)) == (ledger, [("closing_asked", True), *ledger])
     assert Notice.objects.filter(kind="channel_disputed").first().url == f"/channels/{CHANNEL}/"  # type: ignore[union-attr]  # it is there
 

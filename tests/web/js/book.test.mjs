@@ -146,4 +146,7 @@ test("an acceptance without answer can be enforced while its offer binds", optio
   assert.equal(enforceable({ ...view, dropped: { ...dropped, proposer: offeror } }, until - 1), null);
   assert.equal(enforceable({ ...view, dropped: { ...dropped, offer: { offer: { ...offer, baseVersion: "99" } } } }, until - 1), null);
   assert.equal(enforceable({ ...view, dropped: null }, until - 1), null);
+  const older = { ...dropped, offer: { offer: { ...offer, id: `0x${"07".repeat(32)}` } } };
+  assert.equal(enforceable({ ...view, refused: [older, dropped] }, until - 1), offer);
+  assert.equal(enforceable({ ...view, refused: [dropped, { ...older, proposer: offeror }] }, until), null);
 });

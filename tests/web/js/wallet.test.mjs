@@ -91,7 +91,7 @@ test("a restored wallet signs no version again that the relay knows of", () => {
     tradesRoot: `0x${"00".repeat(32)}`,
     isFinal,
   });
-  const view = { side: "a", current: { state: state("4") }, staged: null, dropped: null, pledge: null };
+  const view = { side: "a", current: { state: state("4") }, staged: null, dropped: null, refused: [], pledge: null };
   assert.deepEqual(relearn({ ...view, current: null }), BLANK);
   const memory = relearn({ ...view, dropped: { proposer: "a", state: state("7", true), change: null } });
   assert.equal(memory.highest, "7");
@@ -99,6 +99,7 @@ test("a restored wallet signs no version again that the relay knows of", () => {
   assert.throws(() => remember(memory, { ...state("9"), balanceA: "4" }), /same payout/);
   assert.equal(relearn({ ...view, staged: { proposer: "b", state: state("6"), change: null } }).highest, "4");
   assert.equal(remember(relearn(view), state("4")).highest, "4");
+  assert.equal(relearn({ ...view, refused: [{ proposer: "a", state: state("5"), change: null }] }).highest, "5");
 });
 
 test("a tab tells of what came since it last looked, oldest first, and of nothing at its first look", () => {

@@ -44,7 +44,8 @@ import { fill, gettext } from "../ui/language.js";
  * @property {string} [above] highest version that this browser's key ever signed
  * @property {LiveOffer[]} offers
  * @property {Staged|null} staged
- * @property {Staged|null} dropped
+ * @property {Staged|null} dropped own proposal that the partner has not answered in time
+ * @property {Staged[]} refused own proposals that the partner says it refused, the newest last
  * @property {Trade[]} openTrades
  * @property {TradesTree} tree
  * @property {FundingChange|null} funded the last change of the funding that the ledger took

@@ -96,7 +96,7 @@ export class DisputePanel {
       h("div", { class: "card__head" }, h("h2", { id: "dispute-h" }, story.title || gettext("Disputes")), live ? chip(gettext("In dispute"), "bad") : null),
       h("p", {}, story.words),
       story.until ? this.deadline(story.until) : null,
-      story.version === null ? null : h("p", { class: "small muted num" }, fill(gettext("In dispute: state %(version)s. Your newest: state %(mine)s."), { version: story.version, mine: story.mine })),
+      story.version === null || !live ? null : h("p", { class: "small muted num" }, fill(gettext("In dispute: state %(version)s. Your newest: state %(mine)s."), { version: story.version, mine: story.mine })),
       story.steps.length ? h("ol", { class: "dispute__steps" }, ...story.steps.map((step) => h("li", {}, h("b", {}, this.who(step.who)), " ", step.does))) : null,
       this.deeds(story, Boolean(offer)),
     );
@@ -132,7 +132,7 @@ export class DisputePanel {
     const can = (/** @type {string} */ name) => actions.includes(name);
     const found = [
       can("raise") ? this.button("dispute-channel", gettext("Dispute"), () => this.raise(), "button--danger") : null,
-      binds ? this.button("enforce-offer", gettext("Enforce accepted offer"), () => this.enforce(), "button--danger") : null,
+      binds && stage !== "sending" ? this.button("enforce-offer", gettext("Enforce accepted offer"), () => this.enforce(), "button--danger") : null,
       can("finalise") ? this.button("finalise-dispute", gettext("Have it paid out now"), () => this.finalise(), "button--primary") : null,
       can("evidence") && (this.doubt || RUNNING.includes(stage)) ? this.button("show-state", gettext("Show the state I keep"), () => this.showKept()) : null,
       can("deliveries") ? this.button("claim-deliveries", gettext("Claim what was not delivered"), () => this.claim()) : null,

@@ -29,16 +29,16 @@ export async function keepAcceptance(desk, view, offer) {
 }
 
 /**
- * Whether the partner left our acceptance without an answer while its offer still binds it.
+ * The newest acceptance of ours that the partner left without an answer, or refused, while its offer still binds it. A
+ * partner who vanished refuses too: its side of the relay says so when the time is over.
  *
  * @param {ChannelView} view
  * @param {number} [now] seconds since the epoch
  * @returns {Offer|null}
  */
-export function enforceable({ dropped, side, current }, now = Date.now() / 1000) {
-  const offer = dropped?.proposer === side ? dropped.offer?.offer : undefined;
-  if (!offer || !current || offer.baseVersion !== current.state.version || now >= Number(offer.validUntil)) return null;
-  return offer;
+export function enforceable({ dropped, refused, side, current }, now = Date.now() / 1000) {
+  const open = [dropped, ...[...refused].reverse()].filter((one) => one?.proposer === side).map((one) => one?.offer?.offer);
+  return open.find((offer) => offer && offer.baseVersion === current?.state.version && now < Number(offer.validUntil)) ?? null;
 }
 
 /**

@@ -28,8 +28,8 @@ const LEDGER_LAG_S = 120;
  * @param {ChannelView} view checked
  * @returns {Memory}
  */
-export function relearn({ side, current, staged, dropped, pledge }) {
-  const own = [staged, dropped].filter((one) => one?.proposer === side && !one.change).map((one) => /** @type {Staged} */ (one).state);
+export function relearn({ side, current, staged, dropped, refused, pledge }) {
+  const own = [staged, dropped, ...refused].filter((one) => one?.proposer === side && !one.change).map((one) => /** @type {Staged} */ (one).state);
   const states = [...(current ? [current.state] : []), ...own];
   states.sort((a, b) => (BigInt(a.version) > BigInt(b.version) ? -1 : 1));
   const [newest] = states;

@@ -142,13 +142,23 @@ export class TalkLog {
     if (type === "update.confirm") this.append(h("p", { class: "outcome" }, fill(gettext("Traded and signed by both, state %(version)s"), values)));
     else if (type === "settle.request") this.metered.set(body.state.version, body.deliveries);
     else if (type === "settle.confirm") this.settled(body.version);
-    else if (type === "update.abort") this.bad(fill(mine ? gettext("You refused: %(reason)s") : gettext("%(who)s refused: %(reason)s"), values));
+    else if (type === "update.abort") this.bad(fill(this.refusal(mine, body.reason), values));
     else if (type === "update.fallback") this.bad(gettext("No signature came in time. Nothing moved."));
     else if (type === "channel.open_request") this.note(fill(mine ? gettext("You asked to open the channel, %(when)s.") : gettext("%(who)s asked to open the channel, %(when)s."), values));
     else if (type === "funding.request") this.note(fill(mine ? gettext("You asked to change the funding of the channel.") : gettext("%(who)s asked to change the funding of the channel."), values));
     else if (type === "enforce.offer") this.note(fill(mine ? gettext("You bring an accepted offer to the ledger.") : gettext("%(who)s brings an accepted offer to the ledger."), values));
     else if (type === "close.request") this.note(fill(mine ? gettext("You asked to close the channel.") : gettext("%(who)s asked to close the channel."), values));
     else if (type === "dispute.raise") this.bad(fill(mine ? gettext("You raised a dispute, %(when)s.") : gettext("%(who)s raised a dispute, %(when)s."), values));
+  }
+
+  /**
+   * @param {boolean} mine
+   * @param {string} reason of the machine, in one word, or the other one's own words
+   */
+  refusal(mine, reason) {
+    if (reason === "expired" && mine) return gettext("You did not sign in time. Nothing moved.");
+    if (reason === "expired") return gettext("%(who)s did not sign in time. Nothing moved. The channel’s page says what you can do then.");
+    return mine ? gettext("You refused: %(reason)s") : gettext("%(who)s refused: %(reason)s");
   }
 
   /**

@@ -20,6 +20,9 @@ const RELOADED = ["open", "changing", "closing", "closed", "disputed"];
 const bar = need("#channel-actions");
 const channel = bar.dataset.channel ?? "";
 const address = document.body.dataset.wallet ?? "";
+const LOOK_MS = 250;
+/** Buttons whose deed is not done yet. */
+let acting = 0;
 
 async function showKept() {
   const kept = address ? await read("channels", `${address}/${channel}`) : undefined;
@@ -37,14 +40,22 @@ function onPress(selector, act) {
   if (!(button instanceof HTMLButtonElement)) return;
   button.addEventListener("click", async () => {
     button.disabled = true;
+    acting += 1;
     try {
       await act();
     } catch (error) {
       if (!(error instanceof Declined)) toastError(error);
     } finally {
       button.disabled = false;
+      acting -= 1;
     }
   });
+}
+
+/** Fetches the page anew, once nobody is in the middle of something. */
+function renew() {
+  if (acting || document.querySelector("dialog[open]")) setTimeout(renew, LOOK_MS);
+  else location.reload();
 }
 
 /** @param {Element} button that waited for the channel's view */
@@ -60,6 +71,12 @@ function main() {
   const partner = bar.dataset.partner ?? "";
   desk.names.set(bar.dataset.peer ?? "", partner);
   let phase = bar.dataset.phase ?? "";
+  /** Whether the log was read to where this page begins; what the ledger says after that is not on it yet. */
+  let isRead = false;
+  desk.addEventListener("entry", (event) => {
+    const { channel: of, type } = /** @type {CustomEvent} */ (event).detail;
+    if (isRead && of === channel && type.startsWith("ledger.")) document.body.dispatchEvent(new Event("ledger-told"));
+  });
   desk.addEventListener("channels", () => desk.socket.follow(channel));
   desk.addEventListener("problem", (event) => {
     const { error } = /** @type {CustomEvent} */ (event).detail;
@@ -68,13 +85,14 @@ function main() {
   desk.addEventListener("view", (event) => {
     const view = /** @type {CustomEvent} */ (event).detail;
     if (view.channel !== channel) return;
+    isRead = true;
     // Until now there was nothing that they could have signed.
     for (const early of document.querySelectorAll("button[data-early]")) enable(early);
     if (view.current) {
       const { state } = view.current;
       need("#mine").textContent = money(view.side === "a" ? state.balanceA : state.balanceB, { exact: true });
     }
-    if (phase !== view.phase && RELOADED.includes(view.phase)) location.reload();
+    if (phase !== view.phase && RELOADED.includes(view.phase)) renew();
     phase = view.phase;
     void showKept();
   });
