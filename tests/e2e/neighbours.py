@@ -9,7 +9,7 @@ from playwright.sync_api import Page, Route, expect
 from residents import Resident
 
 KWH, CENTS = "0.05", "20"
-NEXT_SLOTS = slice(3, 12)
+NEXT_SLOTS = slice(1, 12)
 LATE_MS = 1500
 LATE_SLOTS = 24
 
@@ -59,7 +59,7 @@ class Neighbour(Journey):
         expect(self.page.locator("#channel-body")).to_contain_text(text, timeout=DEALS_MS)
 
     def surplus_slot(self) -> str:
-        """A slot soon in which the own home has plenty to sell."""
+        """The first slot to come in which the own home has plenty to sell."""
         rows = self.page.evaluate("fetch('/api/v1/market/forecast/').then((answer) => answer.json())")
         soon = [row for row in rows[NEXT_SLOTS] if row["surplus_wh"] >= 100]
         assert soon, rows[:12]

@@ -2,6 +2,8 @@
 
 import json
 import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,7 +26,7 @@ QUICK_COST = 2**13
 """Of scrypt: the file has the format of any backup, and opens in an eighth of a second."""
 HOME = {"street": "Hauptstraße 1", "postcode": "10115", "city": "Berlin", "country": "DE"}
 PERSON = {"legal_name": NAME, "birth_date": "1985-06-01", "meter_number": "1ESY1160012345", **HOME}
-MICRO = 10**6
+MICRO, SLOT_S = 10**6, 900
 
 
 @dataclass
@@ -92,6 +94,42 @@ class Resident:
     def _signed(self, data: dict[str, Any]) -> str:
         asked = encode_typed_data(full_message=data)
         return to_hex(self.wallet.signer.sign(bytes(_hash_eip191_message(asked))))
+
+
+class Market:
+    """The operator's hand: the market rests, and a slot is played when one is wanted."""
+
+    def __init__(self, site: WholeSite) -> None:
+        self.client = Client(site.url)
+        self.client.sign_in("operator@wattnote.example", DEMO_PASSWORD)
+
+    @contextmanager
+    def resting(self) -> Iterator[None]:
+        self._rest(paused=True)
+        try:
+            yield
+        finally:
+            self._rest(paused=False)
+
+    @contextmanager
+    def running(self) -> Iterator[None]:
+        """For a while, where it rests."""
+        self._rest(paused=False)
+        try:
+            yield
+        finally:
+            self._rest(paused=True)
+
+    def _rest(self, *, paused: bool) -> None:
+        self.client.call("PATCH", "market/control/", {"paused": paused})
+
+    def play_to(self, slot: int) -> None:
+        """Until this slot is metered."""
+        self.play((slot - self.client.market().open[0]) // SLOT_S + 2)
+
+    def play(self, slots: int) -> None:
+        for _ in range(slots):
+            self.client.post("market/step/", dict)
 
 
 def settle(site: WholeSite, name: str, language: str = "en") -> Resident:

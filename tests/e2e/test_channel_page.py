@@ -1,7 +1,6 @@
 """Everything on a channel's page by a click, held against both sides and the ledger: funding, records, disputes, offers."""
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import partial
@@ -10,45 +9,24 @@ from uuid import uuid4
 
 import pytest
 from access import axe_faults
-from journey import DEALS_MS, DEMO_PASSWORD
+from journey import DEALS_MS
 from neighbours import Neighbour, shown
 from pairs import Chain, Opened, offer_and_hang_up, open_pair
 from playwright.sync_api import Browser, expect
-from residents import MICRO, Resident, settle
+from residents import MICRO, SLOT_S, Market, Resident, settle
 from watched_browser import Camera, Watch, pictures_folder, visitor
 from whole_site import WholeSite
 
 from channels_engine.core.types import Side
-from marketplace.client import Client
 from marketplace.client.shapes import Channel
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(240)]
 DEPOSITS = 15 * MICRO, 10 * MICRO
 PRICE, IMBALANCE = 200_000, 380_000
-PENALTY, SLOT_S = 1 * MICRO, 900
+PENALTY = 1 * MICRO
 SHORT_WH = 2500
 """What nobody can deliver of a trade."""
 PROMISED_WH = 200
-
-
-class Market:
-    """The operator's hand: the market rests, and a slot is played when one is wanted."""
-
-    def __init__(self, site: WholeSite) -> None:
-        self.client = Client(site.url)
-        self.client.sign_in("operator@wattnote.example", DEMO_PASSWORD)
-
-    @contextmanager
-    def resting(self) -> Iterator[None]:
-        self.client.call("PATCH", "market/control/", {"paused": True})
-        try:
-            yield
-        finally:
-            self.client.call("PATCH", "market/control/", {"paused": False})
-
-    def play(self, slots: int) -> None:
-        for _ in range(slots):
-            self.client.post("market/step/", dict)
 
 
 @dataclass

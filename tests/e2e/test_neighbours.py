@@ -10,8 +10,9 @@ from uuid import uuid4
 import pytest
 from journey import DEALS_MS, METER_MS, Trader, euros
 from neighbours import KWH, LATE_MS, Neighbour, shown
+from pairs import open_pair
 from playwright.sync_api import Browser, expect
-from residents import Resident, settle
+from residents import MICRO, Market, Resident, settle
 from watched_browser import Camera, Home, Watch, pictures_folder, visitor
 from whole_site import WholeSite
 
@@ -27,6 +28,7 @@ class Couple:
     bob: Neighbour
     residents: tuple[Resident, Resident]
     phone: Home
+    market: Market
     watches: tuple[Watch, Watch]
 
     def new_pictures(self, name: str) -> None:
@@ -53,7 +55,9 @@ def couple(site: WholeSite, browser: Browser, tmp_path_factory: pytest.TempPathF
             for person, resident in zip((alice, bob), residents, strict=True):
                 person.get_ready(resident)
                 resident.wait_for_connection(site)
-            yield Couple(alice, bob, residents, phone, (watch, phone.watch))
+            market = Market(site)
+            with market.resting():
+                yield Couple(alice, bob, residents, phone, market, (watch, phone.watch))
     finally:
         phone.close()
 
@@ -64,7 +68,7 @@ def test_two_people_trade_with_each_other(couple: Couple, tmp_path: Path) -> Non
     couple.residents[1].get_credit(tmp_path)
     lent, before = alice.wallet(), bob.wallet()
     agree(alice, bob)
-    trade(alice, bob)
+    trade(alice, bob, couple.market)
     mine, theirs = close(alice, bob)
     assert mine + theirs == 25
     assert alice.money_back("deposit") == mine
@@ -76,9 +80,11 @@ def test_two_people_trade_with_each_other(couple: Couple, tmp_path: Path) -> Non
     couple.must_be_content()
 
 
-def test_without_credit_a_deposit_opens_a_channel_with_a_household(site: WholeSite, browser: Browser) -> None:
+def test_without_credit_a_deposit_opens_a_channel_with_a_household(
+    couple: Couple, site: WholeSite, browser: Browser
+) -> None:
     cedar = settle(site, "Cedar house")
-    with visitor(browser, site.url, 390) as (page, watch):
+    with couple.market.running(), visitor(browser, site.url, 390) as (page, watch):
         camera = Camera(pictures_folder() / "deposit-390")
         person, trader = Neighbour(page, camera, cedar.name), Trader(page, camera, cedar.name)
         person.get_ready(cedar)
@@ -102,7 +108,9 @@ def test_one_browser_dies_comes_back_and_a_dispute_is_paid_out(couple: Couple) -
     couple.new_pictures("dispute")
     alice, bob = couple.alice, couple.bob
     before = alice.wallet(), bob.wallet()
-    agree(alice, bob, bobs="deposit")
+    open_pair(*couple.residents, (15 * MICRO, 10 * MICRO), [])
+    alice.visit(bob.pseudonym)
+    bob.visit(alice.pseudonym)
     haggle(alice, bob)
     outlive(alice, bob, couple.phone)
     dispute(alice, bob, couple.phone)
@@ -192,8 +200,8 @@ def check_payout(alice: Neighbour, bob: Neighbour, before: tuple[Decimal, Decima
         assert abs(moved - wanted) < Decimal("0.01")  # what the pages cut off
 
 
-def agree(alice: Neighbour, bob: Neighbour, *, bobs: str = "note") -> None:
-    """Alice proposes and brings a deposit; Bob hears of it on his start page, and brings a note, or a deposit too."""
+def agree(alice: Neighbour, bob: Neighbour) -> None:
+    """Alice proposes and brings a deposit; Bob hears of it on his start page, and brings a note."""
     bob.page.goto("/today/")
     alice.slow_line(re.compile("/api/v1/channels/[?]"))
     alice.visit(bob.pseudonym)
@@ -203,7 +211,7 @@ def agree(alice: Neighbour, bob: Neighbour, *, bobs: str = "note") -> None:
     alice.sees("has to accept the terms")
     alice.picture("proposed")
     bob.follow_notice(f"{alice.pseudonym} would like to open a channel", "invitation")
-    bob.bring(bobs, "10")
+    bob.bring("note", "10")
     bob.picture("invited")
     bob.press("Accept terms")
     bob.sign("terms-question")
@@ -220,20 +228,22 @@ def agree(alice: Neighbour, bob: Neighbour, *, bobs: str = "note") -> None:
     alice.page.wait_for_timeout(2 * LATE_MS)
     alice.sees("has to sign it too")
     bob.press("Fund and sign")
-    bob.sign(f"{bobs}-question")
+    bob.sign("note-question")
     bob.sign("opening-question")
     for person in (alice, bob):
         expect(person.page.locator("#composer")).to_be_visible(timeout=DEALS_MS)
         person.picture("channel-open")
 
 
-def trade(alice: Neighbour, bob: Neighbour) -> None:
+def trade(alice: Neighbour, bob: Neighbour, market: Market) -> None:
     """Alice buys of Bob, and one of the two browsers settles what the meter says."""
-    alice.offer_to_buy(bob.surplus_slot())
+    slot = bob.surplus_slot()
+    alice.offer_to_buy(slot)
     bob.accept()
     for person in (alice, bob):
         expect(person.page.locator("#talk")).to_contain_text("Traded and signed by both", timeout=DEALS_MS)
     bob.picture("traded")
+    market.play_to(int(slot))
     for person in (alice, bob):
         expect(person.page.locator("#talk")).to_contain_text("Meter readings settled", timeout=METER_MS)
     alice.picture("settled")
