@@ -26,7 +26,7 @@ PRICE, IMBALANCE = 200_000, 380_000
 PENALTY = 1 * MICRO
 SHORT_WH = 2500
 """What nobody can deliver of a trade."""
-PROMISED_WH = 200
+PROMISED_WH, PATIENT_S = 200, 600
 
 
 @dataclass
@@ -110,7 +110,7 @@ def test_everything_on_a_channels_page_by_a_click(scene: Scene) -> None:
         alice, bob, DEPOSITS, [{**trade, "quantity_wh": wh, "slot_start": soon} for wh in (50, 100, 150)]
     )
     vain = open_pair(
-        alice, carol, DEPOSITS, [{**trade, "quantity_wh": too_much(carol, later), "slot_start": later}]
+        alice, carol, DEPOSITS, [{**trade, "quantity_wh": too_much(alice, carol, later), "slot_start": later}]
     )
     scene.alice.get_ready(alice)
     accept_of_somebody_who_vanishes(scene, vain)
@@ -129,10 +129,12 @@ def test_everything_on_a_channels_page_by_a_click(scene: Scene) -> None:
         assert [*watch.complaints, *watch.elsewhere] == []
 
 
-def too_much(seller: Resident, slot: int) -> int:
-    """More than this home will have for somebody else."""
+def too_much(buyer: Resident, seller: Resident, slot: int) -> int:
+    """More than this home will have for somebody else, and no more than the grid lets pass."""
     rows = seller.client.get("market/forecast/", list[dict[str, Any]])
-    return SHORT_WH + max(0, next(row["surplus_wh"] for row in rows if row["slot_start"] == slot))
+    wish = SHORT_WH + max(0, next(row["surplus_wh"] for row in rows if row["slot_start"] == slot))
+    asked = f"partner={seller.client.me().owner}&side=buys&slot_start={slot}&quantity_wh={wish}"
+    return int(buyer.client.get(f"market/room/?{asked}", dict)["passes_wh"])
 
 
 def spent(wh: int) -> int:
@@ -144,7 +146,7 @@ def accept_of_somebody_who_vanishes(scene: Scene, vain: Opened) -> None:
     alice, carol = scene.alice, vain.b
     slot = carol.client.market().open[-1]
     wish = {"sells": True, "price_per_kwh": PRICE, "imbalance_per_kwh": IMBALANCE, "slot_start": slot}
-    offer_and_hang_up(carol, vain, {**wish, "quantity_wh": PROMISED_WH})
+    offer_and_hang_up(carol, vain, {**wish, "quantity_wh": PROMISED_WH, "valid_s": PATIENT_S})
     alice.visit(carol.name)
     alice.press("Accept")
     alice.sign("acceptance-question")
