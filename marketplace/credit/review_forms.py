@@ -28,7 +28,7 @@ class UnitsField(forms.DecimalField):
 class ApproveForm(forms.Form):
     """Limit and collateral."""
 
-    limit = UnitsField(label=_("Credit limit"), help_text=_("In units of the stablecoin."))
+    limit = UnitsField(label=_("Credit limit"), help_text=_("In euros."))
     collateral = UnitsField(label=_("Collateral"), help_text=_("Locked by the participant on the ledger."))
     reason = forms.CharField(
         label=_("Note to the applicant"),
