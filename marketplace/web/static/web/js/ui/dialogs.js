@@ -38,12 +38,23 @@ export function shown(dialog) {
   });
 }
 
+/** Sooner than this nobody has read a question. */
+const READING_MS = 400;
+
+/** An Enter that was meant for the form behind, held or pressed twice, signs nothing. */
+function unread() {
+  const opened = performance.now();
+  return (/** @type {KeyboardEvent} */ event) => {
+    if (event.key === "Enter" && (event.repeat || performance.now() - opened < READING_MS)) event.preventDefault();
+  };
+}
+
 /** @param {SigningQuestion} question */
 export async function confirmSigning(question) {
   const raw = h("details", { class: "fine" }, h("summary", {}, gettext("Exactly what is signed")), h("pre", { tabindex: "0" }, JSON.stringify(question.raw, null, 2)));
   const dialog = h(
     "dialog",
-    { class: "dialog", "aria-labelledby": "signing-title" },
+    { class: "dialog", "aria-labelledby": "signing-title", onkeydown: unread() },
     h(
       "form",
       { method: "dialog" },
