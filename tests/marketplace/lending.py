@@ -24,14 +24,15 @@ from marketplace.credit.notes import NoteRequest, issue_note
 
 COIN = 1_000_000
 LIMIT, COLLATERAL = 100 * COIN, 20 * COIN
-TERM, NOTE_LIFE = 30, 60
-"""Seconds: the ledger's clock is the wall's."""
+TERM = 30
+"""Seconds, and notes live two of them; who can't move the ledger's clock gives the merchant a shorter one."""
 
 
 def as_lender(shop: Shop, *, treasury: int = 500 * COIN, life: int = 10**6) -> Merchant:
-    """The shop with a contract, money in it and short terms."""
+    """The shop with a contract, money in it and short terms: shorter ones that it has, it keeps."""
     merchant = shop.merchant
-    merchant.payment_term, merchant.note_life, merchant.agreement_life = TERM, NOTE_LIFE, life
+    merchant.payment_term = min(merchant.payment_term, TERM)
+    merchant.note_life, merchant.agreement_life = 2 * merchant.payment_term, life
     merchant.save()
     ledger.ensure_merchant_contract(merchant=merchant)
     contract = ledger.MerchantContract(raw(merchant.msc))
