@@ -156,7 +156,7 @@ def list_and_take_back(page: Page) -> None:
     for quantity, said in (
         ("much", "“much” is no number"),
         ("1.2345", "At most 3 decimals"),
-        ("0", "Between 1 and"),
+        ("0", "Between 0.001 kWh and 1,000,000"),
     ):
         page.locator("#listing-quantity").fill(quantity)
         page.get_by_role("button", name="List it").click()
