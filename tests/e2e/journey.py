@@ -199,16 +199,6 @@ class Newcomer(Journey):
         expect(page.get_by_role("link", name=self.say("Find a partner"))).to_be_visible()
         self.picture("agreement-active")
 
-    def become_a_member(self, email: str, folder: Path, reviewer: "Reviewer") -> None:
-        """All of it, from the first page to an active agreement."""
-        self.sign_up(email)
-        self.make_wallet()
-        self.link_wallet()
-        self.tell_about_myself()
-        self.apply(folder)
-        reviewer.approve()
-        self.start_agreement()
-
 
 class Reviewer(Journey):
     """A merchant's operator in the back office."""

@@ -2,11 +2,11 @@
 
 from decimal import Decimal
 from pathlib import Path
-from uuid import uuid4
 
 import pytest
-from journey import Newcomer, Reviewer, Trader
+from journey import Trader
 from playwright.sync_api import Browser, expect
+from residents import settle
 from watched_browser import Camera, pictures_folder, visitor
 from whole_site import WholeSite
 
@@ -25,13 +25,11 @@ AWAY = (
 
 def test_killed_while_an_acceptance_is_on_its_way(site: WholeSite, browser: Browser, tmp_path: Path) -> None:
     camera, pseudonym = Camera(pictures_folder() / "restart"), "Green house"
-    before = Camera(tmp_path)
+    person = settle(site, pseudonym)
+    person.get_credit(tmp_path)
+    person.wait_for_connection(site)
     with visitor(browser, site.url, 1280) as (page, watch):
-        with visitor(browser, site.url, 1280) as (office, _):
-            newcomer, reviewer = (
-                Role(at, before, pseudonym) for Role, at in ((Newcomer, page), (Reviewer, office))
-            )
-            newcomer.become_a_member(f"{uuid4().hex[:12]}@example.org", tmp_path, reviewer)
+        person.come_home(page)
         trader = Trader(page, camera, pseudonym)
         trader.find_partner()
         trader.open_channel()
