@@ -107,6 +107,14 @@ async function watchExternal({ address, kind, maker }) {
   });
 }
 
+/** Whoever has a wallet already wants it back, and no second one. */
+function restoreFirst() {
+  const form = need("#restore-form");
+  need("#wallet-make").prepend(form);
+  need("button[type=submit]", form).classList.add("button--primary");
+  need("#create-form button[type=submit]").classList.remove("button--primary");
+}
+
 async function refresh() {
   const record = await current();
   show("#wallet-open", Boolean(record));
@@ -114,6 +122,7 @@ async function refresh() {
   show("#wallet-make", !record);
   if (record) return showOpen(record);
   const linked = box.dataset.linked;
+  if (linked) restoreFirst();
   replace(
     need("#wallet-notes"),
     linked ? notice("warn", fill(gettext("Your account’s wallet %(address)s is not in this browser. Restore it from its backup, or connect the wallet that holds it; your channels come back with it."), { address: checksumAddress(linked) })) : null,
