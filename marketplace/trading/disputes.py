@@ -5,6 +5,7 @@ that pages and programs say the same.
 """
 
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from django.utils.translation import gettext as _
@@ -95,6 +96,22 @@ def _raiser(endpoint: EndpointState, events: list[LedgerEvent]) -> str:
         if event.name == "OfferEnforced" and endpoint.enforcing is not None:
             return PARTNER if endpoint.enforcing.offeror is endpoint.me else ME
     return ""
+
+
+def penalty_of(endpoint: EndpointState, events: Iterable[LedgerEvent]) -> int:
+    """What the ledger moves to this side for old states when the channel ends, in micro-units; below zero: from it.
+
+    Args:
+        endpoint: The side's state.
+        events: The channel's, the oldest first.
+    """
+    who, stale = "", {ME: 0, PARTNER: 0}
+    for event in events:
+        if event.name in ("ChannelDisputed", "OfferEnforced"):
+            who = _raiser(endpoint, [event])
+        elif event.name == "DisputeResolved" and event.arguments.get("stale") and who in stale:
+            stale[who] += 1
+    return (stale[PARTNER] - stale[ME]) * endpoint.terms.stale_penalty
 
 
 def _mine(endpoint: EndpointState) -> int:

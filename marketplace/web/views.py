@@ -20,7 +20,7 @@ from marketplace.accounts.models import User
 from marketplace.accounts.selectors import wallet_of
 from marketplace.credit.selectors import active_agreement
 from marketplace.trading import selectors as trading
-from marketplace.trading.disputes import story_of
+from marketplace.trading.disputes import penalty_of, story_of
 from marketplace.trading.finding import partners_of
 from marketplace.trading.live.control import USUAL, hand, may_operate
 from marketplace.trading.live.listings import listings_from
@@ -215,6 +215,7 @@ def channel(request: HttpRequest, channel: str) -> HttpResponse:
         "terms": row["view"].state.terms,
         "terms_nonce": to_hex(row["view"].state.terms.nonce),
         "story": story_of(row["view"].state, partner=_name_of(row)),
+        "penalty": penalty_of(row["view"].state, events),
         "sums": trading.sums_of(row["view"], user.owner),
         "proof": row["view"].balance,
         "signatures": _signatures(row["view"]),

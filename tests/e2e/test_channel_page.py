@@ -226,6 +226,9 @@ def close(scene: Scene, pair: Opened) -> None:
         expect(person.page.locator("#close-channel")).to_be_enabled()
     (mine, theirs), _ = scene.figures(pair)
     alice.press("Close")
+    question = alice.page.locator("dialog[open]")
+    expect(question).to_contain_text(f"The ledger pays out {in_euros(mine + PENALTY)} to you")
+    expect(question).to_contain_text("Of that, penalty for an old state€1.00")
     alice.sign("closing-question")
     expect(bob.page.locator("#channel-problem")).to_contain_text("Schließen")
     bob.press("Close")
@@ -237,6 +240,11 @@ def close(scene: Scene, pair: Opened) -> None:
     bob.holds(theirs - PENALTY, mine + PENALTY)
     scene.must_hold(pair, mine + PENALTY, theirs - PENALTY)
     assert alice.money_back("closed") == shown(Decimal(mine + PENALTY) / MICRO)
+
+
+def in_euros(amount: int) -> str:
+    """As the English page shows it."""
+    return f"€{Decimal(amount) / MICRO:.2f}"
 
 
 def enforce(scene: Scene, vain: Opened) -> None:

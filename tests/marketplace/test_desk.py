@@ -16,7 +16,7 @@ from channels_engine.core.state import Endpoint
 from channels_engine.store import conversations
 from channels_engine.store.models import LedgerEvent, TradeRecord
 from marketplace.api.trading import partner
-from marketplace.trading.disputes import Story, story_of
+from marketplace.trading.disputes import Story, penalty_of, story_of
 from marketplace.trading.finding import Wanted, listings_of, partners_of
 from marketplace.trading.models import Listing, Prosumer
 from marketplace.trading.reputation import Reputation, reputation_of
@@ -204,6 +204,9 @@ def test_an_old_state_is_answered_and_who_showed_it_pays() -> None:
     assert _story(a).stage == "resolved"
     assert "Oak pays the penalty" in _story(a).words
     assert "you pay the penalty" in _story(b).words
+    said = LedgerEvent.objects.order_by("block_number", "log_index")
+    penalty = a.endpoint.terms.stale_penalty
+    assert (penalty_of(a.endpoint, said), penalty_of(b.endpoint, said)) == (penalty, -penalty)
 
 
 def test_an_accepted_offer_on_its_way_to_the_ledger_is_told_to_who_brings_it() -> None:

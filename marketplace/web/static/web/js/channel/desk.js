@@ -323,20 +323,26 @@ export class ChannelDesk extends EventTarget {
     await this.socket.send(channel, "withdraw", { offer });
   }
 
-  /** @param {string} channel */
-  async close(channel) {
+  /**
+   * @param {string} channel
+   * @param {bigint} [penalty] for old states, that the ledger adds to this side; below zero: takes from it
+   */
+  async close(channel, penalty) {
     const view = this.view(channel);
     const state = closingState(view);
-    const signature = await this.signState(view, state, closingInWords(state, { side: view.side, partner: this.nameOf(view.peer) }));
+    const signature = await this.signState(view, state, closingInWords(state, { side: view.side, partner: this.nameOf(view.peer), penalty }));
     await this.socket.send(channel, "close.request", { state, signature });
   }
 
-  /** @param {string} channel */
-  async confirmClose(channel) {
+  /**
+   * @param {string} channel
+   * @param {bigint} [penalty] as in `close`
+   */
+  async confirmClose(channel, penalty) {
     const view = this.view(channel);
     checkStaged(view);
     const state = /** @type {import("./book.js").Staged} */ (view.staged).state;
-    await this.countersign(view, "close.confirm", closingInWords(state, { side: view.side, partner: this.nameOf(view.peer) }));
+    await this.countersign(view, "close.confirm", closingInWords(state, { side: view.side, partner: this.nameOf(view.peer), penalty }));
   }
 
   /**

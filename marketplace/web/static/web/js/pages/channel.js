@@ -119,9 +119,10 @@ function main() {
     toast(gettext("Signed. The ledger changes the funding now."));
   });
   onPress("#close-channel", async () => {
+    const penalty = BigInt(bar.dataset.penalty ?? "0");
     const { staged, side } = desk.view(channel);
-    if (staged?.purpose === "close" && staged.proposer !== side) await desk.confirmClose(channel);
-    else await desk.close(channel);
+    if (staged?.purpose === "close" && staged.proposer !== side) await desk.confirmClose(channel, penalty);
+    else await desk.close(channel, penalty);
     toast(gettext("Signed. The ledger pays out as soon as both signatures are there."));
   });
   const place = document.querySelector("#dispute");

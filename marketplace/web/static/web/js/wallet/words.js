@@ -80,17 +80,22 @@ export function acceptanceInWords(offer, next, { side, partner, before }) {
 
 /**
  * @param {Message} state
- * @param {{side: "a"|"b", partner: string}} view
+ * @param {{side: "a"|"b", partner: string, penalty?: bigint}} view with what the ledger adds to this side for old
+ *   states, or takes from it, as far as there is money
  * @returns {SigningQuestion}
  */
-export function closingInWords(state, { side, partner }) {
-  const [mine, theirs] = side === "a" ? [state.balanceA, state.balanceB] : [state.balanceB, state.balanceA];
+export function closingInWords(state, { side, partner, penalty = 0n }) {
+  const [a, b] = [BigInt(state.balanceA ?? "0"), BigInt(state.balanceB ?? "0")];
+  const [held, others] = side === "a" ? [a, b] : [b, a];
+  const moved = penalty > others ? others : -penalty > held ? -held : penalty;
+  const [mine, theirs] = [money(held + moved), money(others - moved)];
   return {
     title: fill(gettext("Close the channel with %(partner)s"), { partner }),
-    sentence: fill(gettext("The ledger pays out %(mine)s to you and %(theirs)s to %(partner)s, as soon as both have signed. No more trades in this channel after that."), { mine: money(mine), theirs: money(theirs), partner }),
+    sentence: fill(gettext("The ledger pays out %(mine)s to you and %(theirs)s to %(partner)s, as soon as both have signed. No more trades in this channel after that."), { mine, theirs, partner }),
     facts: [
-      [gettext("You get"), money(mine)],
-      [fill(gettext("%(partner)s gets"), { partner }), money(theirs)],
+      [gettext("You get"), mine],
+      [fill(gettext("%(partner)s gets"), { partner }), theirs],
+      ...(moved ? [/** @type {[string, string]} */ ([gettext("Of that, penalty for an old state"), money(moved)])] : []),
       [gettext("State"), fill(gettext("version %(version)s, final"), { version: state.version })],
     ],
     action: gettext("Sign and close"),
