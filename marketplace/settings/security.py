@@ -141,6 +141,7 @@ SPECTACULAR_SETTINGS = {
         "InputState": "marketplace.studies.models.InputFile.State",
         "StudyStatus": "grid.models.ReplayRun.Status",
         "RunKind": "grid.models.ReplayRun.Kind",
+        "BillKind": "marketplace.billing.models.Bill.Kind",
         "CheckOutcome": ["pass", "warn", "fail"],
         "ChannelSide": [("a", "a"), ("b", "b")],
         "AgentReason": "marketplace.trading.own_agent.words.REASON_CHOICES",
