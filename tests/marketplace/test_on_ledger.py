@@ -175,7 +175,7 @@ def test_a_merchant_made_in_the_back_office_gets_key_and_contract(
     merchant = Merchant.objects.get(slug="neue-werke")
     assert ledger.client().code(raw(merchant.msc))
     page = admin_client.get(reverse("admin:credit_merchant_change", args=[merchant.pk])).content.decode()
-    assert "free 0.00" in page
+    assert "free €0.00" in page
 
 
 @pytest.mark.django_db(transaction=True)
