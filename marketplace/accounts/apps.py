@@ -1,13 +1,14 @@
 """App of users, personal data, documents and wallets."""
 
 from django.apps import AppConfig
+from django.utils.translation import gettext_lazy as _
 
 
 class AccountsConfig(AppConfig):
     """Users and what belongs to a person."""
 
     name = "marketplace.accounts"
-    verbose_name = "People"
+    verbose_name = _("People")
 
     def ready(self) -> None:
         """Name what exports hold, remember languages, delete what is too old, ask scanners again."""

@@ -47,7 +47,9 @@ class User(AbstractBaseUser, PermissionsMixin):
     """Somebody who signs in: a participant, a merchant's operator, or staff of the site."""
 
     email = models.EmailField(_("e-mail address"), unique=True)
-    owner = models.CharField(max_length=32, unique=True, default=new_owner, editable=False)
+    owner = models.CharField(
+        _("name in the channel engine"), max_length=32, unique=True, default=new_owner, editable=False
+    )
     is_staff = models.BooleanField(_("may enter the back office"), default=False)
     is_active = models.BooleanField(_("active"), default=True)
     language = models.CharField(
@@ -57,13 +59,19 @@ class User(AbstractBaseUser, PermissionsMixin):
         choices=settings.LANGUAGES,
         help_text=_("Of e-mails and notices."),
     )
-    date_joined = models.DateTimeField(default=timezone.now)
-    erased_at = models.DateTimeField(null=True, blank=True, editable=False)
+    date_joined = models.DateTimeField(_("member since"), default=timezone.now)
+    erased_at = models.DateTimeField(_("erased"), null=True, blank=True, editable=False)
 
     objects: ClassVar[UserManager] = UserManager()
     USERNAME_FIELD = "email"
     EMAIL_FIELD = "email"
     REQUIRED_FIELDS: ClassVar[list[str]] = []
+
+    class Meta:
+        """How people call it."""
+
+        verbose_name = _("account")
+        verbose_name_plural = _("accounts")
 
     def __str__(self) -> str:
         return self.email
@@ -192,16 +200,22 @@ class Document(models.Model):
 class AuditEvent(models.Model):
     """Who did or looked at what, and when; rows are only ever added."""
 
-    at = models.DateTimeField(auto_now_add=True, db_index=True)
-    actor = models.ForeignKey(User, on_delete=models.SET_NULL, null=True, related_name="audit_events")
-    action = models.CharField(max_length=40)
-    subject = models.CharField(max_length=80, db_index=True, help_text=_("Type and id of what was touched."))
+    at = models.DateTimeField(_("time"), auto_now_add=True, db_index=True)
+    actor = models.ForeignKey(
+        User, verbose_name=_("by"), on_delete=models.SET_NULL, null=True, related_name="audit_events"
+    )
+    action = models.CharField(_("action"), max_length=40)
+    subject = models.CharField(
+        _("about"), max_length=80, db_index=True, help_text=_("Type and id of what was touched.")
+    )
     person = models.ForeignKey(User, on_delete=models.SET_NULL, null=True, related_name="+")
-    detail = models.JSONField(default=dict, help_text=_("Never personal data."))
+    detail = models.JSONField(_("details"), default=dict, help_text=_("Never personal data."))
 
     class Meta:
         """Newest first."""
 
+        verbose_name = _("entry of the audit log")
+        verbose_name_plural = _("audit log")
         ordering = ("-at", "-pk")
 
     def __str__(self) -> str:

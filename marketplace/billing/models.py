@@ -29,9 +29,13 @@ class Biller(models.Model):
         DAY = "day", _("Day")
 
     merchant = models.OneToOneField(
-        Merchant, on_delete=models.CASCADE, primary_key=True, related_name="biller"
+        Merchant,
+        verbose_name=_("merchant"),
+        on_delete=models.CASCADE,
+        primary_key=True,
+        related_name="biller",
     )
-    legal_name = models.CharField(max_length=80)
+    legal_name = models.CharField(_("legal name"), max_length=80)
     street = models.CharField(max_length=80)
     postcode = models.CharField(max_length=12)
     city = models.CharField(max_length=60)
@@ -40,20 +44,30 @@ class Biller(models.Model):
     email = models.EmailField(blank=True)
     iban = models.CharField("IBAN", max_length=34, blank=True)
     bic = models.CharField("BIC", max_length=11, blank=True)
-    time_zone = models.CharField(max_length=40, default="Europe/Berlin")
-    cycle = models.CharField(max_length=5, choices=Cycle, default=Cycle.MONTH)
+    time_zone = models.CharField(_("time zone"), max_length=40, default="Europe/Berlin")
+    cycle = models.CharField(_("billing period"), max_length=5, choices=Cycle, default=Cycle.MONTH)
     vat_permille = models.PositiveSmallIntegerField(
         default=190, validators=[MaxValueValidator(999)], help_text=_("Contained in the tariff's prices.")
     )
-    payment_days = models.PositiveSmallIntegerField(default=14, validators=[MinValueValidator(1)])
-    prefix = models.CharField(max_length=12, help_text=_("Before the number of each bill."))
-    next_number = models.PositiveIntegerField(default=1, editable=False)
+    payment_days = models.PositiveSmallIntegerField(
+        _("days to pay"), default=14, validators=[MinValueValidator(1)]
+    )
+    prefix = models.CharField(
+        _("numbers begin with"), max_length=12, help_text=_("Before the number of each bill.")
+    )
+    next_number = models.PositiveIntegerField(_("next number"), default=1, editable=False)
     archive_key = models.CharField(
         max_length=66,
         blank=True,
         help_text=_("X25519 public key, 0x-hex: bills are kept for the tax office sealed to it."),
     )
     retention_years = models.PositiveSmallIntegerField(default=10)
+
+    class Meta:
+        """How people call it."""
+
+        verbose_name = _("how bills are made")
+        verbose_name_plural = _("how bills are made")
 
     def __str__(self) -> str:
         return self.legal_name
@@ -102,7 +116,9 @@ class Bill(models.Model):
         CORRECTION = "correction", _("Correction")
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
-    merchant = models.ForeignKey(Merchant, on_delete=models.PROTECT, related_name="bills")
+    merchant = models.ForeignKey(
+        Merchant, verbose_name=_("merchant"), on_delete=models.PROTECT, related_name="bills"
+    )
     supply = models.ForeignKey(Supply, on_delete=models.PROTECT, related_name="bills")
     user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="bills")
     kind = models.CharField(_("Kind"), max_length=10, choices=Kind, default=Kind.BILL)
@@ -129,6 +145,8 @@ class Bill(models.Model):
     class Meta:
         """Newest first; numbers without gaps, a period once."""
 
+        verbose_name = _("bill")
+        verbose_name_plural = _("bills")
         ordering = ("-issued_at", "-number")
         constraints = (
             models.UniqueConstraint(fields=("merchant", "number"), name="one_bill_a_number"),

@@ -1,13 +1,14 @@
 """App of merchants and their credit."""
 
 from django.apps import AppConfig
+from django.utils.translation import gettext_lazy as _
 
 
 class CreditConfig(AppConfig):
     """Merchants, applications, agreements and credit notes."""
 
     name = "marketplace.credit"
-    verbose_name = "Credit"
+    verbose_name = _("Credit")
 
     def ready(self) -> None:
         """Name what exports hold, hear of erasures, delete what is too old."""

@@ -26,11 +26,13 @@ class ListEntry(models.Model):
         help_text=_("Empty: holds for every merchant, once a second person has confirmed it."),
     )
     wallet = models.CharField(max_length=42, db_index=True, help_text=_("Root address, lower-case 0x-hex."))
-    shade = models.CharField(max_length=5, choices=Shade)
+    shade = models.CharField(_("list"), max_length=5, choices=Shade)
     reason = models.CharField(
-        max_length=300, help_text=_("The person reads this and can answer it: say what happened.")
+        _("reason"),
+        max_length=300,
+        help_text=_("The person reads this and can answer it: say what happened."),
     )
-    created_at = models.DateTimeField(auto_now_add=True)
+    created_at = models.DateTimeField(_("since"), auto_now_add=True)
     added_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, editable=False, related_name="+"
     )
@@ -62,7 +64,7 @@ class Appeal(models.Model):
     entry = models.OneToOneField(ListEntry, on_delete=models.CASCADE, related_name="appeal")
     user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="appeals")
     words = EncryptedTextField()
-    state = models.CharField(max_length=7, choices=State, default=State.OPEN, db_index=True)
+    state = models.CharField(_("status"), max_length=7, choices=State, default=State.OPEN, db_index=True)
     answer = models.TextField(blank=True)
     decided_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="+"
@@ -71,7 +73,7 @@ class Appeal(models.Model):
         settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="+"
     )
     first_state = models.CharField(max_length=7, blank=True)
-    created_at = models.DateTimeField(auto_now_add=True)
+    created_at = models.DateTimeField(_("since"), auto_now_add=True)
     decided_at = models.DateTimeField(null=True)
 
     OUTCOMES: ClassVar[tuple[str, ...]] = (State.GRANTED, State.REFUSED)
@@ -79,6 +81,7 @@ class Appeal(models.Model):
     class Meta:
         """Oldest first: whoever waits longest is answered first."""
 
+        verbose_name_plural = _("appeals")
         app_label = "credit"
         ordering = ("created_at",)
         verbose_name = _("appeal")

@@ -21,16 +21,22 @@ DAY = 24 * 3600
 class Ledger(models.Model):
     """Where the contracts of a chain are, and the terms that its entity contracts start from."""
 
-    chain_id = models.BigIntegerField(primary_key=True)
-    token = models.CharField(max_length=42)
-    factory = models.CharField(max_length=42)
-    registry = models.CharField(max_length=42)
+    chain_id = models.BigIntegerField(_("chain"), primary_key=True)
+    token = models.CharField(_("stablecoin"), max_length=42)
+    factory = models.CharField(_("merchants’ factory"), max_length=42)
+    registry = models.CharField(_("registry"), max_length=42)
     token_name = models.CharField(max_length=80)
     token_version = models.CharField(max_length=10)
     metering = models.CharField(max_length=42, blank=True, help_text=_("Address of the metering key."))
-    challenge_period = models.PositiveIntegerField(default=60, help_text=_("Seconds."))
+    challenge_period = models.PositiveIntegerField(_("challenge period"), default=60, help_text=_("Seconds."))
     dispute_limit = models.PositiveSmallIntegerField(default=5)
     stale_penalty = models.BigIntegerField(default=1_000_000, help_text=_("Micro-units."))
+
+    class Meta:
+        """How people call it."""
+
+        verbose_name = _("ledger")
+        verbose_name_plural = _("ledgers")
 
     def __str__(self) -> str:
         return f"chain {self.chain_id}"
@@ -80,27 +86,34 @@ class Merchant(models.Model):
         TSO = "tso", _("Transmission system operator")
         DSO = "dso", _("Distribution system operator")
 
-    slug = models.SlugField(unique=True)
-    name = models.CharField(max_length=80)
-    role = models.CharField(max_length=10, choices=Role, default=Role.SUPPLIER)
-    description = models.CharField(max_length=200, blank=True)
+    slug = models.SlugField(_("short name"), unique=True)
+    name = models.CharField(_("name"), max_length=80)
+    role = models.CharField(_("role"), max_length=10, choices=Role, default=Role.SUPPLIER)
+    description = models.CharField(_("description"), max_length=200, blank=True)
     msc = models.CharField(
         _("merchant contract"), max_length=42, blank=True, help_text=_("Its address on the ledger.")
     )
     keystore = models.JSONField(
         default=dict, blank=True, help_text=_("Encrypted keystore (version 3) of its operator key.")
     )
-    operators = models.ManyToManyField(settings.AUTH_USER_MODEL, related_name="merchants", blank=True)
+    operators = models.ManyToManyField(
+        settings.AUTH_USER_MODEL, verbose_name=_("operators"), related_name="merchants", blank=True
+    )
     billing_period = models.PositiveIntegerField(
-        default=30 * DAY, validators=[MinValueValidator(DAY)], help_text=_("Seconds, a day at least.")
+        _("billing period"),
+        default=30 * DAY,
+        validators=[MinValueValidator(DAY)],
+        help_text=_("Seconds, a day at least."),
     )
     payment_term = models.PositiveIntegerField(
-        default=14 * DAY, validators=[MinValueValidator(1)], help_text=_("Seconds.")
+        _("time to pay"), default=14 * DAY, validators=[MinValueValidator(1)], help_text=_("Seconds.")
     )
-    agreement_life = models.PositiveIntegerField(default=365 * DAY, help_text=_("Seconds."))
-    note_life = models.PositiveIntegerField(default=30 * DAY, help_text=_("Seconds."))
+    agreement_life = models.PositiveIntegerField(
+        _("agreements last"), default=365 * DAY, help_text=_("Seconds.")
+    )
+    note_life = models.PositiveIntegerField(_("credit notes last"), default=30 * DAY, help_text=_("Seconds."))
     max_limit = models.BigIntegerField(
-        default=5_000_000_000, help_text=_("Largest credit limit, micro-units.")
+        _("highest limit"), default=5_000_000_000, help_text=_("Largest credit limit, micro-units.")
     )
     four_eyes_above = models.BigIntegerField(
         _("two operators above"),
@@ -115,6 +128,8 @@ class Merchant(models.Model):
     class Meta:
         """By name."""
 
+        verbose_name = _("merchant")
+        verbose_name_plural = _("merchants")
         ordering = ("name",)
 
     def __str__(self) -> str:
@@ -218,9 +233,9 @@ class ReasonTemplate(models.Model):
         REJECT = "reject", _("Rejecting")
         APPEAL = "appeal", _("Answering an appeal")
 
-    merchant = models.ForeignKey(Merchant, on_delete=models.CASCADE, related_name="reasons")
-    use = models.CharField(max_length=6, choices=Use)
-    title = models.CharField(max_length=60)
+    merchant = models.ForeignKey(Merchant, models.CASCADE, "reasons", verbose_name=_("merchant"))
+    use = models.CharField(_("used for"), max_length=6, choices=Use)
+    title = models.CharField(_("title"), max_length=60)
     text = models.TextField(max_length=2000, help_text=_("The applicant reads this; change it as you need."))
 
     class Meta:
@@ -272,7 +287,7 @@ class Agreement(models.Model):
     application = models.OneToOneField(CreditApplication, on_delete=models.PROTECT, related_name="agreement")
     merchant = models.ForeignKey(Merchant, on_delete=models.PROTECT, related_name="agreements")
     user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="agreements")
-    state = models.CharField(max_length=12, choices=State, default=State.SIGNED)
+    state = models.CharField(_("status"), max_length=12, choices=State, default=State.SIGNED)
     msc = models.CharField(max_length=42)
     participant = models.CharField(max_length=42, help_text=_("Root address of the participant."))
     credit_limit = models.BigIntegerField()
@@ -298,6 +313,8 @@ class Agreement(models.Model):
     class Meta:
         """Newest first."""
 
+        verbose_name = _("agreement")
+        verbose_name_plural = _("agreements")
         ordering = ("-created_at",)
 
     def __str__(self) -> str:
@@ -312,18 +329,22 @@ class Agreement(models.Model):
 class CreditNote(models.Model):
     """A CreditNote that the merchant signed against the participant's receipt."""
 
-    serial = models.CharField(primary_key=True, max_length=66)
-    agreement = models.ForeignKey(Agreement, on_delete=models.PROTECT, related_name="notes")
-    holder = models.CharField(max_length=42, db_index=True)
+    serial = models.CharField(_("serial number"), primary_key=True, max_length=66)
+    agreement = models.ForeignKey(
+        Agreement, verbose_name=_("agreement"), on_delete=models.PROTECT, related_name="notes"
+    )
+    holder = models.CharField(_("holder’s key"), max_length=42, db_index=True)
     amount = models.BigIntegerField()
     valid_until = models.BigIntegerField()
-    merchant_signature = models.CharField(max_length=132)
-    receipt_signature = models.CharField(max_length=132)
-    issued_at = models.DateTimeField(auto_now_add=True)
+    merchant_signature = models.CharField(_("the merchant’s signature"), max_length=132)
+    receipt_signature = models.CharField(_("the participant’s signature"), max_length=132)
+    issued_at = models.DateTimeField(_("issued"), auto_now_add=True)
 
     class Meta:
         """Newest first."""
 
+        verbose_name = _("credit note")
+        verbose_name_plural = _("credit notes")
         ordering = ("-issued_at",)
 
     def __str__(self) -> str:

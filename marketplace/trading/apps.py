@@ -1,13 +1,14 @@
 """App of partners, listings and trades."""
 
 from django.apps import AppConfig
+from django.utils.translation import gettext_lazy as _
 
 
 class TradingConfig(AppConfig):
     """Partners, listings, the grid's decisions."""
 
     name = "marketplace.trading"
-    verbose_name = "Trading"
+    verbose_name = _("Trading")
 
     def ready(self) -> None:
         """Name what exports hold, hear of erasures, and end mandates in time."""

@@ -43,10 +43,10 @@ class Prosumer(models.Model):
         PERSON = "person", _("Person")
         BUSINESS = "business", _("Business")
 
-    owner = models.CharField(max_length=64, unique=True, help_text=_("Id in the channel engine."))
+    owner = models.CharField(_("owner"), max_length=64, unique=True, help_text=_("Id in the channel engine."))
     slug = models.SlugField(max_length=64, unique=True)
-    display_name = models.CharField(max_length=40)
-    kind = models.CharField(max_length=10, choices=Kind, default=Kind.HOUSEHOLD)
+    display_name = models.CharField(_("name shown to partners"), max_length=40)
+    kind = models.CharField(_("kind"), max_length=10, choices=Kind, default=Kind.HOUSEHOLD)
     user = models.OneToOneField(
         settings.AUTH_USER_MODEL,
         on_delete=models.SET_NULL,
@@ -55,15 +55,17 @@ class Prosumer(models.Model):
         related_name="prosumer",
     )
     connection = models.CharField(
-        max_length=64, blank=True, db_index=True, help_text=_("Name in the grid model.")
+        _("connection"), max_length=64, blank=True, db_index=True, help_text=_("Name in the grid model.")
     )
-    bus = models.IntegerField(null=True, blank=True, help_text=_("Index of its bus in the feeder."))
-    has_pv = models.BooleanField(default=False)
-    has_battery = models.BooleanField(default=False)
-    is_agent = models.BooleanField(default=False, help_text=_("An agent trades for it by rules."))
+    bus = models.IntegerField(_("bus"), null=True, blank=True, help_text=_("Index of its bus in the feeder."))
+    has_pv = models.BooleanField(_("has PV"), default=False)
+    has_battery = models.BooleanField(_("has a battery"), default=False)
+    is_agent = models.BooleanField(
+        _("trades by an agent"), default=False, help_text=_("An agent trades for it by rules.")
+    )
     agent_rules = models.JSONField(default=dict, blank=True)
     agent_keystore = models.CharField(max_length=100, blank=True, help_text=_("Name of its keystore."))
-    is_active = models.BooleanField(default=True)
+    is_active = models.BooleanField(_("trades"), default=True)
 
     standing: Any  # with the asker, where standings.with_standings put it
     reputation: Any  # where reputation.with_reputations put it
@@ -72,6 +74,8 @@ class Prosumer(models.Model):
     class Meta:
         """By name."""
 
+        verbose_name = _("prosumer")
+        verbose_name_plural = _("prosumers")
         ordering = ("display_name", "pk")
 
     def __str__(self) -> str:
@@ -94,17 +98,21 @@ class Listing(models.Model):
         FILLED = "filled", _("Traded")
         WITHDRAWN = "withdrawn", _("Withdrawn")
 
-    prosumer = models.ForeignKey(Prosumer, on_delete=models.CASCADE, related_name="listings")
-    side = models.CharField(max_length=5, choices=Side)
-    slot_start = models.BigIntegerField(db_index=True)
-    quantity_wh = models.BigIntegerField()
+    prosumer = models.ForeignKey(
+        Prosumer, verbose_name=_("prosumer"), on_delete=models.CASCADE, related_name="listings"
+    )
+    side = models.CharField(_("side"), max_length=5, choices=Side)
+    slot_start = models.BigIntegerField(_("quarter-hour"), db_index=True)
+    quantity_wh = models.BigIntegerField(_("energy in Wh"))
     price_per_kwh = models.BigIntegerField()
-    state = models.CharField(max_length=9, choices=State, default=State.OPEN)
+    state = models.CharField(_("status"), max_length=9, choices=State, default=State.OPEN)
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:
         """Next slot first; one open listing a prosumer, side and slot."""
 
+        verbose_name = _("listing")
+        verbose_name_plural = _("listings")
         ordering = ("slot_start", "-created_at")
         constraints = (
             models.UniqueConstraint(
@@ -126,14 +134,14 @@ class Listing(models.Model):
 class GateDecision(models.Model):
     """What the grid gate said to a nomination: allowed, or which limit broke where and what would pass."""
 
-    slot_start = models.BigIntegerField(db_index=True)
-    seller = models.CharField(max_length=64, db_index=True)
-    buyer = models.CharField(max_length=64, db_index=True)
-    quantity_wh = models.BigIntegerField()
-    allowed = models.BooleanField()
-    limit = models.CharField(max_length=30, blank=True)
-    element = models.CharField(max_length=80, blank=True)
-    passes_wh = models.BigIntegerField()
+    slot_start = models.BigIntegerField(_("quarter-hour"), db_index=True)
+    seller = models.CharField(_("seller"), max_length=64, db_index=True)
+    buyer = models.CharField(_("buyer"), max_length=64, db_index=True)
+    quantity_wh = models.BigIntegerField(_("energy in Wh"))
+    allowed = models.BooleanField(_("allowed"))
+    limit = models.CharField(_("limit"), max_length=30, blank=True)
+    element = models.CharField(_("place"), max_length=80, blank=True)
+    passes_wh = models.BigIntegerField(_("passes, in Wh"))
     cost = models.BigIntegerField(
         default=0, help_text=_("Of remedies, micro-units: seller and buyer pay half each.")
     )
@@ -144,6 +152,8 @@ class GateDecision(models.Model):
     class Meta:
         """Newest first."""
 
+        verbose_name = _("decision of the grid gate")
+        verbose_name_plural = _("decisions of the grid gate")
         ordering = ("-decided_at", "-pk")
 
     def __str__(self) -> str:
@@ -232,28 +242,36 @@ class Meter(models.Model):
     serial = models.CharField(
         max_length=66, unique=True, help_text=_("Its id in signed readings: 32 bytes as 0x-hex.")
     )
-    name = models.CharField(max_length=40, help_text=_("What stands on its plate."))
+    name = models.CharField(_("name"), max_length=40, help_text=_("What stands on its plate."))
     key = models.CharField(max_length=42, help_text=_("Address of the key that signs its readings."))
-    prosumer = models.ForeignKey(Prosumer, on_delete=models.PROTECT, related_name="meters")
-    connection = models.CharField(max_length=64, blank=True, help_text=_("Name in the grid model."))
+    prosumer = models.ForeignKey(
+        Prosumer, verbose_name=_("prosumer"), on_delete=models.PROTECT, related_name="meters"
+    )
+    connection = models.CharField(
+        _("connection"), max_length=64, blank=True, help_text=_("Name in the grid model.")
+    )
     digits = models.PositiveSmallIntegerField(
         default=9, help_text=_("Of each register; then it begins anew.")
     )
     max_power_w = models.PositiveIntegerField(
         default=44_000, help_text=_("Most that the connection's fuse allows.")
     )
-    installed_at = models.BigIntegerField(help_text=_("Epoch seconds, at a full quarter-hour."))
+    installed_at = models.BigIntegerField(
+        _("installed"), help_text=_("Epoch seconds, at a full quarter-hour.")
+    )
     installed_import_wh = models.BigIntegerField(default=0)
     installed_export_wh = models.BigIntegerField(default=0)
-    removed_at = models.BigIntegerField(null=True, blank=True)
+    removed_at = models.BigIntegerField(_("removed"), null=True, blank=True)
     replaces = models.OneToOneField(
         "self", on_delete=models.PROTECT, null=True, blank=True, related_name="replaced_by"
     )
-    duplicates = models.PositiveBigIntegerField(default=0, editable=False)
+    duplicates = models.PositiveBigIntegerField(_("readings sent twice"), default=0, editable=False)
 
     class Meta:
         """By name."""
 
+        verbose_name = _("meter")
+        verbose_name_plural = _("meters")
         ordering = ("name", "pk")
         permissions = (("operate_meters", "Sends and sees the readings of every meter"),)
 
@@ -264,18 +282,22 @@ class Meter(models.Model):
 class RegisterReading(models.Model):
     """A valid reading, with its signature: what the registers showed at the slot's end. It is never changed."""
 
-    meter = models.ForeignKey(Meter, on_delete=models.PROTECT, related_name="readings")
-    sequence = models.BigIntegerField()
-    slot_start = models.BigIntegerField()
+    meter = models.ForeignKey(
+        Meter, verbose_name=_("meter"), on_delete=models.PROTECT, related_name="readings"
+    )
+    sequence = models.BigIntegerField(_("number"))
+    slot_start = models.BigIntegerField(_("quarter-hour"))
     slot_end = models.BigIntegerField()
-    import_wh = models.BigIntegerField()
-    export_wh = models.BigIntegerField()
+    import_wh = models.BigIntegerField(_("drawn, in Wh"))
+    export_wh = models.BigIntegerField(_("delivered, in Wh"))
     signature = models.CharField(max_length=132)
-    received_at = models.BigIntegerField()
+    received_at = models.BigIntegerField(_("received"))
 
     class Meta:
         """In the order of slots; one a slot, and one a number."""
 
+        verbose_name = _("reading")
+        verbose_name_plural = _("readings")
         ordering = ("meter", "slot_start")
         constraints = (
             models.UniqueConstraint(fields=("meter", "sequence"), name="one_reading_a_number"),
@@ -289,16 +311,18 @@ class RegisterReading(models.Model):
 class MeterFault(models.Model):
     """What was wrong with a reading that came, or is to be known about one that counts."""
 
-    meter = models.ForeignKey(Meter, on_delete=models.PROTECT, related_name="faults")
-    code = models.CharField(max_length=20)
-    slot_start = models.BigIntegerField()
-    sequence = models.BigIntegerField()
+    meter = models.ForeignKey(Meter, verbose_name=_("meter"), on_delete=models.PROTECT, related_name="faults")
+    code = models.CharField(_("code"), max_length=20)
+    slot_start = models.BigIntegerField(_("quarter-hour"))
+    sequence = models.BigIntegerField(_("number"))
     said = models.JSONField(help_text=_("What happened, as `grid.words.Words.as_dict` has it."))
-    at = models.BigIntegerField()
+    at = models.BigIntegerField(_("time"))
 
     class Meta:
         """Newest first; the same fault once, however often it is sent."""
 
+        verbose_name = _("fault of a meter")
+        verbose_name_plural = _("faults of meters")
         ordering = ("-at", "-pk")
         constraints = (
             models.UniqueConstraint(
@@ -322,21 +346,24 @@ class MeterToken(models.Model):
     """
 
     digest = models.CharField(max_length=64, unique=True, editable=False)
-    label = models.CharField(max_length=60, help_text=_("Who or what holds it."))
+    label = models.CharField(_("label"), max_length=60, help_text=_("Who or what holds it."))
     meter = models.ForeignKey(
         Meter,
+        verbose_name=_("meter"),
         on_delete=models.CASCADE,
         null=True,
         blank=True,
         related_name="tokens",
         help_text=_("None: a metering operator's, for every meter."),
     )
-    created_at = models.DateTimeField(auto_now_add=True)
-    revoked_at = models.DateTimeField(null=True, blank=True, editable=False)
+    created_at = models.DateTimeField(_("made"), auto_now_add=True)
+    revoked_at = models.DateTimeField(_("revoked"), null=True, blank=True, editable=False)
 
     class Meta:
         """Newest first."""
 
+        verbose_name = _("meter’s token")
+        verbose_name_plural = _("meters’ tokens")
         ordering = ("-created_at",)
 
     def __str__(self) -> str:
