@@ -2,6 +2,7 @@
 
 import functools
 import io
+import threading
 from collections.abc import Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -19,6 +20,8 @@ from grid.sweeps.plan import Run
 
 FAULTS = (ScenarioFaultError, NetworkFaultError, ProfileFaultError, PowerFlowError)
 """Faults of a run, not of the sweep: the others go on."""
+_LAYING_OUT = threading.Lock()
+"""A Dask worker plays its runs in threads: none may make a desk beside another's, or read what is half written."""
 
 
 @functools.cache
@@ -63,8 +66,9 @@ def _played(run: Run, folder: Path, tables: str | None) -> dict[str, Any]:
 
 def _laid_out(files: Mapping[str, bytes]) -> Path:
     """A folder with these files. Names tell the content apart, so one that lies there already is the same."""
-    folder = Path(_desk().name)
-    for name, content in files.items():
-        if not (folder / name).exists():
-            (folder / name).write_bytes(content)
+    with _LAYING_OUT:
+        folder = Path(_desk().name)
+        for name, content in files.items():
+            if not (folder / name).exists():
+                (folder / name).write_bytes(content)
     return folder

@@ -5,7 +5,9 @@ import io
 import json
 import os
 import signal
+import threading
 import tomllib
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +20,7 @@ from hamlet import event, write_hamlet
 
 from grid.scenarios.scenario import ScenarioFaultError
 from grid.scenarios.sections import PeriodSection
+from grid.sweeps import work
 from grid.sweeps.cluster import Driver, client_of, on_dask
 from grid.sweeps.drive import Place, in_processes, in_turn, play_sweep
 from grid.sweeps.plan import Sweep, SweepSection, expand, read_sweep
@@ -249,6 +252,21 @@ def test_a_scheduler_that_does_not_answer_is_named(monkeypatch: pytest.MonkeyPat
     sweep = small(tmp_path, 1)
     with pytest.raises(SweepError, match=r"No Dask scheduler answers at tcp://127\.0\.0\.1:9: start one"):
         list(on_dask(sweep.runs, sweep.files, Place(scheduler="tcp://127.0.0.1:9")))
+
+
+def test_threads_of_a_worker_share_one_folder() -> None:
+    begin = threading.Barrier(8)
+
+    def lay_out(_: int) -> list[bytes]:
+        begin.wait(10)
+        folder = work._laid_out({"a": b"1" * 10**6, "b": b"2"})
+        return [(folder / name).read_bytes() for name in ("a", "b")]
+
+    for _ in range(20):
+        work._desk().cleanup()
+        work._desk.cache_clear()
+        with ThreadPoolExecutor(8) as threads:
+            assert all(found == [b"1" * 10**6, b"2"] for found in threads.map(lay_out, range(8)))
 
 
 def test_a_cluster_by_its_address_under_tls_gives_the_same(tmp_path: Path) -> None:
