@@ -1,7 +1,7 @@
 """The merchants' back office."""
 
 from collections.abc import Callable
-from typing import Any, ClassVar
+from typing import Any
 
 from django.contrib import admin, messages
 from django.db.models import QuerySet
@@ -278,7 +278,6 @@ class MerchantAdmin(ScopedAdmin):
     scope = staticmethod(selectors.operated_merchants)
     list_display = ("name", "role", "msc", "is_open")
     filter_horizontal = ("operators",)
-    prepopulated_fields: ClassVar[dict[str, tuple[str, ...]]] = {"slug": ("name",)}
     readonly_fields = ("msc", "operator_key", "treasury", "terms")
     fields = (
         "name",
@@ -328,12 +327,6 @@ class MerchantAdmin(ScopedAdmin):
             "agreement": formats.duration(merchant.agreement_life),
             "note": formats.duration(merchant.note_life),
         }
-
-    def get_prepopulated_fields(self, request: HttpRequest, obj: Any = None) -> dict[str, tuple[str, ...]]:
-        """Only where the slug can be typed."""
-        return (
-            dict(self.prepopulated_fields) if self.has_change_permission(request, obj) and obj is None else {}
-        )
 
     @admin.display(description=_("Operator key"))
     def operator_key(self, merchant: Merchant) -> str:

@@ -5,9 +5,8 @@ from typing import Any
 from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.utils.translation import gettext_lazy as _
-from unfold.admin import ModelAdmin
 
-from marketplace.accounts.backoffice import is_superuser, user_of
+from marketplace.accounts.backoffice import LightAdmin, is_superuser, user_of
 from marketplace.accounts.errors import RefusedError
 from marketplace.accounts.models import User
 from marketplace.credit.ledger import treasury_of
@@ -92,7 +91,7 @@ def _bars(parts: list[tuple[Any, str, int]], total: int) -> list[dict[str, Any]]
     return found
 
 
-class ScopedAdmin(ModelAdmin):  # type: ignore[misc]  # unfold ships no types
+class ScopedAdmin(LightAdmin):
     """Read-only pages of the rows that `scope` gives; a row outside it does not exist for the user."""
 
     list_filter_submit = False

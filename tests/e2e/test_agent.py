@@ -41,6 +41,7 @@ class Owner(Journey):
         expect(self.page.locator("#today-open")).to_contain_text(
             re.compile("Find a partner|Sell to|Buy from")
         )
+        expect(self.page.locator("#today-chart canvas, #today-chart svg").first).to_be_visible()
         self.picture("today")
         self.page.goto("/agent/")
         expect(self.page.get_by_role("heading", name="Not live yet")).to_be_visible()

@@ -110,9 +110,18 @@ def test_every_page_is_for_everybody(lasting_site: WholeSite, browser: Browser, 
     assert not found, "\n".join(found)
 
 
-@pytest.mark.parametrize("path", ["/feeder/", "/partners/{house}/", "/wallet/", "/today/"])
-def test_scripts_are_light(lasting_site: WholeSite, browser: Browser, path: str) -> None:
-    with reader(browser, lasting_site, "en", "prosumer@wattnote.example") as (page, _):
+@pytest.mark.parametrize(
+    ("path", "email"),
+    [
+        *(
+            (path, "prosumer@wattnote.example")
+            for path in ("/feeder/", "/partners/{house}/", "/wallet/", "/today/")
+        ),
+        ("/admin/credit/merchant/", "merchant@wattnote.example"),
+    ],
+)
+def test_scripts_are_light(lasting_site: WholeSite, browser: Browser, path: str, email: str) -> None:
+    with reader(browser, lasting_site, "en", email) as (page, _):
         address = path.format(house=a_house(page)) if "{house}" in path else path
         fresh = page.context.new_page()
         scripts = Scripts(fresh)
