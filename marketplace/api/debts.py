@@ -28,6 +28,9 @@ class DebtPaymentSerializer(serializers.Serializer[DebtPayment]):
     reference = serializers.CharField(help_text="How the bank's statement names it.")
     state = serializers.ChoiceField(choices=DebtPayment.State.choices)
     at = serializers.IntegerField(help_text="When it was entered.")
+    alone_before = MoneyField(
+        help_text="What the same operator alone had paid for this participant lately; it counts towards the limit for two."
+    )
     is_mine = serializers.SerializerMethodField(help_text="Another operator must approve it then.")
     transaction = serializers.CharField(source="transaction_hash", help_text="Empty until it is paid.")
 
@@ -64,7 +67,7 @@ class DebtPaymentsView(PagedView):
 
     @extend_schema(request=NewDebtPaymentSerializer, responses={201: DebtPaymentSerializer})
     def post(self, request: Request, pk: UUID) -> Response:
-        """Pay a debt on the ledger by my merchant's key. The same again pays once; above the limit for two it waits for a colleague's."""
+        """Pay a debt on the ledger by my merchant's key. The same again pays once; above the limit for two it waits for a colleague's: it is judged with what I alone had paid for this participant lately."""
         agreement, wanted = _mine(request, pk), checked(NewDebtPaymentSerializer, request)
         made = debts.pay_debt_for(agreement=agreement, operator=user_of(request), **wanted)
         content = DebtPaymentSerializer(made, context={"request": request}).data

@@ -4,7 +4,7 @@ from typing import Any
 from uuid import UUID
 
 from drf_spectacular.utils import extend_schema
-from rest_framework import serializers
+from rest_framework import serializers, status
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
@@ -301,7 +301,15 @@ class HeldAgreementSerializer(serializers.Serializer[Agreement]):
     limit = MoneyField()
     collateral = MoneyField()
     outstanding = MoneyField()
+    waiting_limit = serializers.SerializerMethodField(
+        help_text="A raise that waits for a second operator, micro-units; null where none does."
+    )
     valid_until = serializers.IntegerField()
+
+    def get_waiting_limit(self, agreement: Agreement) -> str | None:
+        """What one operator has entered."""
+        first = getattr(agreement, "first_raise", None)
+        return str(first.limit) if first else None
 
 
 class HeldAgreementsView(PagedView):
@@ -328,20 +336,21 @@ class HeldStatementView(APIView):
         return Response(statement_of_books(fresh_statement_of(agreement)))
 
 
-class ClaimingSerializer(serializers.Serializer[Any]):
-    """What to do under an agreement; `limit` with `limit` alone."""
-
-    action = serializers.ChoiceField(choices=["start", "execute", "cancel", "hold", "release", "limit"])
-    limit = MoneyField(required=False)
-
-
 CLAIMS = {
     "start": claims.start_claim,
     "execute": claims.execute_claim,
     "cancel": claims.cancel_claim,
     "hold": claims.hold_collateral,
     "release": claims.release_collateral,
+    "drop_raise": claims.drop_raise,
 }
+
+
+class ClaimingSerializer(serializers.Serializer[Any]):
+    """What to do under an agreement; `limit` with `limit` alone."""
+
+    action = serializers.ChoiceField(choices=[*CLAIMS, "limit"])
+    limit = MoneyField(required=False)
 
 
 class ClaimingView(APIView):
@@ -350,15 +359,20 @@ class ClaimingView(APIView):
     scope = SESSION
     throttle_scope = "sensitive"
 
-    @extend_schema(request=ClaimingSerializer, responses=StatementSerializer)
+    @extend_schema(request=ClaimingSerializer, responses={200: StatementSerializer, 202: StatementSerializer})
     def post(self, request: Request, pk: UUID) -> Response:
-        """Start, execute or drop a claim; hold or release the collateral; change the limit."""
+        """Start, execute or drop a claim; hold or release the collateral; change the limit.
+
+        202: the raise takes a second operator, who must enter the same; `waiting_limit` of the agreement has it.
+        """
         user = user_of(request)
         mine = selectors.merchant_agreements(user).filter(merchant__in=selectors.staffed_merchants(user))
         agreement = one(mine, pk=pk)
         wanted = checked(ClaimingSerializer, request)
+        code: int = status.HTTP_200_OK
         if wanted["action"] == "limit":
-            claims.change_limit(agreement=agreement, operator=user, limit=wanted.get("limit", 0))
+            done = claims.change_limit(agreement=agreement, operator=user, limit=wanted.get("limit", 0))
+            code = status.HTTP_200_OK if done else status.HTTP_202_ACCEPTED
         else:
             CLAIMS[wanted["action"]](agreement=agreement, operator=user)
-        return Response(statement_of_books(fresh_statement_of(agreement)))
+        return Response(statement_of_books(fresh_statement_of(agreement)), status=code)

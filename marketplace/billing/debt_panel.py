@@ -7,12 +7,12 @@ from django.utils.translation import gettext_lazy as _
 from unfold.widgets import UnfoldAdminTextInputWidget, UnfoldBooleanWidget
 
 from marketplace.accounts.models import User
-from marketplace.billing.debts import MOST_LETTERS, drop_debt_payment, pay_debt_for
+from marketplace.billing.debts import MOST_LETTERS, drop_debt_payment, paid_alone, pay_debt_for
 from marketplace.billing.models import DebtPayment
 from marketplace.credit.billing import Statement
-from marketplace.credit.decisions import needs_second
+from marketplace.credit.limits import needs_second
 from marketplace.credit.models import Agreement
-from marketplace.credit.money import plain
+from marketplace.credit.money import plain, shown
 from marketplace.credit.panels import Panel, Verb, register
 from marketplace.credit.review_forms import UnitsField
 from marketplace.credit.rules import may
@@ -48,7 +48,13 @@ def _pay(*, agreement: Agreement, operator: User, amount: int, reference: str, s
 def _said(payment: DebtPayment) -> Any:
     if payment.state == DebtPayment.State.PAID:
         return _("The debt is paid on the ledger.")
-    return _("Your entry is kept. A second operator must enter the same before anything is paid.")
+    merchant = payment.agreement.merchant
+    if needs_second(merchant, payment.amount):
+        return _("Your entry is kept. A second operator must enter the same before anything is paid.")
+    return _(
+        "Your entry is kept. With %(alone)s that you alone have paid for this participant lately it is above %(limit)s: "
+        "a second operator must enter the same before anything is paid."
+    ) % {"alone": shown(payment.alone_before), "limit": shown(merchant.four_eyes_above)}
 
 
 def _facts(user: User, agreement: Agreement, books: Statement) -> dict[str, Any] | None:
@@ -57,11 +63,12 @@ def _facts(user: User, agreement: Agreement, books: Statement) -> dict[str, Any]
     is_operator = may(user, "credit.operate_merchant", agreement.merchant)
     if not entries and not (is_operator and books.owed):
         return None
+    most = books.owed + paid_alone(agreement, user)
     return {
         "entries": entries,
         "is_operator": is_operator,
         "is_open": is_operator and books.owed > 0,
-        "limit": agreement.merchant.four_eyes_above if needs_second(agreement.merchant, books.owed) else None,
+        "limit": agreement.merchant.four_eyes_above if needs_second(agreement.merchant, most) else None,
         "initial": {"debt": {"amount": plain(books.owed)}},
     }
 

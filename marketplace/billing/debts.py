@@ -2,7 +2,8 @@
 
 The stablecoin goes from the merchant's account into its contract's own treasury, and the participant's debt falls by it:
 what an operator enters costs the merchant real money. So a bank's reference counts once for an agreement, no more is
-taken than is owed, and above the merchant's limit for two operators a colleague must enter the same.
+taken than is owed, and above the merchant's limit for two operators a colleague must enter the same. What counts is the
+sum of what an operator alone had paid for a person while a debt falls due: else two references would do what takes two people.
 """
 
 import time
@@ -24,10 +25,10 @@ from marketplace.accounts.models import User
 from marketplace.accounts.services import record
 from marketplace.billing.models import DebtPayment
 from marketplace.credit.books import bring_up_to_date, fresh_statement_of
-from marketplace.credit.decisions import needs_second
 from marketplace.credit.issuing import domain_of, raw
 from marketplace.credit.keystores import merchant_signer
 from marketplace.credit.ledger import PERMIT_LIFE, lease, read, relay, the_ledger
+from marketplace.credit.limits import needs_second
 from marketplace.credit.models import Agreement, BookBlock, BookEvent
 from marketplace.credit.money import shown
 from marketplace.credit.rules import may
@@ -41,8 +42,8 @@ def pay_debt_for(*, agreement: Agreement, operator: User, amount: int, reference
 
     One at a time for a merchant: what is owed changes by it, and what its key signs is counted.
 
-    Above the merchant's limit for two operators the first one's entry waits, and another operator who enters the same
-    amount and reference completes it.
+    Where it comes above the merchant's limit for two operators, together with what this one alone had paid for the same
+    person lately, the entry waits, and another operator who enters the same amount and reference completes it.
 
     Raises:
         PermissionDenied: the operator is not the merchant's.
@@ -97,14 +98,25 @@ def _entered(
         _check_same(row, amount)
         return row, False
     _check_amount(amount, owed - _under_way(agreement))
+    alone = paid_alone(agreement, operator)
     if row is None or row.amount != amount:
-        row = _first(agreement, operator, amount, reference)
-    is_enough = row.entered_by_id != operator.pk or not needs_second(agreement.merchant, amount)
-    if is_enough:
-        row.state, row.approved_by = State.SENDING, operator
-        row.after_block = BookBlock.objects.filter(msc=agreement.msc).aggregate(most=Max("number"))["most"]
-        row.save(update_fields=["state", "approved_by", "after_block"])
-    return row, is_enough
+        row = _first(agreement, operator, amount, reference, alone)
+    is_own = row.entered_by_id == operator.pk
+    if is_own and needs_second(agreement.merchant, amount + alone):
+        return row, False
+    row.state, row.approved_by = State.SENDING, operator
+    row.at = int(time.time()) if is_own else row.at  # or one that waited long would count as paid long ago
+    row.after_block = BookBlock.objects.filter(msc=agreement.msc).aggregate(most=Max("number"))["most"]
+    row.save(update_fields=["state", "approved_by", "at", "after_block"])
+    return row, True
+
+
+def paid_alone(agreement: Agreement, operator: User) -> int:
+    """What an operator alone had paid for a person, under all agreements with the merchant, while a debt falls due."""
+    since = int(time.time()) - agreement.billing_period - agreement.payment_term
+    alone = DebtPayment.objects.filter(entered_by=operator, approved_by=operator, at__gte=since)
+    rows = alone.filter(agreement__user=agreement.user_id, agreement__merchant=agreement.merchant_id)
+    return int(rows.aggregate(sum=Sum("amount"))["sum"] or 0)
 
 
 def _under_way(agreement: Agreement) -> int:
@@ -126,8 +138,8 @@ def _check_amount(amount: int, owed: int) -> None:
         raise RefusedError("amount", words, {"amount": [words]})
 
 
-def _first(agreement: Agreement, operator: User, amount: int, reference: str) -> DebtPayment:
-    values = {"amount": amount, "entered_by": operator, "at": int(time.time())}
+def _first(agreement: Agreement, operator: User, amount: int, reference: str, alone: int) -> DebtPayment:
+    values = {"amount": amount, "entered_by": operator, "at": int(time.time()), "alone_before": alone}
     row, _made = DebtPayment.objects.update_or_create(
         agreement=agreement, reference=reference, defaults=values
     )

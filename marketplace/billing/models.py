@@ -221,6 +221,9 @@ class DebtPayment(models.Model):
         verbose_name=_("Approved by"),
     )
     at = models.BigIntegerField()
+    alone_before = models.BigIntegerField(
+        default=0, help_text=_("What the same operator alone had paid for this person lately, micro-units.")
+    )
     after_block = models.BigIntegerField(null=True, help_text=_("It is in a later block than this one."))
     transaction_hash = models.CharField(max_length=66, blank=True)
 

@@ -13,7 +13,7 @@ from django.utils.translation import gettext_lazy as _
 
 from marketplace.accounts.backoffice import user_of
 from marketplace.accounts.errors import RefusedError
-from marketplace.credit import claims, panels
+from marketplace.credit import claims, limits, panels
 from marketplace.credit.billing import Statement
 from marketplace.credit.books import fresh_statement_of
 from marketplace.credit.models import Agreement
@@ -38,12 +38,15 @@ def _plainly(do: Callable[..., Any], said: Any) -> Verb:
     return Verb(NothingForm, do, lambda _given: said)
 
 
+CHANGED = _("The limit is changed.")
+FIRST = _("Your raise is kept. A second operator must enter the same limit before anything is signed.")
 VERBS: Mapping[str, Verb] = {
     "claim": _plainly(claims.start_claim, _("The claim is on the ledger: the window to pay runs.")),
     "execute": _plainly(claims.execute_claim, _("The claim is executed.")),
     "cancel": _plainly(claims.cancel_claim, _("The claim is dropped.")),
     "hold": _plainly(claims.hold_collateral, _("The collateral is held for two more terms.")),
-    "limit": Verb(LimitForm, claims.change_limit, lambda _given: _("The limit is changed.")),
+    "limit": Verb(LimitForm, claims.change_limit, lambda given: CHANGED if given else FIRST),
+    "limit_drop": _plainly(claims.drop_raise, _("The raise is dropped.")),
     "release": _plainly(claims.release_collateral, _("The collateral is free.")),
 }
 
@@ -82,14 +85,18 @@ def _facts(request: HttpRequest, agreement: Agreement, bound: Mapping[str, forms
     except RefusedError as error:
         return {**facts, "problem": error.detail}
     limit_form = bound.get("limit") or LimitForm(prefix="limit", initial={"limit": plain(agreement.limit)})
+    first, user = limits.first_raise_of(agreement), user_of(request)
     return {
         **facts,
+        "first": first,
+        "first_limit": plain(first.limit) if first else "",
+        "may_agree": first is not None and first.operator_id != user.pk,
         "books": books,
         "may": _may(books),
         "limit_form": limit_form,
         "standing": Standing(agreement, books),
         "chart": exposure_chart([agreement]),
-        "panels": panels.shown(user_of(request), agreement, books, bound),
+        "panels": panels.shown(user, agreement, books, bound),
     }
 
 

@@ -171,8 +171,10 @@ class AgreementAdmin(PageAdmin):
         return [participant.display_name if participant else agreement.user.owner, f"{agreement.sid[:18]}…"]
 
     @display(description=_("State"), label=STATE_LABELS, ordering="state")  # type: ignore[untyped-decorator]  # unfold ships no types
-    def state_label(self, agreement: Agreement) -> tuple[str, str]:
-        """Coloured."""
+    def state_label(self, agreement: Agreement) -> tuple[str, Any]:
+        """Coloured; a raise that waits is a state of its own to a clerk."""
+        if hasattr(agreement, "first_raise"):
+            return "more_info", _("A raise waits for a second operator")
         return agreement.state, agreement.get_state_display()
 
     @admin.display(description=_("Credit limit"), ordering="credit_limit")

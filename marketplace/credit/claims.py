@@ -19,8 +19,10 @@ from contracts.records import ClaimedNote, SignedReceipt
 from marketplace.accounts.errors import ConflictError, RefusedError
 from marketplace.accounts.models import User
 from marketplace.accounts.services import record
+from marketplace.credit import limits
 from marketplace.credit.billing import NoteStanding, Statement
 from marketplace.credit.books import fresh_statement_of
+from marketplace.credit.first_words import FirstRaise
 from marketplace.credit.issuing import domain_of, raw
 from marketplace.credit.keystores import merchant_signer
 from marketplace.credit.ledger import read, relay
@@ -108,8 +110,11 @@ def hold_collateral(*, agreement: Agreement, operator: User) -> Receipt:
     return _done(agreement, operator, "collateral.held", call)
 
 
-def change_limit(*, agreement: Agreement, operator: User, limit: int) -> Receipt:
+def change_limit(*, agreement: Agreement, operator: User, limit: int) -> Receipt | None:
     """Change what the notes may add up to; channels that are open go on as they are.
+
+    A raise by which the person's limits together come above the merchant's `four_eyes_above` takes two operators: the
+    first one's word is kept, and None is given.
 
     Raises:
         RefusedError: the limit is above the merchant's largest.
@@ -120,6 +125,8 @@ def change_limit(*, agreement: Agreement, operator: User, limit: int) -> Receipt
     if not 0 <= limit <= agreement.merchant.max_limit:
         most = _("Between 0 and %(max_limit)s micro-units.") % {"max_limit": agreement.merchant.max_limit}
         raise RefusedError("limit", _("The limit is out of range."), {"limit": [most]})
+    if not limits.may_change(agreement=agreement, operator=operator, limit=limit):
+        return None
     domain = domain_of(agreement)
     message = consents.limit_change(
         domain, sid=raw(agreement.sid), credit_limit=limit, nonce=_nonce(agreement)
@@ -129,7 +136,18 @@ def change_limit(*, agreement: Agreement, operator: User, limit: int) -> Receipt
     receipt = _done(agreement, operator, "limit.changed", call, limit=str(limit))
     agreement.changed_limit = limit
     agreement.save(update_fields=["changed_limit"])
+    FirstRaise.objects.filter(agreement=agreement).delete()
     return receipt
+
+
+def drop_raise(*, agreement: Agreement, operator: User) -> None:
+    """Take back a raise that waits for a second operator.
+
+    Raises:
+        PermissionDenied: the operator is not the merchant's.
+    """
+    _may_operate(operator, agreement)
+    limits.drop_raise(agreement=agreement, operator=operator)
 
 
 def cancel_note(*, note: CreditNote, operator: User) -> Receipt:

@@ -14,8 +14,10 @@ from django.utils.translation import gettext as _
 from marketplace.accounts.errors import ConflictError, RefusedError
 from marketplace.accounts.models import User
 from marketplace.accounts.services import record
+from marketplace.credit.first_words import FirstApproval
 from marketplace.credit.issuing import sign_agreement
-from marketplace.credit.models import Agreement, CreditApplication, FirstApproval, Merchant
+from marketplace.credit.limits import granted_besides, needs_second
+from marketplace.credit.models import Agreement, CreditApplication, Merchant
 from marketplace.credit.money import shown
 from marketplace.credit.rules import may
 from marketplace.credit.states import locked, move
@@ -105,8 +107,9 @@ def approve_application(
 ) -> Agreement | None:
     """Approve: the merchant's key signs the agreement. The same approval again gives the same agreement.
 
-    Above the merchant's `four_eyes_above` the first operator's approval is kept, and None is given; another operator
-    who approves the same terms completes it, on other terms takes the first one's place.
+    Where the person's limits together are above the merchant's `four_eyes_above`, the first operator's approval is kept,
+    and None is given; another operator who approves the same terms completes it, on other terms takes the first one's
+    place.
 
     Raises:
         ConflictError: it can't be approved now, or was approved on other terms.
@@ -131,19 +134,15 @@ def approve_application(
     return sign_agreement(application=application, limit=limit, collateral=collateral)
 
 
-def needs_second(merchant: Merchant, limit: int) -> bool:
-    """Whether a limit takes two operators."""
-    return limit > merchant.four_eyes_above
-
-
 def first_approval_of(application: CreditApplication) -> FirstApproval | None:
     """The approval that waits for a second one, or None."""
     return FirstApproval.objects.filter(application=application).select_related("operator").first()
 
 
 def _is_second(application: CreditApplication, operator: User, limit: int, collateral: int) -> bool:
-    """Whether this approval is enough: the limit takes one operator, or another one has approved these terms."""
-    if not needs_second(application.merchant, limit):
+    """Whether this approval is enough: the limits take one operator, or another one has approved these terms."""
+    total = limit + granted_besides(application.user, application.merchant)
+    if not needs_second(application.merchant, total):
         return True
     first = first_approval_of(application)
     same = first is not None and (first.limit, first.collateral) == (limit, collateral)

@@ -120,7 +120,8 @@ class Merchant(models.Model):
         default=1_000_000_000,
         validators=[MinValueValidator(0)],
         help_text=_(
-            "Limits, and debts paid by bank, above this take two operators; micro-units, 0: all of them."
+            "A person's limits together, and debts paid by bank that one operator enters, above this take two; "
+            "micro-units, 0: all of them."
         ),
     )
     is_open = models.BooleanField(_("takes applications"), default=True)
@@ -205,22 +206,6 @@ class CreditApplication(models.Model):
 
     def __str__(self) -> str:
         return f"Application {str(self.pk)[:8]}"
-
-
-class FirstApproval(models.Model):
-    """An operator's approval of terms that take a second one's; gone once the application moves on."""
-
-    application = models.OneToOneField(
-        CreditApplication, on_delete=models.CASCADE, related_name="first_approval"
-    )
-    operator = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+")
-    limit = models.BigIntegerField()
-    collateral = models.BigIntegerField()
-    reason = models.TextField(blank=True)
-    at = models.DateTimeField(auto_now=True)
-
-    def __str__(self) -> str:
-        return f"First approval of {self.application_id}"
 
 
 class ReasonTemplate(models.Model):
@@ -396,4 +381,5 @@ class BookEvent(models.Model):
         return f"{self.name} in block {self.block_number}"
 
 
-from marketplace.credit.listing import Appeal, ListEntry  # noqa: E402, F401  Django finds an app's models in this module
+from marketplace.credit.first_words import FirstApproval, FirstRaise  # noqa: E402, F401  Django finds an app's models in this module
+from marketplace.credit.listing import Appeal, ListEntry  # noqa: E402, F401  the same

@@ -67,7 +67,7 @@ def own_agreements(user: User) -> QuerySet[Agreement]:
 def merchant_agreements(user: User) -> QuerySet[Agreement]:
     """Agreements of the merchants that the user operates."""
     rows = Agreement.objects.filter(merchant__in=operated_merchants(user))
-    return with_outstanding(rows).select_related("merchant", "user", "user__participant")
+    return with_outstanding(rows).select_related("merchant", "user", "user__participant", "first_raise")
 
 
 def own_notes(user: User) -> QuerySet[CreditNote]:

@@ -11,7 +11,8 @@ from marketplace.accounts.models import Document, User
 from marketplace.accounts.selectors import participant_of, shown_documents, wallet_of
 from marketplace.accounts.services import record
 from marketplace.credit.checking import read_papers, run_checks
-from marketplace.credit.models import CreditApplication, FirstApproval, Merchant
+from marketplace.credit.first_words import FirstApproval
+from marketplace.credit.models import CreditApplication, Merchant
 from marketplace.credit.states import locked, move
 
 MAX_MONEY = 10**15

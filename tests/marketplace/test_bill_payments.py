@@ -127,7 +127,11 @@ def test_a_debt_paid_at_the_bank_is_paid_on_the_ledger_once(
     assert fresh_statement_of(indebted).paid == 3 * COIN
     assert ledger.treasury_of(shop.merchant).free == free + 3 * COIN
     assert shop.client.post(page, _entered("4")).status_code == 400
-    row = DebtPayment.objects.get()
+    split = shop.client.post(page, _entered("1.5", "bank 8"), follow=True).content.decode()
+    assert "With €3.00 that you alone have paid for this participant lately it is above €4.00" in split
+    assert "€3.00, by the same operator" in split
+    assert fresh_statement_of(indebted).paid == 3 * COIN
+    row = DebtPayment.objects.get(state="paid")
     assert (row.state, row.transaction_hash[:2]) == ("paid", "0x")
     event = AuditEvent.objects.get(action="debt.paid_for")
     assert (event.actor, event.person) == (shop.operator, person.user)
@@ -144,6 +148,15 @@ def test_a_large_debt_takes_two_operators_and_an_answer_that_was_lost_pays_once(
     for _again in range(2):
         shop.client.post(page, _entered("5"))
     shop.client.post(page, _entered("6", "mistyped"))
+    claim = f"/api/v1/office/agreements/{indebted.pk}/claim/"
+    wish = {"action": "limit", "limit": "110000000"}
+    clerk = signed_in(shop.operator)
+    assert [clerk.post(claim, wish).status_code for _again in range(2)] == [202, 202]
+    assert fresh_statement_of(indebted).limit == 100 * COIN
+    assert colleague.get("/api/v1/office/agreements/").json()["results"][0]["waiting_limit"] == "110000000"
+    assert "I agree: raise the limit" in at_desk(second).get(page).content.decode()
+    assert colleague.post(claim, wish).json()["limit"] == "110000000"
+    assert colleague.post(claim, {"action": "drop_raise"}).status_code == 200
     waiting = colleague.get(path).json()["results"]
     assert [(one["reference"], one["state"], one["is_mine"]) for one in waiting] == [
         ("mistyped", "waiting", False),
