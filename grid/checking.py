@@ -9,10 +9,10 @@ from typing import Any
 from grid.assets.wind import SYNTHETIC_WIND
 from grid.networks.feeder import Feeder, NetworkFaultError
 from grid.networks.files import open_network
-from grid.profiles import Fault, Options, ProfileFaultError, Profiles, read_profiles, utc_words
+from grid.profiles import Fault, Options, ProfileFaultError, Profiles, read_profiles
 from grid.profiles.faults import MOST_FAULTS, more_faults
 from grid.scenarios.inputs import with_measured
-from grid.words import Words, unplaced
+from grid.words import Moment, Words, unplaced
 
 NAMES_SHOWN = 12
 
@@ -90,7 +90,7 @@ def described_profiles(profiles: Profiles) -> dict[str, Any]:
     return {
         "start": profiles.start,
         "end": profiles.end,
-        "period": f"{utc_words(profiles.start)} to {utc_words(profiles.end)}",
+        "period": f"{Moment(profiles.start)} to {Moment(profiles.end)}",
         "slots": len(profiles.slot_start),
         "resolution_s": profiles.resolution_s,
         "columns": columns,
@@ -106,9 +106,7 @@ def _absent(profile: str) -> Words:
 
 def _apart(files: Sequence[Profiles]) -> Words:
     said = [
-        Words(
-            "%(file)s %(start)s to %(end)s", file=one.file, start=utc_words(one.start), end=utc_words(one.end)
-        )
+        Words("%(file)s %(start)s to %(end)s", file=one.file, start=Moment(one.start), end=Moment(one.end))
         for one in files
     ]
     periods = reduce(lambda before, one: Words("%(before)s; %(one)s", before=before, one=one), said)

@@ -11,15 +11,20 @@ from typing import Any
 from django.utils.translation import gettext, gettext_noop
 
 from grid.words import Words
+from marketplace import formats
 
 
 def told(words: Words | Mapping[str, Any]) -> str:
     """A sentence of a core, or what is stored of it (`Words.as_dict`)."""
     said = words.as_dict() if isinstance(words, Words) else words
-    values = {
-        key: told(value) if isinstance(value, Mapping) else value for key, value in said["values"].items()
-    }
+    values = {key: _value(value) for key, value in said["values"].items()}
     return gettext(said["text"]) % values if values else gettext(said["text"])
+
+
+def _value(value: Any) -> Any:
+    if not isinstance(value, Mapping):
+        return value
+    return formats.told(value["at"]) if "at" in value else told(value)
 
 
 FIGURES = (

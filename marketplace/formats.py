@@ -6,8 +6,9 @@ CLDR's `en-GB`, German `de` as DIN 5008 has it. Integers stay exact: no float to
 
 import re
 from dataclasses import dataclass
-from datetime import UTC, datetime, tzinfo
+from datetime import UTC, date, datetime, timedelta, tzinfo
 
+from django.utils import timezone
 from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
@@ -21,6 +22,7 @@ DAY = 86_400
 HOUR = 3600
 MINUTE = 60
 SLOT_S = 900
+DATES = frozenset({"date", "day", "month"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -234,18 +236,18 @@ def _ambiguous(bare: str, sign: str, point: str) -> str:
     }
 
 
-def when(seconds: float, form: str = "datetime", code: str | None = None, zone: tzinfo = UTC) -> str:
+def when(seconds: float, form: str = "datetime", code: str | None = None, zone: tzinfo | None = None) -> str:
     """A time as people of a language write it.
 
     Args:
         seconds: Since the epoch.
         form: `datetime`, `date`, `time`, `clock` (with seconds), `day` (weekday and day), `month`, or `slot` for the
-            quarter-hour that starts then.
+            quarter-hour that starts then; it ends by the clock of its start, also where clocks change at its end.
         code: Language; the active one by default.
-        zone: In which zone.
+        zone: In which zone; the reader's by default (`marketplace.accounts.zones`).
     """
     rules = language(code)
-    at = datetime.fromtimestamp(seconds, tz=zone)
+    at = datetime.fromtimestamp(seconds, tz=zone or timezone.get_current_timezone())
     names = {
         "weekday": rules.weekdays[at.weekday()],
         "day": at.day,
@@ -257,7 +259,7 @@ def when(seconds: float, form: str = "datetime", code: str | None = None, zone: 
     if form in shown:
         return shown[form]
     if form == "slot":
-        end = datetime.fromtimestamp(seconds + SLOT_S, tz=zone)
+        end = at.replace(tzinfo=None) + timedelta(seconds=SLOT_S)
         return rules.span.format(**shown, end=f"{end:%H:%M}")
     if form == "day":
         return rules.short_day.format(**names)
@@ -266,11 +268,34 @@ def when(seconds: float, form: str = "datetime", code: str | None = None, zone: 
     return rules.moment.format(**shown)
 
 
-def in_utc(at: datetime | float | None) -> str:
-    """A date and time (aware, or seconds since the epoch) where no script puts it into the reader's zone."""
+def utc_offset(seconds: float, zone: tzinfo | None = None) -> str:
+    """How far a zone is from UTC at a time, such as "UTC+01:00"; the reader's by default."""
+    at = datetime.fromtimestamp(seconds, tz=zone or timezone.get_current_timezone())
+    east = at.utcoffset() or timedelta()
+    hours, minutes = divmod(abs(east) // timedelta(minutes=1), 60)
+    return f"UTC{MINUS if east < timedelta() else '+'}{hours:02}:{minutes:02}"
+
+
+def told(at: datetime | float | None, form: str = "datetime") -> str:
+    """A time within a sentence, which may be read anywhere: in the reader's zone, and which offset that has then.
+
+    Args:
+        at: An aware datetime, or seconds since the epoch; nothing is an en dash.
+        form: As for `when`.
+    """
     if at is None:
         return NOTHING
-    return f"{when(at.timestamp() if isinstance(at, datetime) else at)} UTC"
+    seconds = at.timestamp() if isinstance(at, datetime) else at
+    return when(seconds, form) if form in DATES else f"{when(seconds, form)} {utc_offset(seconds)}"
+
+
+def civil(day: date | str | None) -> str:
+    """A date that no time zone moves, such as a birthday (ISO 8601); what is none stays as it is."""
+    try:
+        found = day if isinstance(day, date) else date.fromisoformat(day or "")
+    except ValueError:
+        return str(day) if day else NOTHING
+    return when(datetime(found.year, found.month, found.day, tzinfo=UTC).timestamp(), "date", zone=UTC)
 
 
 def duration(seconds: int, code: str | None = None) -> str:

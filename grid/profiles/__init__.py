@@ -7,7 +7,7 @@ absolute columns are somebody's own measured kW or kWh.
 from grid.profiles.compact import write_profiles
 from grid.profiles.faults import Fault, ProfileFaultError
 from grid.profiles.options import Bounds, Options
-from grid.profiles.profiles import FloatArray, Profiles, utc_words
+from grid.profiles.profiles import FloatArray, Profiles
 from grid.profiles.reading import read_profiles
 from grid.profiles.recording import merged
 from grid.profiles.stamps import SIMBENCH_FORMAT, SIMBENCH_ZONE, local_to_slots
@@ -24,6 +24,5 @@ __all__ = [
     "local_to_slots",
     "merged",
     "read_profiles",
-    "utc_words",
     "write_profiles",
 ]

@@ -2,14 +2,13 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 
 import numpy as np
 import numpy.typing as npt
 
 from grid.assets import SLOT_SECONDS
 from grid.profiles.faults import refuse
-from grid.words import Words
+from grid.words import Moment, Words
 
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
@@ -61,10 +60,10 @@ class Profiles:
                 self.file,
                 Words(
                     "period %(start)s to %(end)s must lie on quarter-hours within %(first)s to %(last)s, which the profile file covers; change the period or extract another file",
-                    start=utc_words(start),
-                    end=utc_words(end),
-                    first=utc_words(self.start),
-                    last=utc_words(self.end),
+                    start=Moment(start),
+                    end=Moment(end),
+                    first=Moment(self.start),
+                    last=Moment(self.end),
                 ),
             )
         return slice((start - self.start) // SLOT_SECONDS, (end - self.start) // SLOT_SECONDS)
@@ -72,10 +71,3 @@ class Profiles:
     def energy_kwh(self, name: str) -> float:
         """Energy of an absolute column over the whole file."""
         return float(self.absolute[name].sum()) * SLOT_SECONDS / 3600
-
-
-def utc_words(epoch: int) -> str:
-    """A moment as people read it, UTC."""
-    return datetime.fromtimestamp(epoch, UTC).strftime(
-        "%Y-%m-%dT%H:%M:%SZ" if epoch % 60 else "%Y-%m-%dT%H:%MZ"
-    )

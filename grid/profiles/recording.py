@@ -9,9 +9,9 @@ import numpy as np
 
 from grid.assets import SLOT_SECONDS
 from grid.profiles.faults import FaultList
-from grid.profiles.profiles import FloatArray, IntArray, Profiles, utc_words
+from grid.profiles.profiles import FloatArray, IntArray, Profiles
 from grid.profiles.units import Unit
-from grid.words import Words
+from grid.words import Moment, Words
 
 MIN_STEP_S, MAX_STEP_S = 60, 3600
 LAST_MOMENT = 7_258_118_399
@@ -54,7 +54,7 @@ class Recording:
     def said(self, epoch: int) -> str:
         """A moment as the file's owner reads it."""
         if self.zone is None:
-            return utc_words(epoch)
+            return Moment(epoch)
         return datetime.fromtimestamp(epoch, ZoneInfo(self.zone)).isoformat(timespec="minutes")
 
 

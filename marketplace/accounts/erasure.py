@@ -33,6 +33,7 @@ def erase_person(*, user: User, actor: User) -> None:
         model.objects.filter(user=user).delete()
     _forget_traces(user, email)
     user.email, user.is_active, user.erased_at = f"{user.owner}@erased.invalid", False, timezone.now()
+    user.time_zone = ""
     user.set_unusable_password()
     user.save()
     record(actor=actor, action="person.erased", subject=f"user {user.owner}", person=user)

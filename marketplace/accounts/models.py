@@ -59,6 +59,9 @@ class User(AbstractBaseUser, PermissionsMixin):
         choices=settings.LANGUAGES,
         help_text=_("Of e-mails and notices."),
     )
+    time_zone = models.CharField(
+        _("time zone"), max_length=64, blank=True, help_text=_("Where they read last; of times in e-mails.")
+    )
     date_joined = models.DateTimeField(_("member since"), default=timezone.now)
     erased_at = models.DateTimeField(_("erased"), null=True, blank=True, editable=False)
 

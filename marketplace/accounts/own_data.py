@@ -26,6 +26,8 @@ def account(user: User) -> dict[str, Any]:
         "owner": user.owner,
         "joined_at": user.date_joined,
         "last_login": user.last_login,
+        "language": user.language,
+        "time_zone": user.time_zone,
         "addresses": list(addresses.values("email", "verified", "primary")),
         "second_factors": list(
             Authenticator.objects.filter(user=user).values("type", "created_at", "last_used_at")

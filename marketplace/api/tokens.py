@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from rest_framework.authentication import BaseAuthentication
@@ -9,6 +10,7 @@ from rest_framework.exceptions import APIException, AuthenticationFailed, Permis
 from rest_framework.request import Request
 
 from marketplace.accounts.models import User
+from marketplace.accounts.zones import zone_of
 from marketplace.api.asker import asker_of, bearer
 from marketplace.api.scopes import Needed, needed
 from marketplace.programs.models import ProgramToken
@@ -59,6 +61,7 @@ class ProgramTokenAuthentication(BaseAuthentication):
         needs = needed(request.parser_context["view"], request.method or "")
         if not needs.met_by(token.scopes):
             raise ScopeMissing(needs)
+        timezone.activate(zone_of(token.user))
         return token.user, token
 
 

@@ -111,7 +111,7 @@ class BillAdmin(PageAdmin):
         """In units."""
         return shown(bill.received)
 
-    @admin.display(description=_("Due (UTC)"), ordering="due_at")
+    @admin.display(description=_("Due"), ordering="due_at")
     def due(self, bill: Bill) -> str:
         """When."""
         return moment(bill.due_at)
@@ -225,7 +225,7 @@ class DebtPaymentAdmin(PageAdmin):
 
     @admin.display(description=_("Entered"), ordering="at")
     def entered(self, payment: DebtPayment) -> str:
-        """When, UTC."""
+        """When."""
         return moment(payment.at)
 
     def page(self, request: HttpRequest, row: DebtPayment, context: dict[str, Any]) -> HttpResponse:

@@ -46,8 +46,8 @@ STATE_LABELS = {
 
 
 def moment(seconds: int) -> str:
-    """Epoch seconds as a date and time in UTC."""
-    return formats.when(seconds)
+    """Epoch seconds as a date and time of the reader's zone."""
+    return formats.told(seconds)
 
 
 @admin.register(CreditApplication)

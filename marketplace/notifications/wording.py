@@ -2,15 +2,11 @@
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Any, TypeAlias
 
-from django.conf import settings
-from django.utils import translation
-from django.utils.formats import date_format
 from django.utils.translation import gettext
 
-from marketplace.accounts.models import User
+from marketplace import formats
 from marketplace.notifications.kinds import KINDS
 from marketplace.notifications.models import Notice
 
@@ -52,21 +48,7 @@ def _words(notice: Notice, names: dict[str, str]) -> Words:
     if "partner" in details:
         details["partner"] = names.get(str(details["partner"])) or gettext("Somebody who left")
     for name in [name for name in details if name.endswith("_at")]:
-        details[name] = _moment(int(details[name]))
+        details[name] = formats.told(int(details[name]))
+    if "day" in details:
+        details["day"] = formats.civil(details["day"])
     return Words(str(kind.title).format(**details), str(kind.text).format(**details))
-
-
-def _moment(seconds: int) -> str:
-    """In UTC, and says so: who reads an e-mail has told no zone."""
-    moment = datetime.fromtimestamp(seconds, UTC)
-    return f"{date_format(moment, 'DATETIME_FORMAT')} UTC"
-
-
-def language_of(user: User) -> str:
-    """The language that a person reads."""
-    return str(getattr(user, "language", "") or settings.LANGUAGE_CODE)
-
-
-def in_language_of(user: User) -> translation.override:
-    """Words within the block are in a person's language."""
-    return translation.override(language_of(user))

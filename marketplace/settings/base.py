@@ -6,7 +6,7 @@ from typing import Any
 
 from django.utils.translation import gettext_lazy as _
 
-from marketplace.settings.environment import flag, kept_secret, words
+from marketplace.settings.environment import flag, kept_secret, words, zone
 
 BASE_DIR = Path(__file__).resolve().parent.parent.parent
 VAR_DIR = Path(os.environ.get("VAR_DIR", BASE_DIR / "var")).resolve()
@@ -62,6 +62,7 @@ MIDDLEWARE = [
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "marketplace.web.language.LanguageMiddleware",
+    "marketplace.web.zone.ZoneMiddleware",
     "allauth.account.middleware.AccountMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "marketplace.web.wrong_way.WrongWayMiddleware",
@@ -99,6 +100,7 @@ LOCALE_PATHS = [BASE_DIR / "marketplace" / "locale"]
 USE_I18N = True
 USE_TZ = True
 TIME_ZONE = "UTC"
+FEEDER_ZONE = zone("FEEDER_ZONE", default="Europe/Berlin")
 
 STATIC_URL = "static/"
 STATIC_ROOT = VAR_DIR / "static"

@@ -3,6 +3,7 @@
 import os
 import secrets
 from pathlib import Path
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from django.core.exceptions import ImproperlyConfigured
 
@@ -27,6 +28,16 @@ def integer(name: str, *, default: int) -> int:
         return int(text)
     except ValueError:
         raise ImproperlyConfigured(f"{name}={text!r} is no whole number.") from None
+
+
+def zone(name: str, *, default: str) -> str:
+    """Read the name of a time zone."""
+    word = os.environ.get(name, "").strip() or default
+    try:
+        ZoneInfo(word)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        raise ImproperlyConfigured(f"{name}={word!r} is no time zone; write it like Europe/Berlin.") from None
+    return word
 
 
 def words(name: str, *, default: str = "") -> list[str]:

@@ -3,6 +3,7 @@
 from datetime import date
 from typing import Any, cast
 
+from django.conf import settings
 from django.contrib.auth.decorators import login_required
 from django.core.paginator import Paginator
 from django.http import Http404, HttpRequest, HttpResponse
@@ -24,7 +25,6 @@ from marketplace.trading.selectors import prosumers_by_owner
 from marketplace.web.agent_form import RulesForm, typed
 
 PAGE_SIZE = 20
-ZONE = "Europe/Berlin"
 WHOLE = 100
 PARTS = ("state", "log")
 
@@ -48,7 +48,7 @@ def _usual_rules(tariff: Tariff | None) -> Rules:
         partners=Partners.ALL.value,
         from_minute=0,
         to_minute=0,
-        zone=ZONE,
+        zone=settings.FEEDER_ZONE,
     )
 
 

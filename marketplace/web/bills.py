@@ -113,7 +113,7 @@ def _claim(bill: Bill) -> dict[str, Any] | None:
 
 
 def _named(position: dict[str, Any], key: str) -> dict[str, Any]:
-    slot = f"{formats.when(position['about'], 'slot')} UTC" if position["about"] else ""
+    slot = formats.told(position["about"], "slot") if position["about"] else ""
     return {
         **position,
         "name": position_name(position["kind"]),

@@ -1,12 +1,12 @@
 """What a person asks of the partners' list, as the page's address has it."""
 
-from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
+from marketplace import formats
 from marketplace.trading.finding import HOUSES, PEOPLE, SORTS, Wanted
 from marketplace.trading.live.listings import LISTED_SLOTS, listings_from
 from marketplace.trading.live.view import market_view
@@ -18,10 +18,10 @@ NEAR_METRES = (100, 250, 500, 1000)
 
 
 def slot_choices() -> list[tuple[str, str]]:
-    """Quarter-hours in which somebody may list something; the page's script puts them into the reader's zone."""
+    """Quarter-hours in which somebody may list something."""
     market = market_view()
     soon = [slot for slot in market.open_slots[:LISTED_SLOTS] if slot >= listings_from()] if market else []
-    return [(str(slot), f"{datetime.fromtimestamp(slot, tz=UTC):%d.%m. %H:%M} UTC") for slot in soon]
+    return [(str(slot), formats.told(slot, "slot")) for slot in soon]
 
 
 def _amount(label: Any) -> forms.DecimalField:

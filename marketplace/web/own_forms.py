@@ -6,6 +6,7 @@ from typing import Any
 from zoneinfo import ZoneInfo, available_timezones
 
 from django import forms
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from marketplace import formats
@@ -108,6 +109,15 @@ class CentField(forms.CharField):
         return formats.plain(value, 4, 2) if isinstance(value, int) else value
 
 
+class WallClockField(forms.DateTimeField):
+    """A time by a clock that another field names: also one that the reader's own clock doesn't have."""
+
+    def to_python(self, value: Any) -> datetime | None:
+        """With UTC in place of the zone."""
+        with timezone.override(UTC):
+            return super().to_python(value)
+
+
 class StudyForm(forms.Form):
     """A network with profiles, and the few choices that make a scenario of them."""
 
@@ -117,10 +127,8 @@ class StudyForm(forms.Form):
         widget=forms.SelectMultiple({"size": 3}),
         help_text=_("One or several of the same time."),
     )
-    start = forms.DateTimeField(
-        label=_("From"), widget=forms.DateTimeInput({"type": "datetime-local"}, LOCAL)
-    )
-    end = forms.DateTimeField(label=_("To"), widget=forms.DateTimeInput({"type": "datetime-local"}, LOCAL))
+    start = WallClockField(label=_("From"), widget=forms.DateTimeInput({"type": "datetime-local"}, LOCAL))
+    end = WallClockField(label=_("To"), widget=forms.DateTimeInput({"type": "datetime-local"}, LOCAL))
     zone = forms.ChoiceField(label=_("These times are in"))
     mechanism = forms.ChoiceField(label=_("Market"))
     pv_scale = forms.FloatField(label=_("PV, times what it is"), min_value=0, max_value=100, initial=1)

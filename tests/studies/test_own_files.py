@@ -274,7 +274,7 @@ def test_faults_that_show_when_it_is_played_are_told(
     run = services.start_study(user=user, tables=_tables(later))
     assert run.status == "failed"
     assert told(run.failures[0]).startswith(
-        "meters.csv: period 2026-06-01T10:00Z to 2026-06-02T11:00Z must lie on quarter-hours"
+        "meters.csv: period 1 Jun 2026, 10:00 UTC+00:00 to 2 Jun 2026, 11:00 UTC+00:00 must lie on quarter-hours"
     )
     upload(user, "meters.csv", "time,Haus 9_kW\n2026-06-01T10:00Z,1\n2026-06-01T10:15Z,1\n")
     other = services.start_study(user=user, tables=_tables({**order, "end": order["start"] + 1800}))

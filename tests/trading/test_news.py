@@ -72,7 +72,7 @@ def test_an_offer_waits_until_it_is_answered(people: tuple[User, User]) -> None:
     words = words_of(notice)
     assert words.title == "Alder made you an offer"
     assert "2027" in words.text
-    assert "UTC" in words.text
+    assert "UTC+00:00" in words.text
     assert notice.url == "/partners/alder/"
     assert "Alder" not in json.dumps(notice.details)
     _say(Sender.B, "update.request")

@@ -18,11 +18,11 @@ def units(micro_units: int | str | None) -> str:
 
 @register.filter
 def day(seconds: int) -> str:
-    """Epoch seconds as a date in UTC."""
+    """Epoch seconds as a date of the reader's zone."""
     return formats.when(seconds, "date")
 
 
 @register.filter
 def minute(at: int | datetime | None) -> str:
-    """Epoch seconds, or an aware datetime, as a date and time in UTC; a dash for nothing."""
-    return formats.in_utc(at)
+    """Epoch seconds, or an aware datetime, as a date and time of the reader's zone; a dash for nothing."""
+    return formats.told(at)

@@ -8,10 +8,12 @@ from django.core.mail import EmailMultiAlternatives
 from django.core.mail.backends.base import BaseEmailBackend
 from django.template.loader import render_to_string
 
+from marketplace.accounts.languages import language_of
 from marketplace.accounts.models import User
+from marketplace.accounts.zones import written_to
 from marketplace.notifications.models import Notice
 from marketplace.notifications.outlets.errors import HopelessError, LaterError
-from marketplace.notifications.wording import in_language_of, language_of, words_of
+from marketplace.notifications.wording import words_of
 
 SALT = "wattnote.notices.unsubscribe"
 FOR_GOOD = 500
@@ -37,7 +39,7 @@ def email_for(notice: Notice) -> EmailMultiAlternatives:
     """The message in plain text and in HTML."""
     site = settings.SITE_URL.rstrip("/")
     stop = f"{site}/notices/stop/{unsubscribe_token(notice.user, notice.kind)}/"
-    with in_language_of(notice.user):
+    with written_to(notice.user):
         words = words_of(notice)
         context = {
             "words": words,

@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 import requests
 from django.conf import settings
 
+from marketplace.accounts.zones import written_to
 from marketplace.notifications.kinds import KINDS
 from marketplace.notifications.models import Notice, PushDevice
 from marketplace.notifications.outlets.errors import GoneError, HopelessError, LaterError
@@ -20,7 +21,7 @@ from marketplace.notifications.outlets.webpush import (
     point_of,
     site_key,
 )
-from marketplace.notifications.wording import in_language_of, words_of
+from marketplace.notifications.wording import words_of
 
 TIMEOUT_S = 10
 LIVES_S = 24 * 3600
@@ -79,7 +80,7 @@ def push(notice: Notice, device: PushDevice) -> None:
 
 
 def _payload(notice: Notice) -> bytes:
-    with in_language_of(notice.user):
+    with written_to(notice.user):
         words = words_of(notice)
     said = {
         "title": words.title[:120],

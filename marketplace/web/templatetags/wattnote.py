@@ -146,7 +146,7 @@ def price_input(value: int) -> str:
 
 @register.simple_tag
 def moment(value: datetime | float | None, form: str = "datetime") -> str | SafeString:
-    """A time that `site.js` shows in the reader's zone; without scripts it reads in UTC.
+    """A time in the reader's zone; `site.js` corrects it where the device is somewhere else.
 
     Args:
         value: Seconds since the epoch, or an aware datetime.
@@ -156,27 +156,20 @@ def moment(value: datetime | float | None, form: str = "datetime") -> str | Safe
         return formats.NOTHING
     at = value.astimezone(UTC) if isinstance(value, datetime) else datetime.fromtimestamp(value, tz=UTC)
     return format_html(
-        '<time datetime="{}" data-form="{}">{} UTC</time>',
-        at.isoformat(),
-        form,
-        formats.when(at.timestamp(), form),
+        '<time datetime="{}" data-form="{}">{}</time>', at.isoformat(), form, formats.told(at, form)
     )
 
 
 @register.filter
-def in_utc(value: datetime | float | None) -> str:
-    """A time where only text may stand, such as in a list to choose from."""
-    return formats.in_utc(value)
+def told(value: datetime | float | None, form: str = "datetime") -> str:
+    """A time where only text may stand: in a sentence, or in a list to choose from."""
+    return formats.told(value, form)
 
 
 @register.filter
 def civil_date(value: date | str | None) -> str:
-    """A date that no time zone moves, such as a birthday (ISO 8601); what is none stays as it is."""
-    try:
-        day = value if isinstance(value, date) else date.fromisoformat(value or "")
-    except ValueError:
-        return str(value) if value else formats.NOTHING
-    return formats.when(datetime(day.year, day.month, day.day, tzinfo=UTC).timestamp(), "date")
+    """A date that no time zone moves."""
+    return formats.civil(value)
 
 
 @register.simple_tag

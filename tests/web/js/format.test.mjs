@@ -35,6 +35,19 @@ test("times and spans look as the server writes them", () => {
   });
 });
 
+test("what is told by a clock is the same on both sides, also where clocks change", () => {
+  try {
+    inEach((lang) => {
+      for (const { zone, seconds, form, ...shown } of vectors.told) {
+        process.env.TZ = zone;
+        assert.equal(form === "slot" ? format.slot(seconds, seconds + 900) : format.told(seconds), shown[lang]);
+      }
+    });
+  } finally {
+    process.env.TZ = "UTC";
+  }
+});
+
 test("typed numbers become the server's integers, or its refusals", () => {
   /** @param {string} typed @param {number} decimals */
   const read = (typed, decimals) => {

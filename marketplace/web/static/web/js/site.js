@@ -35,6 +35,13 @@ export function localizeTimes(root) {
   for (const element of root.querySelectorAll("[data-utc-offset]")) element.textContent = utcOffset(new Date());
 }
 
+/** The server tells times by this device's clock, too (`marketplace/web/zone.py`). */
+function tellZone() {
+  const name = `zone=${Intl.DateTimeFormat().resolvedOptions().timeZone}`;
+  if (document.cookie.split("; ").includes(name)) return;
+  document.cookie = `${name}; path=/; max-age=31536000; samesite=lax${location.protocol === "https:" ? "; secure" : ""}`;
+}
+
 function toggleTheme() {
   const { dataset } = document.documentElement;
   const dark = dataset.theme ? dataset.theme === "dark" : matchMedia("(prefers-color-scheme: dark)").matches;
@@ -112,6 +119,7 @@ document.addEventListener("submit", onSubmit);
 addEventListener("pageshow", onShow);
 document.addEventListener("htmx:after:swap", () => localizeTimes(document));
 addEventListener("wattnote:lock", () => void showLock());
+tellZone();
 localizeTimes(document);
 void showLock();
 watchIdleness();

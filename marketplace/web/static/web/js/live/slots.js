@@ -5,7 +5,7 @@
 
 import { get } from "../api.js";
 import { h } from "../ui/dom.js";
-import { when } from "../ui/format.js";
+import { slot } from "../ui/format.js";
 
 export const SLOT_S = 900;
 const SLOTS_AHEAD = 24;
@@ -71,7 +71,7 @@ export class SlotChoice extends EventTarget {
   /** @param {number} start */
   add(start) {
     if (this.select.querySelector(`option[value="${start}"]`)) return;
-    this.select.append(h("option", { value: start }, when(start, "slot")));
+    this.select.append(h("option", { value: start }, slot(start, start + SLOT_S)));
   }
 
   /** @param {number} start */

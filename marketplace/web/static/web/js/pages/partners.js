@@ -4,9 +4,9 @@
 
 import { get, list, patch, post, remove } from "../api.js";
 import { LiveSource } from "../live/source.js";
-import { SlotChoice } from "../live/slots.js";
+import { SLOT_S, SlotChoice } from "../live/slots.js";
 import { chip, h, need, replace } from "../ui/dom.js";
-import { energy, parseDecimal, plain, price, slot, when } from "../ui/format.js";
+import { energy, parseDecimal, plain, price, slot } from "../ui/format.js";
 import { fill, gettext } from "../ui/language.js";
 import { toast, toastError } from "../ui/toast.js";
 
@@ -34,7 +34,7 @@ function refresh() {
 function localizeSlots() {
   for (const option of need("#filter-slot").querySelectorAll("option")) {
     const start = Number(option.value);
-    if (start) option.textContent = when(start, "slot");
+    if (start) option.textContent = slot(start, start + SLOT_S);
   }
 }
 

@@ -215,12 +215,17 @@ export function when(seconds, form = "datetime") {
 }
 
 /**
+ * It ends by the clock of its start, also where clocks change at its end.
+ *
  * @param {number} start
  * @param {number} end
  * @returns {string}
  */
 function span(start, end) {
-  return `${when(start, "date")}, ${when(start, "time")}\u2009–\u2009${when(end, "time")}${rules().oclock}`;
+  const at = new Date(start * 1000);
+  const minutes = at.getHours() * 60 + at.getMinutes() + Math.floor((end - start) / 60);
+  const time = `${two(Math.floor(minutes / 60) % 24)}:${two(minutes % 60)}`;
+  return `${when(start, "date")}, ${when(start, "time")}\u2009–\u2009${time}${rules().oclock}`;
 }
 
 /**
@@ -229,6 +234,15 @@ function span(start, end) {
  */
 export function slot(start, end) {
   return `${span(start, end)} ${utcOffset(new Date(start * 1000))}`;
+}
+
+/**
+ * A time in the reader's zone, and which offset that has then: for what is kept, or read elsewhere.
+ *
+ * @param {number} seconds since the epoch
+ */
+export function told(seconds) {
+  return `${when(seconds)} ${utcOffset(new Date(seconds * 1000))}`;
 }
 
 /**

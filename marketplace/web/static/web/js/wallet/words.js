@@ -4,7 +4,7 @@
 
 import { tradeAmount } from "../protocol/amounts.js";
 import { fill, gettext } from "../ui/language.js";
-import { duration, energy, money as shownMoney, price, slot, utcOffset, when } from "../ui/format.js";
+import { duration, energy, money as shownMoney, price, slot, told } from "../ui/format.js";
 
 /**
  * What is signed is said to the micro-unit.
@@ -17,7 +17,7 @@ const money = (microUnits) => shownMoney(microUnits, { exact: true });
 /** @typedef {Record<string, any>} Message */
 
 /** @param {string} seconds */
-const moment = (seconds) => `${when(Number(seconds))} ${utcOffset(new Date(Number(seconds) * 1000))}`;
+const moment = (seconds) => told(Number(seconds));
 
 /**
  * @param {Message} offer
