@@ -9,6 +9,7 @@ import { protocolDomain } from "../../../marketplace/web/static/web/js/protocol/
 import { Declined } from "../../../marketplace/web/static/web/js/ui/dialogs.js";
 import { arrived } from "../../../marketplace/web/static/web/js/ui/bell.js";
 import { backupFile, checkCode, parseBackup, requireBackup } from "../../../marketplace/web/static/web/js/wallet/backup.js";
+import { deed, lineInWords } from "../../../marketplace/web/static/web/js/wallet/deeds.js";
 import { ExternalError, inWords } from "../../../marketplace/web/static/web/js/wallet/external.js";
 import { KeystoreError, open, seal } from "../../../marketplace/web/static/web/js/wallet/keystore.js";
 import { ConsentError, obtain } from "../../../marketplace/web/static/web/js/wallet/signer.js";
@@ -65,9 +66,28 @@ test("a backup counts when its very file or the code in it is shown", async () =
 });
 
 test("nothing is signed without words, or with words about something else", async () => {
-  await assert.rejects(obtain({ agreed: "" }, permit), ConsentError);
-  await assert.rejects(obtain({ title: "Pay", raw: { ...permit, value: "2" } }, permit), ConsentError);
-  assert.equal(await obtain({ agreed: "Your own offer" }, request), "Your own offer");
+  await assert.rejects(obtain({ agreed: { code: "", values: {} } }, permit), ConsentError);
+  await assert.rejects(obtain({ deed: deed("permit"), raw: { ...permit, value: "2" } }, permit), ConsentError);
+  assert.deepEqual(await obtain({ agreed: deed("own_offer", { partner: "Alder" }) }, request), { code: "own_offer", values: { partner: "Alder" } });
+  assert.throws(() => deed("gamble"), /No words/);
+});
+
+test("the journal is read in the reader's language, whatever it was signed in", () => {
+  const kept = JSON.parse(JSON.stringify([
+    { deed: deed("buy", { quantity: 1500n, partner: "Alder" }) },
+    { deed: deed("deposit", { amount: "2500000" }) },
+    { words: "Offer to sell 1.000\u00a0kWh" },
+    { deed: { code: "of a later version", values: {} } },
+  ]));
+  assert.deepEqual(kept.map(lineInWords), ["Buy 1.500\u00a0kWh from Alder", "Put €2.50 into a deposit", "Offer to sell 1.000\u00a0kWh", "of a later version"]);
+  globalThis.document = { documentElement: { lang: "de" } };
+  globalThis.django = { gettext: (text) => text.replace("Buy %(quantity)s from %(partner)s", "%(quantity)s von %(partner)s kaufen") };
+  try {
+    assert.equal(lineInWords(kept[0]), "1,500\u00a0kWh von Alder kaufen");
+  } finally {
+    delete globalThis.document;
+    delete globalThis.django;
+  }
 });
 
 test("what another wallet refuses is said in words, with a remedy", () => {

@@ -5,8 +5,8 @@
 
 import { sameState, stateAfterTrade } from "../channel/book.js";
 import { ChannelDesk } from "../channel/desk.js";
-import { gettext } from "../ui/language.js";
 import { read, update } from "../wallet/database.js";
+import { deed } from "../wallet/deeds.js";
 import { BoundsError, bound, promised, promisedIn } from "./bounds.js";
 
 /** @typedef {import("../channel/book.js").ChannelView} ChannelView */
@@ -21,7 +21,7 @@ const SLOT_S = 900;
 const KEPT = 400;
 
 /** The person said yes to all that the mandate allows; this is what the wallet's journal says of it. */
-const byMandate = () => ({ agreed: gettext("Your agent, by the rules that you signed") });
+const byMandate = () => ({ agreed: deed("by_mandate") });
 
 /** What the agent of one wallet signs. */
 export class AgentDesk extends ChannelDesk {

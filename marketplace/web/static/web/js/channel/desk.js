@@ -8,6 +8,7 @@ import { requireSignature } from "../protocol/signing.js";
 import { structId } from "../protocol/typed_data.js";
 import { fill, gettext } from "../ui/language.js";
 import { read, update, write } from "../wallet/database.js";
+import { deed } from "../wallet/deeds.js";
 import { acceptanceInWords, closingInWords, disputeInWords, offerInWords } from "../wallet/words.js";
 import { BookError, balanceOf, checkStaged, checkView, closingState, currentOf, sameState, stateAfterSettlement, stateAfterTrade } from "./book.js";
 import { keepAcceptance } from "./enforcing.js";
@@ -168,7 +169,7 @@ export class ChannelDesk extends EventTarget {
     try {
       if (staged.purpose === "settle") return await this.answerSettlement(view, task);
       checkStaged(view);
-      if (staged.purpose === "trade") await this.countersign(view, "update.confirm", { agreed: fill(gettext("Your own offer, accepted by %(partner)s"), { partner: this.nameOf(view.peer) }) });
+      if (staged.purpose === "trade") await this.countersign(view, "update.confirm", { agreed: deed("own_offer", { partner: this.nameOf(view.peer) }) });
       else this.tell(staged.purpose === "funding" ? "funding" : "closing", view);
     } catch (error) {
       this.answering.delete(task);
@@ -231,7 +232,7 @@ export class ChannelDesk extends EventTarget {
     if (!sameState(stateAfterSettlement(view, rows, staged.state.version), staged.state)) {
       return this.refuse(view, "wrong_state");
     }
-    await this.countersign(view, "settle.confirm", { agreed: fill(gettext("What the meter read for your trades with %(partner)s"), { partner: this.nameOf(view.peer) }) });
+    await this.countersign(view, "settle.confirm", { agreed: deed("metered", { partner: this.nameOf(view.peer) }) });
   }
 
   /**
@@ -368,7 +369,7 @@ export class ChannelDesk extends EventTarget {
     const same = sameHex(structId("EntityContract", { ...terms, partyB: ZERO_ADDRESS }), structId("EntityContract", proposed));
     if (!same || sameHex(terms.partyB ?? "", ZERO_ADDRESS)) throw new BookError(gettext("The partner answered with other terms than proposed."));
     requireSignature(this.domain, "EntityContract", terms, signature, /** @type {string} */ (terms.partyB));
-    const agreed = { agreed: gettext("The terms that you proposed, completed by your partner") };
+    const agreed = { agreed: deed("terms_completed") };
     const mine = await this.signer.signInSession(/** @type {string} */ (terms.nonce), this.domain, "EntityContract", terms, agreed);
     await this.socket.send(/** @type {string} */ (terms.nonce), "esc.confirm", { signature: mine });
   }

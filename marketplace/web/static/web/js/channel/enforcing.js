@@ -3,8 +3,9 @@
  * browser only when the partner vanished, and the ledger is to apply the offer.
  */
 
-import { fill, gettext } from "../ui/language.js";
+import { gettext } from "../ui/language.js";
 import { update } from "../wallet/database.js";
+import { deed } from "../wallet/deeds.js";
 import { BookError } from "./book.js";
 
 /** @typedef {import("./desk.js").ChannelDesk} ChannelDesk */
@@ -22,7 +23,7 @@ const keyOf = (desk, channel) => `${desk.signer.address}/${channel}/accepted`;
  * @param {Offer} offer
  */
 export async function keepAcceptance(desk, view, offer) {
-  const agreed = { agreed: fill(gettext("The offer that you accepted, kept in case %(partner)s vanishes"), { partner: desk.nameOf(view.peer) }) };
+  const agreed = { agreed: deed("offer_kept", { partner: desk.nameOf(view.peer) }) };
   const signature = await desk.signer.signInSession(/** @type {string} */ (view.terms.nonce), desk.domain, "Offer", offer, agreed);
   const key = keyOf(desk, view.channel);
   await update("channels", key, () => ({ key, offer, signature }));

@@ -6,7 +6,7 @@
 import * as api from "../api.js";
 import { requireSignature } from "../protocol/signing.js";
 import { sameHex } from "../protocol/bytes.js";
-import { fill, gettext } from "../ui/language.js";
+import { deed } from "../wallet/deeds.js";
 import { stateAfterSettlement } from "./book.js";
 import { RefusedError } from "./socket.js";
 
@@ -42,7 +42,7 @@ async function propose(desk, view, deliveries) {
   }
   const rows = deliveries.map(({ delivery }) => ({ trade: delivery.trade ?? "", deliveredWh: delivery.deliveredWh ?? "0" }));
   const state = stateAfterSettlement(view, rows);
-  const signature = await desk.signState(view, state, { agreed: fill(gettext("What the meter read for your trades with %(partner)s"), { partner: desk.nameOf(view.peer) }) });
+  const signature = await desk.signState(view, state, { agreed: deed("metered", { partner: desk.nameOf(view.peer) }) });
   await desk.socket.send(view.channel, "settle.request", { deliveries, state, signature });
 }
 

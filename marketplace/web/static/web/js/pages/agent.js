@@ -9,6 +9,7 @@ import { energy, money, price, when } from "../ui/format.js";
 import { fill, gettext } from "../ui/language.js";
 import { toast, toastError } from "../ui/toast.js";
 import { requireMandate } from "../agent/mandate.js";
+import { deed } from "../wallet/deeds.js";
 import { WalletSigner } from "../wallet/signer.js";
 
 const { owner = "", wallet: address = "" } = document.body.dataset;
@@ -28,7 +29,7 @@ async function goLive(button) {
   const { rules } = await api.get(`agent/rules/${version}/`);
   const { text, until } = await api.get(path);
   const signature = await new WalletSigner(address).signText(text, {
-    title: gettext("Let your agent trade by these rules"),
+    deed: deed("mandate"),
     sentence: gettext("From now on this browser signs trades within these rules without asking you for each one, while your wallet is unlocked. Nothing outside them is ever signed. You can pause it at any time."),
     facts: factsOf(rules, until),
     action: gettext("Sign and go live"),

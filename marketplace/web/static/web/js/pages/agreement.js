@@ -10,6 +10,7 @@ import { money } from "../ui/format.js";
 import { fill, gettext } from "../ui/language.js";
 import { toastError } from "../ui/toast.js";
 import { expected } from "../wallet/asked.js";
+import { deed } from "../wallet/deeds.js";
 import { WalletSigner } from "../wallet/signer.js";
 import { agreementInWords } from "../wallet/words.js";
 
@@ -40,7 +41,7 @@ async function sign() {
   checkPermit(permit.message, agreement.message);
   const signature = await signer.signAsRoot(agreement.domain, "CreditAgreement", agreement.message, agreementInWords(agreement.message, card.dataset.merchant ?? ""));
   const permitSignature = await signer.signAsRoot(permit.domain, "Permit", permit.message, {
-    title: gettext("Allow the collateral"),
+    deed: deed("collateral"),
     sentence: fill(gettext("The merchant’s contract may take exactly %(amount)s from your wallet, once."), { amount: money(agreement.message.collateral ?? 0, { exact: true }) }),
     facts: [[gettext("Amount"), money(agreement.message.collateral ?? 0, { exact: true })], [gettext("To"), card.dataset.merchant ?? ""]],
     action: gettext("Sign permit"),

@@ -9,6 +9,7 @@ import { need } from "../ui/dom.js";
 import { money } from "../ui/format.js";
 import { fill, gettext } from "../ui/language.js";
 import { toastError } from "../ui/toast.js";
+import { deed } from "../wallet/deeds.js";
 import { tokenDomain } from "../wallet/funds.js";
 import { WalletSigner } from "../wallet/signer.js";
 
@@ -24,7 +25,7 @@ function paymentInWords(transfer) {
   const { merchant = "", reference = "" } = card.dataset;
   const amount = money(transfer.value ?? 0, { exact: true });
   return {
-    title: fill(gettext("Pay bill %(reference)s"), { reference }),
+    deed: deed("bill", { reference }),
     sentence: fill(gettext("%(amount)s goes from your wallet to %(merchant)s. The transfer carries this bill’s mark, so that the ledger takes it once."), { amount, merchant }),
     facts: [
       [gettext("Amount"), amount],

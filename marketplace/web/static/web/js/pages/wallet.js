@@ -10,6 +10,7 @@ import { h, need, notice, replace } from "../ui/dom.js";
 import { money, when } from "../ui/format.js";
 import { fill, gettext } from "../ui/language.js";
 import { toast, toastError } from "../ui/toast.js";
+import { lineInWords } from "../wallet/deeds.js";
 import { connect, providers, watch } from "../wallet/external.js";
 import { linkWallet } from "../wallet/siwe.js";
 import { WalletSigner } from "../wallet/signer.js";
@@ -90,7 +91,7 @@ async function showJournal(address) {
   if (!place) return;
   const lines = (await journal(address)).slice(0, SHOWN_LINES);
   /** @type {HTMLElement} */ (place).hidden = lines.length === 0;
-  replace(need("#wallet-signed"), ...lines.map(({ at, words, name }) => h("li", {}, h("span", {}, words), h("span", { class: "small muted" }, `${when(at / 1000)} · ${name}`))));
+  replace(need("#wallet-signed"), ...lines.map((line) => h("li", {}, h("span", {}, lineInWords(line)), h("span", { class: "small muted" }, `${when(line.at / 1000)} · ${line.name}`))));
 }
 
 /** @param {WalletRecord} record */

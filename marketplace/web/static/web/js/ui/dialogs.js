@@ -2,6 +2,7 @@
  * The two questions of the wallet: the passphrase, and whether to sign what is shown in words.
  */
 
+import { deedInWords } from "../wallet/deeds.js";
 import { unlock } from "../wallet/vault.js";
 import { facts, h } from "./dom.js";
 import { gettext } from "./language.js";
@@ -15,7 +16,7 @@ export class Declined extends Error {
 
 /**
  * @typedef {object} SigningQuestion
- * @property {string} title what it does, as a verb: "Accept this offer"
+ * @property {import("../wallet/deeds.js").Deed} deed what it does, as a verb: its words are the title
  * @property {string} sentence what changes for the person who signs
  * @property {[string, string][]} facts
  * @property {string} action the button's word
@@ -61,7 +62,7 @@ export async function confirmSigning(question) {
       h(
         "div",
         { class: "dialog__body" },
-        h("h2", { id: "signing-title" }, question.title),
+        h("h2", { id: "signing-title" }, deedInWords(question.deed)),
         h("p", {}, question.sentence),
         question.warning ? h("p", { class: "ink-danger" }, question.warning) : null,
         facts(question.facts),

@@ -1,6 +1,6 @@
 /**
  * The browser's own database: sealed wallets, what keeps one unlocked, and the newest co-signed state of each channel,
- * and in words what was signed.
+ * and what was signed.
  */
 
 import { fill, gettext } from "../ui/language.js";

@@ -6,8 +6,8 @@
 import * as api from "../api.js";
 import { randomId, sameHex } from "../protocol/bytes.js";
 import { protocolDomain } from "../protocol/typed_data.js";
-import { money } from "../ui/format.js";
-import { fill, gettext } from "../ui/language.js";
+import { gettext } from "../ui/language.js";
+import { deed } from "./deeds.js";
 import { depositInWords, returnInWords, withdrawalInWords } from "./money_words.js";
 
 /** @typedef {import("./signer.js").WalletSigner} WalletSigner */
@@ -97,7 +97,7 @@ export async function permitDeposit(signer, nonce, value, deadline) {
   const owner = await signer.sessionAddress(nonce);
   const [ledger, held] = await Promise.all([api.get("ledger/"), moneyOf(nonce)]);
   const permit = { owner, spender: ledger.registry, value: String(value), nonce: held.permit_nonce, deadline: String(deadline) };
-  const agreed = { agreed: fill(gettext("The deposit of %(amount)s may be locked in the channel"), { amount: money(value, { exact: true }) }) };
+  const agreed = { agreed: deed("deposit_locked", { amount: value }) };
   const permitSignature = await signer.signInSession(nonce, tokenDomain(ledger), "Permit", permit, agreed);
   return { type: "deposit", permitDeadline: permit.deadline, permitSignature };
 }

@@ -4,6 +4,7 @@
 
 import { money } from "../ui/format.js";
 import { fill, gettext } from "../ui/language.js";
+import { deed } from "./deeds.js";
 
 /** @typedef {import("../ui/dialogs.js").SigningQuestion} SigningQuestion */
 /** @typedef {Record<string, any>} Message */
@@ -15,7 +16,7 @@ import { fill, gettext } from "../ui/language.js";
  */
 export function depositInWords(transfer, partner) {
   return {
-    title: fill(gettext("Put %(amount)s into a deposit"), { amount: money(transfer.value) }),
+    deed: deed("deposit", { amount: transfer.value }),
     sentence: fill(gettext("%(amount)s goes from your wallet to your own key for %(partner)s. It is locked when the channel opens. When the channel closes, what is yours then lies at that key, and you bring it back."), { amount: money(transfer.value, { exact: true }), partner }),
     facts: [
       [gettext("Amount"), money(transfer.value, { exact: true })],
@@ -34,7 +35,7 @@ export function depositInWords(transfer, partner) {
  */
 export function returnInWords(transfer, partner) {
   return {
-    title: fill(gettext("Bring %(amount)s back"), { amount: money(transfer.value) }),
+    deed: deed("bring_back", { amount: transfer.value }),
     sentence: fill(gettext("%(amount)s goes from your key for %(partner)s to your wallet."), { amount: money(transfer.value, { exact: true }), partner }),
     facts: [[gettext("Amount"), money(transfer.value, { exact: true })], [gettext("Goes to"), gettext("Your wallet")]],
     action: gettext("Sign transfer"),
@@ -50,7 +51,7 @@ export function returnInWords(transfer, partner) {
  */
 export function withdrawalInWords(withdrawal, amount, partner) {
   return {
-    title: fill(gettext("Take out %(amount)s of earnings"), { amount: money(amount) }),
+    deed: deed("earnings", { amount }),
     sentence: fill(gettext("What you earned with your credit note in the channel with %(partner)s goes from the merchant’s contract to your wallet."), { partner }),
     facts: [[gettext("Amount"), money(amount, { exact: true })], [gettext("Goes to"), gettext("Your wallet")]],
     action: gettext("Sign withdrawal"),

@@ -5,6 +5,7 @@
 import { requireBackedUp } from "../ui/backing_up.js";
 import { askPassphrase, confirmSigning } from "../ui/dialogs.js";
 import { gettext } from "../ui/language.js";
+import { deedInWords } from "./deeds.js";
 import { noteSigned, LockedError, unlockedAddress, wallet, withKey } from "./vault.js";
 
 /** @typedef {import("../protocol/typed_data.js").Domain} Domain */
@@ -13,7 +14,7 @@ import { noteSigned, LockedError, unlockedAddress, wallet, withKey } from "./vau
 /** @typedef {import("../ui/dialogs.js").SigningQuestion} SigningQuestion */
 /**
  * @typedef {object} Agreed the person said yes before, to something from which this follows
- * @property {string} agreed what it was, in words
+ * @property {import("./deeds.js").Deed} agreed what it was
  */
 /** @typedef {SigningQuestion|Agreed} Consent */
 
@@ -25,18 +26,18 @@ export class ConsentError extends Error {}
  *
  * @param {Consent} consent
  * @param {object} signed
- * @returns {Promise<string>} the words, for the journal
+ * @returns {Promise<import("./deeds.js").Deed>} for the journal
  * @throws {ConsentError|import("../ui/dialogs.js").Declined}
  */
 export async function obtain(consent, signed) {
   if ("agreed" in consent) {
-    if (!consent.agreed) throw new ConsentError("Nothing is signed without words.");
+    if (!deedInWords(consent.agreed)) throw new ConsentError("Nothing is signed without words.");
     return consent.agreed;
   }
   const shown = JSON.stringify(consent.raw);
   if (shown !== JSON.stringify(signed)) throw new ConsentError(gettext("What is shown is not what would be signed. Nothing was signed; reload the page."));
   await confirmSigning(consent);
-  return consent.title;
+  return consent.deed;
 }
 
 /** The signer of one wallet. */
@@ -97,11 +98,11 @@ export class WalletSigner {
     await requireBackedUp(this.address);
     const external = await this.isExternal();
     if (!external) await this.open();
-    const words = await obtain(consent, struct);
+    const deed = await obtain(consent, struct);
     const signature = external
       ? await (await import("./external.js")).signTyped(this.address, domain, name, struct)
       : await this.withKey("sign", { nonce: null, domain, name, struct });
-    await noteSigned(this.address, words, name);
+    await noteSigned(this.address, deed, name);
     return signature;
   }
 
@@ -119,10 +120,10 @@ export class WalletSigner {
   async signInSession(nonce, domain, name, struct, consent, first) {
     await requireBackedUp(this.address);
     await this.open();
-    const words = await obtain(consent, struct);
+    const deed = await obtain(consent, struct);
     await first?.();
     const signature = await this.withKey("sign", { nonce, domain, name, struct });
-    await noteSigned(this.address, words, name);
+    await noteSigned(this.address, deed, name);
     return signature;
   }
 
@@ -136,9 +137,9 @@ export class WalletSigner {
   async signText(text, question) {
     const external = await this.isExternal();
     if (!external) await this.open();
-    const words = await obtain(question, { message: text });
+    const deed = await obtain(question, { message: text });
     const signature = external ? await (await import("./external.js")).signMessage(this.address, text) : await this.withKey("signText", { text });
-    await noteSigned(this.address, words, "EIP-4361");
+    await noteSigned(this.address, deed, "EIP-4361");
     return signature;
   }
 }

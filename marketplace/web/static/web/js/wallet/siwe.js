@@ -6,6 +6,7 @@
 import * as api from "../api.js";
 import { checksumAddress } from "../protocol/signing.js";
 import { gettext } from "../ui/language.js";
+import { deed } from "./deeds.js";
 
 /** The server's message is not the sign-in that was asked for. */
 export class SignInMessageError extends Error {}
@@ -39,7 +40,7 @@ export async function linkWallet(signer) {
   const { message } = await api.post("wallet/challenge/", { address: signer.address });
   checkSignInMessage(message, { host: location.host, origin: location.origin, address: signer.address, chainId: String(chainId) });
   const signature = await signer.signText(message, {
-    title: gettext("Link this wallet to your account"),
+    deed: deed("link"),
     sentence: gettext("You prove that the wallet is yours. Nothing is paid and nothing is promised."),
     facts: [[gettext("Wallet"), checksumAddress(signer.address)]],
     action: gettext("Sign and link"),

@@ -191,21 +191,21 @@ export async function withKey(address, operation, task) {
 }
 
 /**
- * A line of the journal: what this wallet signed, in words.
+ * A line of the journal: what this wallet signed.
  *
  * @param {string} address
- * @param {string} words
+ * @param {import("./deeds.js").Deed} deed
  * @param {string} name of the type
  */
-export async function noteSigned(address, words, name) {
+export async function noteSigned(address, deed, name) {
   const at = Date.now();
   const key = `${address}/${String(at).padStart(15, "0")}/${crypto.randomUUID()}`;
-  await update("signed", key, () => ({ key, address, at, words, name }));
+  await update("signed", key, () => ({ key, address, at, deed, name }));
 }
 
 /**
  * @param {string} address
- * @returns {Promise<{at: number, words: string, name: string}[]>} newest first
+ * @returns {Promise<{at: number, deed?: import("./deeds.js").Deed, words?: string, name: string}[]>} newest first
  */
 export async function journal(address) {
   const all = await readAll("signed");

@@ -5,6 +5,7 @@
 import { tradeAmount } from "../protocol/amounts.js";
 import { fill, gettext } from "../ui/language.js";
 import { duration, energy, money as shownMoney, price, slot, told } from "../ui/format.js";
+import { deed } from "./deeds.js";
 
 /**
  * What is signed is said to the micro-unit.
@@ -28,12 +29,12 @@ const moment = (seconds) => told(Number(seconds));
 export function offerInWords(offer, partner, before) {
   const amount = tradeAmount(BigInt(offer.quantityWh), BigInt(offer.pricePerKwh));
   const sells = offer.offerorSells;
-  const values = { partner, time: moment(offer.validUntil), amount: money(amount), quantity: energy(offer.quantityWh) };
+  const values = { partner, time: moment(offer.validUntil), amount: money(amount) };
   const after = before === undefined ? undefined : before + (sells ? amount : -amount);
   /** @type {[string, string][]} */
   const effect = after === undefined ? [] : [[gettext("Your balance would go"), fill(gettext("%(before)s → %(after)s"), { before: money(before ?? 0n), after: money(after) })]];
   return {
-    title: fill(sells ? gettext("Offer to sell %(quantity)s") : gettext("Offer to buy %(quantity)s"), values),
+    deed: deed(sells ? "offer_to_sell" : "offer_to_buy", { quantity: offer.quantityWh }),
     sentence: fill(
       sells
         ? gettext("If %(partner)s accepts before %(time)s, you receive %(amount)s. Until then nothing moves, and you can withdraw it.")
@@ -64,7 +65,7 @@ export function acceptanceInWords(offer, next, { side, partner, before }) {
   const change = after - before;
   const buys = change < 0n;
   return {
-    title: fill(buys ? gettext("Buy %(quantity)s from %(partner)s") : gettext("Sell %(quantity)s to %(partner)s"), { quantity: energy(offer.quantityWh), partner }),
+    deed: deed(buys ? "buy" : "sell", { quantity: offer.quantityWh, partner }),
     sentence: fill(gettext("Your balance in this channel goes from %(before)s to %(after)s. Energy and money change in one signed state, or not at all."), { before: money(before), after: money(after) }),
     facts: [
       [gettext("Quantity"), energy(offer.quantityWh)],
@@ -90,7 +91,7 @@ export function closingInWords(state, { side, partner, penalty = 0n }) {
   const moved = penalty > others ? others : -penalty > held ? -held : penalty;
   const [mine, theirs] = [money(held + moved), money(others - moved)];
   return {
-    title: fill(gettext("Close the channel with %(partner)s"), { partner }),
+    deed: deed("close", { partner }),
     sentence: fill(gettext("The ledger pays out %(mine)s to you and %(theirs)s to %(partner)s, as soon as both have signed. No more trades in this channel after that."), { mine, theirs, partner }),
     facts: [
       [gettext("You get"), mine],
@@ -110,7 +111,7 @@ export function closingInWords(state, { side, partner, penalty = 0n }) {
  */
 export function termsInWords(terms, partner) {
   return {
-    title: fill(gettext("Agree on terms with %(partner)s"), { partner }),
+    deed: deed("terms", { partner }),
     sentence: gettext("These are the rules for all channels between the two of you. Both sides sign with a fresh key, so the ledger can’t tell who you are."),
     facts: [
       [gettext("Time to answer a wrong closing"), duration(Number(terms.challengePeriod))],
@@ -130,7 +131,7 @@ export function termsInWords(terms, partner) {
 export function openingInWords(open, { side, partner, byNote }) {
   const [mine, theirs] = side === "a" ? [open.fundingA, open.fundingB] : [open.fundingB, open.fundingA];
   return {
-    title: fill(gettext("Open a channel with %(partner)s"), { partner }),
+    deed: deed("open", { partner }),
     sentence: byNote
       ? fill(gettext("Your merchant vouches for up to %(mine)s with a credit note. None of your money is locked; what you spend is billed later."), { mine: money(mine) })
       : fill(gettext("%(mine)s of your money is locked until the channel closes."), { mine: money(mine) }),
@@ -152,7 +153,7 @@ export function openingInWords(open, { side, partner, byNote }) {
  */
 export function receiptInWords(receipt, merchant) {
   return {
-    title: fill(gettext("Take a credit note of %(amount)s"), { amount: money(receipt.amount) }),
+    deed: deed("receipt", { amount: receipt.amount }),
     sentence: fill(gettext("%(merchant)s vouches for %(amount)s of your trades. You sign that you have received the note; it counts against your limit until it is settled."), { merchant, amount: money(receipt.amount) }),
     facts: [[gettext("Amount"), money(receipt.amount)], [gettext("Issued by"), merchant]],
     action: gettext("Sign receipt"),
@@ -167,7 +168,7 @@ export function receiptInWords(receipt, merchant) {
  */
 export function agreementInWords(agreement, merchant) {
   return {
-    title: fill(gettext("Credit agreement with %(merchant)s"), { merchant }),
+    deed: deed("agreement", { merchant }),
     sentence: fill(gettext("You may trade on credit up to %(limit)s. %(collateral)s of your money is kept as collateral and comes back when the agreement ends without debt."), { limit: money(agreement.creditLimit), collateral: money(agreement.collateral) }),
     facts: [
       [gettext("Limit"), money(agreement.creditLimit)],
@@ -190,7 +191,7 @@ export function refundingInWords(change, { side, partner }) {
   const [before, after] = side === "a" ? [change.balanceA, change.fundingA] : [change.balanceB, change.fundingB];
   const [theirsBefore, theirs] = side === "a" ? [change.balanceB, change.fundingB] : [change.balanceA, change.fundingA];
   return {
-    title: fill(gettext("Change the funding of the channel with %(partner)s"), { partner }),
+    deed: deed("refund", { partner }),
     sentence: gettext("The ledger settles the channel at today’s balances, and it stays open with the new ones. Until then, or until the time below, nothing else can be traded in it."),
     facts: [
       [gettext("Your side"), fill(gettext("%(before)s → %(after)s"), { before: money(before), after: money(after) })],
@@ -209,7 +210,7 @@ export function refundingInWords(change, { side, partner }) {
  */
 export function disputeInWords(request, partner) {
   return {
-    title: fill(gettext("Dispute with %(partner)s"), { partner }),
+    deed: deed("dispute", { partner }),
     sentence: gettext("Your partner is asked once more for its signature or a newer state. If nothing comes, the ledger decides by the newest state that both signed."),
     facts: [[gettext("Your newest state"), fill(gettext("version %(version)s"), { version: request.version })]],
     action: gettext("Sign and dispute"),
@@ -224,7 +225,7 @@ export function disputeInWords(request, partner) {
  */
 export function paymentInWords(payment, merchant) {
   return {
-    title: fill(gettext("Pay %(amount)s to %(merchant)s"), { amount: money(payment.amount), merchant }),
+    deed: deed("debt", { amount: payment.amount, merchant }),
     sentence: fill(gettext("%(amount)s from your wallet goes towards what you owe %(merchant)s. The ledger shows your wallet and the amount, and none of your session keys."), { amount: money(payment.amount), merchant }),
     facts: [[gettext("Amount"), money(payment.amount)], [gettext("To"), merchant]],
     action: gettext("Sign payment"),
@@ -239,7 +240,7 @@ export function paymentInWords(payment, merchant) {
  */
 export function permitInWords(permit, merchant) {
   return {
-    title: gettext("Allow the payment"),
+    deed: deed("permit"),
     sentence: fill(gettext("The contract of %(merchant)s may take exactly %(amount)s from your wallet, once."), { merchant, amount: money(permit.value) }),
     facts: [[gettext("Amount"), money(permit.value)], [gettext("To"), merchant]],
     action: gettext("Sign permit"),
