@@ -18,7 +18,7 @@ from channels_engine.core import inputs
 from channels_engine.lookout import Deliveries, evidence, lapses, no_deliveries
 from channels_engine.relay import LedgerInput
 from channels_engine.runtime import Runtime
-from channels_engine.store import rollbacks
+from channels_engine.store import block_times, rollbacks
 from channels_engine.store.lease import sole
 from channels_engine.store.models import Endpoint, LedgerBlock, LedgerEvent
 from channels_engine.submissions import Fact, Refused
@@ -65,7 +65,8 @@ class DatabaseIndex:
         self._drop_strays(blocks)
         seen = self._hosted([event for block in blocks for event in block.events])
         # Before the runtime, which wakes whoever looks at the channel: they must find the event.
-        LedgerEvent.objects.bulk_create(_rows(seen), ignore_conflicts=True)
+        made = {block.header.hash: block.header.timestamp for block in blocks}
+        LedgerEvent.objects.bulk_create(_rows(seen, made), ignore_conflicts=True)
         times = rollbacks.counted(item.event.channel for item in seen)
         self._tell(
             [
@@ -136,6 +137,7 @@ class Watchtower:
         confirmations: int = 0,
         deliveries: Deliveries = no_deliveries,
     ) -> None:
+        self._source, self._times_known = source, False
         self._indexer = Indexer(
             source,
             DatabaseIndex(runtime, deliveries),
@@ -151,7 +153,12 @@ class Watchtower:
             LedgerError: It can't be reached, or does not answer as one; try again.
         """
         with sole("watchtower") as mine:
-            return self._indexer.catch_up() if mine else NOTHING
+            if not mine:
+                return NOTHING
+            if not self._times_known:
+                block_times.fill(self._source)
+                self._times_known = True
+            return self._indexer.catch_up()
 
 
 def channel_event(log: Any) -> ChannelEvent | None:
@@ -185,16 +192,16 @@ def _key(item: Seen) -> str:
     return f"{to_hex(item.log.transaction_hash)}:{item.log.log_index}"
 
 
-def _rows(seen: Sequence[Seen]) -> list[LedgerEvent]:
+def _rows(seen: Sequence[Seen], made: Mapping[bytes, int]) -> list[LedgerEvent]:
     scids = dict(Endpoint.objects.filter(channel__in=_channels(seen)).values_list("channel", "scid"))
-    return [_row(item, scids) for item in seen]
+    return [_row(item, scids, made[item.log.block_hash]) for item in seen]
 
 
 def _channels(seen: Sequence[Seen]) -> set[str]:
     return {to_hex(item.event.channel) for item in seen}
 
 
-def _row(item: Seen, scids: Mapping[str, str]) -> LedgerEvent:
+def _row(item: Seen, scids: Mapping[str, str], at: int) -> LedgerEvent:
     channel = to_hex(item.event.channel)
     return LedgerEvent(
         channel=channel,
@@ -205,6 +212,7 @@ def _row(item: Seen, scids: Mapping[str, str]) -> LedgerEvent:
         transaction_hash=to_hex(item.log.transaction_hash),
         log_index=item.log.log_index,
         arguments=dict(_arguments(item.event)),
+        at=at,
     )
 
 

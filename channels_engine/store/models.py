@@ -266,6 +266,10 @@ class LedgerEvent(models.Model):
     transaction_hash = models.CharField(max_length=HASH_TEXT)
     log_index = models.IntegerField()
     arguments = models.JSONField()
+    at = models.BigIntegerField(
+        null=True,
+        help_text="Time of the block, epoch seconds; rows of earlier versions get theirs from the watchtower.",
+    )
 
     class Meta:
         """Once each."""

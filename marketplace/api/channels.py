@@ -75,6 +75,7 @@ class LedgerEventSerializer(serializers.Serializer[Any]):
     kind = serializers.CharField()
     transaction = serializers.CharField()
     block = serializers.IntegerField()
+    at = serializers.IntegerField(allow_null=True, help_text="Time of the block, seconds since the epoch.")
     detail = serializers.DictField()
 
 
@@ -151,6 +152,7 @@ def _event(row: LedgerEvent) -> dict[str, Any]:
         "kind": row.name,
         "transaction": row.transaction_hash,
         "block": row.block_number,
+        "at": row.at,
         "detail": detail,
     }
 

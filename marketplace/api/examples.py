@@ -17,6 +17,7 @@ NAMED: dict[str, Any] = {
     "balance_mine": "24625000",
     "balance_theirs": "25375000",
     "amount": "375000",
+    "at": NOW,
     "attribution": "",
     "available": "143000000",
     "balance": "25000000",

@@ -15,11 +15,13 @@ from channels_engine.core.typed_data import digest
 from channels_engine.core.types import Delivery, Side
 from channels_engine.drivers import Closing, Settling
 from channels_engine.outbox import UNSEEN_SECONDS
+from channels_engine.store import block_times
 from channels_engine.store.models import LedgerBlock, LedgerEvent, LogEntry, OutboxItem
 from channels_engine.submissions import Accepted
 from contracts.bindings import SignedState
 from contracts.calls import Call
 from contracts.consents import dispute_request
+from contracts.indexer import RpcBlockSource
 from contracts.records import ChannelStatus
 from tests.fixtures_ledger import running, start_anvil
 
@@ -63,6 +65,13 @@ class Reorganised(Operations):
     def names(self, pair: Pair) -> list[str]:
         rows = LedgerEvent.objects.filter(channel=to_hex(pair.channel)).order_by("block_number", "log_index")
         return list(rows.values_list("name", flat=True))
+
+    def check_times(self) -> None:
+        """Each event has the time of the block that holds it now."""
+        kept = dict(LedgerEvent.objects.values_list("block_number", "at"))
+        headers = RpcBlockSource(self.chain.client, []).headers(list(kept))
+        assert kept
+        assert list(kept.values()) == [header and header.timestamp for header in headers]
 
     def phases(self, pair: Pair) -> set[Phase]:
         return {self.endpoint(pair, side).phase for side in Side}
@@ -144,6 +153,19 @@ def test_reorg_of_an_opening_that_comes_again(engine: Reorganised, depth: int) -
     engine.until_idle()
     assert engine.phases(pair) == {Phase.CLOSED}
     assert engine.names(pair) == ["ChannelOpened", "ChannelFinalised"]
+    engine.check_times()
+
+
+def test_events_of_an_earlier_version_get_their_times(engine: Reorganised) -> None:
+    pair = engine.world.pair(funding=FUNDING)
+    engine.open(pair)
+    LedgerEvent.objects.update(at=None)
+    source = RpcBlockSource(engine.chain.client, [])
+    assert (block_times.fill(source), block_times.fill(source)) == (1, 0)
+    engine.check_times()
+    LedgerEvent.objects.update(at=None, block_hash="0x" + "00" * 32)
+    block_times.fill(source)
+    assert not LedgerEvent.objects.exclude(at=None).exists(), "of a block that the chain has left"
 
 
 def test_reorg_of_an_opening_that_never_comes_again(engine: Reorganised) -> None:

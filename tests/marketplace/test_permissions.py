@@ -80,6 +80,7 @@ def _channel(owner: str, peer: str, index: int = 0) -> str:
         transaction_hash="0x" + "dd" * 32,
         log_index=index,
         arguments={"funding_a": 10},
+        at=1_750_000_000,
     )
     return name
 
@@ -199,7 +200,7 @@ def test_owners_and_their_merchant_reach_them(victim: Person, belongings: Belong
     assert shown["provenance"]["balance"]["source"] == "signature"
     assert shown["provenance"]["balance"]["signature_a"] == "0x" + "07" * 65
     assert shown["trades"][0]["role"] == "seller"
-    assert shown["ledger_events"][0]["block"] == 4
+    assert [(one["block"], one["at"]) for one in shown["ledger_events"]] == [(4, 1_750_000_000)]
     operator = at_desk(Agreement.objects.get().merchant.operators.get())
     for document in Document.objects.values_list("pk", flat=True):
         assert operator.get(f"/api/v1/documents/{document}/content/").status_code == 200

@@ -205,6 +205,7 @@ def _history(row: Endpoint, user: User, peer: str) -> None:
         block_hash="0x" + "02" * 32,
         transaction_hash="0x" + row.channel[2:],
         log_index=0,
+        at=1_750_000_000,
         arguments={
             "funding_a": "10000000",
             "funding_b": "10000000",
@@ -231,6 +232,16 @@ def test_channel_page_shows_the_proofs(client_of: SignIn, member: User, partner:
     stranger = User.objects.create_user(email="other@example.org", password="correct horse battery")
     assert client_of(stranger).get(f"/channels/{row.channel}/").status_code == 404
     assert client_of(member).get("/channels/0x12/").status_code == 404
+
+
+def test_the_ledgers_rows_have_their_blocks_time(client: Client, member: User) -> None:
+    _hosted(member, "peer")
+    told = (
+        '<time datetime="2025-06-15T15:06:40+00:00" data-form="datetime">15 Jun 2025, 17:06 UTC+02:00</time>'
+    )
+    assert told in client.get("/ledger/").content.decode()
+    LedgerEvent.objects.update(at=None)
+    assert "<time" not in client.get("/ledger/").content.decode().partition("<tbody>")[2]
 
 
 def test_a_partner_who_left_is_no_dead_end(client_of: SignIn, member: User, partner: Prosumer) -> None:
