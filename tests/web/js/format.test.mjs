@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
 
+import { SeriesChart } from "../../../marketplace/web/static/web/js/live/charts.js";
 import * as format from "../../../marketplace/web/static/web/js/ui/format.js";
 
 process.env.TZ = "UTC";
@@ -61,4 +62,15 @@ test("typed numbers become the server's integers, or its refusals", () => {
   inEach((lang) => {
     for (const { typed, decimals, ...meant } of vectors.typed) assert.equal(read(typed, decimals), meant[lang], `${typed} in ${lang}`);
   });
+});
+
+test("a legend has the newest values or all together, and no dash where there is none", () => {
+  const { valueTold, slotTold } = SeriesChart.prototype;
+  const chart = { unit: "kWh", decimals: 1, times: [900, 1800], summed: false };
+  const told = (index, values = [1.5, 2]) => valueTold.call(chart, values, index);
+  assert.deepEqual([told(null), told(0), told(null, [1, null]), told(null, [])], ["2.0\u00a0kWh", "1.5\u00a0kWh", "", ""]);
+  assert.equal(slotTold.call(chart, null), "1 Jan 1970, 00:30\u2009–\u200900:45 UTC+00:00");
+  chart.summed = true;
+  assert.deepEqual([told(null), told(0)], ["3.5\u00a0kWh", "1.5\u00a0kWh"]);
+  assert.equal(slotTold.call(chart, null), "1 Jan 1970, 00:15\u2009–\u20091 Jan 1970, 00:45");
 });

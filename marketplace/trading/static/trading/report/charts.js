@@ -274,7 +274,8 @@ export class TimeChart {
     this.mark?.setAttribute("x1", String(x));
     this.mark?.setAttribute("x2", String(x));
     const said = this.drawing.lines.map(({ label, values }, i) => {
-      const text = `${figure(values[slot] ?? NaN, this.drawing.decimals)} ${this.drawing.unit}`;
+      const value = values[slot] ?? NaN;
+      const text = Number.isFinite(value) ? `${figure(value, this.drawing.decimals)} ${this.drawing.unit}` : "";
       const place = this.legend.children[i]?.querySelector("b");
       if (place) place.textContent = text;
       return `${label} ${text}`;

@@ -4,7 +4,7 @@
 
 import uPlot from "../../vendor/uplot/uPlot.esm.js";
 import { color } from "../ui/colors.js";
-import { measured, when } from "../ui/format.js";
+import { measured, number, slot, when } from "../ui/format.js";
 import { gettext } from "../ui/language.js";
 
 const SLOT_S = 900;
@@ -23,12 +23,14 @@ const MICRO_PER_CENT = 10_000;
 /** A chart that follows its container's width and the theme. */
 export class SeriesChart {
   /**
+   * Where nobody points at a slot, the legend has the newest one's values, or the sums of all of them.
+   *
    * @param {HTMLElement} container
-   * @param {{height?: number, unit: string, decimals?: number}} options
+   * @param {{height?: number, unit: string, decimals?: number, summed?: boolean}} options
    */
-  constructor(container, { height = 200, unit, decimals = 2 }) {
-    Object.assign(this, { container, height, unit, decimals });
+  constructor(container, { height = 200, unit, decimals = 2, summed = false }) {
     this.container = container;
+    this.summed = summed;
     this.height = height;
     this.unit = unit;
     this.decimals = decimals;
@@ -43,6 +45,25 @@ export class SeriesChart {
     matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => this.rebuild());
   }
 
+  /** @param {number|null} index of the slot that is pointed at */
+  slotTold(index) {
+    const last = this.times.at(-1) ?? 0;
+    const start = this.times[index ?? this.times.length - 1] ?? last;
+    if (index !== null || !this.summed) return slot(start, start + SLOT_S);
+    return `${when(this.times[0] ?? last)}\u2009–\u2009${when(last + SLOT_S)}`;
+  }
+
+  /**
+   * @param {Line["values"]} values of a line
+   * @param {number|null} index of the slot that is pointed at
+   * @returns {string} nothing where there is no value
+   */
+  valueTold(values, index) {
+    const newest = values[index ?? values.length - 1] ?? null;
+    const value = index === null && this.summed ? values.reduce((/** @type {number} */ sum, one) => sum + (one ?? 0), 0) : newest;
+    return value === null ? "" : `${measured(value, this.decimals)}\u00a0${this.unit}`;
+  }
+
   /** @returns {any} */
   options() {
     const axis = { stroke: color("--ink-faint"), grid: { stroke: color("--line"), width: 1 }, ticks: { show: false }, font: "12px Inter, sans-serif" };
@@ -55,18 +76,18 @@ export class SeriesChart {
       scales: { x: { time: true, range: (/** @type {any} */ _, /** @type {number} */ low, /** @type {number} */ high) => [Math.min(low, high - SHORTEST_SPAN_S), high + SLOT_S] } },
       axes: [
         { ...axis, values: (/** @type {any} */ _, /** @type {number[]} */ ticks) => ticks.map((t) => when(t, "time")) },
-        { ...axis, size: 52, values: (/** @type {any} */ _, /** @type {number[]} */ ticks) => ticks.map((t) => String(t)) },
+        { ...axis, size: 52, values: (/** @type {any} */ _, /** @type {number[]} */ ticks) => ticks.map(number) },
       ],
       series: [
-        { label: gettext("Slot"), value: (/** @type {any} */ _, /** @type {number|null} */ t) => (t === null ? "–" : when(t)) },
-        ...this.lines.map(({ label, token, filled }) => ({
+        { label: this.summed ? gettext("Time") : gettext("Slot"), value: (/** @type {any} */ _, /** @type {unknown} */ __, /** @type {unknown} */ ___, /** @type {number|null} */ index) => this.slotTold(index) },
+        ...this.lines.map(({ label, token, filled }, i) => ({
           label,
           stroke: color(token),
           fill: filled ? color(token, 0.16) : undefined,
           width: 2,
           paths: step,
           points: { show: false },
-          value: (/** @type {any} */ _, /** @type {number|null} */ v) => (v === null || v === undefined ? "–" : `${measured(v, this.decimals)} ${this.unit}`),
+          value: (/** @type {any} */ _, /** @type {unknown} */ __, /** @type {unknown} */ ___, /** @type {number|null} */ index) => this.valueTold(this.lines[i]?.values ?? [], index),
         })),
       ],
     };

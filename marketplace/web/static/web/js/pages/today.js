@@ -25,7 +25,7 @@ function lines(slots) {
 }
 
 const holder = document.querySelector("#today-chart");
-const chart = holder instanceof HTMLElement ? new SeriesChart(holder, { height: 220, unit: "kWh", decimals: 3 }) : null;
+const chart = holder instanceof HTMLElement ? new SeriesChart(holder, { height: 220, unit: "kWh", decimals: 3, summed: true }) : null;
 
 async function draw() {
   if (!chart) return;

@@ -270,6 +270,15 @@ export function measured(value, decimals) {
   return value.toFixed(decimals).replace(".", rules().point);
 }
 
+/**
+ * A round number, as the steps of an axis are.
+ *
+ * @param {number} value
+ */
+export function number(value) {
+  return String(value).replace(".", rules().point);
+}
+
 /** @param {string} hex */
 export function shortHex(hex) {
   return `${hex.slice(0, 8)}…${hex.slice(-6)}`;
