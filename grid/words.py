@@ -1,7 +1,7 @@
 """Sentences that remember how they were made, so that somebody else can say them in another language.
 
 The cores know no languages: they say English, with its template and values; the site looks the template up
-(`marketplace.core_words.told`). Templates are literal texts with `%(name)s`, found by name (`manage.py words`).
+(`marketplace.words.cores.told`). Templates are literal texts with `%(name)s`, found by name (`manage.py words`).
 """
 
 from collections.abc import Mapping

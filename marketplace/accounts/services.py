@@ -11,11 +11,11 @@ from django.utils.translation import gettext as _
 
 from channels_engine.core.errors import SignatureError
 from channels_engine.core.signing import recover
-from marketplace import protocol_words
 from marketplace.accounts import siwe
 from marketplace.accounts.errors import ConflictError, RefusedError
 from marketplace.accounts.hexadecimal import to_hex
 from marketplace.accounts.models import AuditEvent, Participant, SignInNonce, User, Wallet
+from marketplace.words import protocol
 
 CHALLENGE_LIFE = timedelta(minutes=5)
 PROFILE_FIELDS = (
@@ -97,7 +97,7 @@ def _signer(text: str, signature: bytes) -> bytes:
     try:
         return recover(siwe.personal_digest(text), signature)
     except SignatureError as error:
-        words = protocol_words.refusal(error)
+        words = protocol.refusal(error)
         raise RefusedError(error.code, words, {"signature": [words]}) from error
 
 

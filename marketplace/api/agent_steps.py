@@ -8,7 +8,6 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from marketplace import protocol_words
 from marketplace.api.agent_rules import RulesSerializer
 from marketplace.api.fields import (
     HashField,
@@ -25,6 +24,7 @@ from marketplace.trading.own_agent.planner import Action, Slot, left_wh
 from marketplace.trading.own_agent.rules import Rules, rules_from
 from marketplace.trading.own_agent.words import KINDS, REASON_CHOICES, REASONS
 from marketplace.trading.selectors import prosumers_by_owner
+from marketplace.words import protocol
 
 
 class SlotPositionSerializer(serializers.Serializer[Slot]):
@@ -192,7 +192,7 @@ def _steps(rows: list[AgentDecision]) -> list[dict[str, Any]]:
         {
             **{name: getattr(step.decision, name) for name in names},
             "words": REASONS.get(step.decision.reason, ""),
-            "detail": protocol_words.reason(step.decision.detail),
+            "detail": protocol.reason(step.decision.detail),
             "partner": partner(step.decision.partner, known),
             "price_per_kwh": step.decision.price_per_kwh,
             "amount": step.decision.amount,

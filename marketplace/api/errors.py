@@ -11,9 +11,9 @@ from rest_framework.response import Response
 from rest_framework.views import exception_handler, set_rollback
 
 from channels_engine.core.errors import ProtocolError
-from marketplace import protocol_words
 from marketplace.accounts.errors import RefusedError
 from marketplace.api.problems import PROBLEM, content
+from marketplace.words import protocol
 
 
 class TooLarge(exceptions.APIException):
@@ -42,7 +42,7 @@ def _of_django(error: Exception) -> Response | None:
     if isinstance(error, SuspiciousOperation | ValidationError):
         return answer(400, "bad_request", _("The request can't be read."), {})
     if isinstance(error, ProtocolError):
-        return answer(400, error.code, protocol_words.refusal(error), {})
+        return answer(400, error.code, protocol.refusal(error), {})
     return None
 
 

@@ -18,10 +18,10 @@ from grid.metering.validation import Judgement, Outcome
 from marketplace.api.fields import MAX_MONEY, MAX_SAFE, HashField, SignatureField
 from marketplace.api.tokens import MeterTokenAuthentication, ProgramTokenAuthentication
 from marketplace.api.views import PagedView, asked, checked, one, user_of
-from marketplace.core_words import told
 from marketplace.trading.meters.intake import SignedReading, take_readings
 from marketplace.trading.meters.selectors import ReadSlot, meters_of, meters_of_token, read_slots
 from marketplace.trading.models import Meter, MeterToken
+from marketplace.words.cores import told
 
 MOST_READINGS = 1000
 MOST_SLOTS = 31 * 96

@@ -16,11 +16,11 @@ from marketplace.accounts.errors import RefusedError
 from marketplace.api.fields import MAX_SAFE, MomentField, SafeIntegerField
 from marketplace.api.parsers import BoundedMultiPartParser
 from marketplace.api.views import PagedView, checked, one, user_of
-from marketplace.core_words import told
 from marketplace.studies import selectors, services
 from marketplace.studies.choices import STAMPS, UNIT_NAMES, Choices, tables_from
 from marketplace.studies.library import CHANGEABLE
 from marketplace.studies.models import InputFile
+from marketplace.words.cores import told
 
 PRICE = 10_000_000
 FILE_EXAMPLE = OpenApiExample(

@@ -27,13 +27,13 @@ from contracts.encoding import PermitProof, artifact
 from contracts.gateway import Sender
 from contracts.records import Treasury
 from contracts.reverts import ErrorCatalogue
-from marketplace import protocol_words
 from marketplace.accounts.errors import AwayError, ConflictError, RefusedError
 from marketplace.accounts.hexadecimal import to_hex
 from marketplace.accounts.services import record
 from marketplace.credit.issuing import domain_of, raw, terms_of
 from marketplace.credit.keystores import merchant_signer
 from marketplace.credit.models import Agreement, Lease, Ledger, Merchant
+from marketplace.words import protocol
 
 DEV_CHAIN_ID = 31337
 RELAYER_ACCOUNT = 9
@@ -310,7 +310,7 @@ def _participants(agreement: Agreement, signature: bytes) -> bytes:
             digest(domain_of(agreement), terms_of(agreement)), signature, raw(agreement.participant)
         )
     except SignatureError as error:
-        words = protocol_words.refusal(error)
+        words = protocol.refusal(error)
         raise RefusedError(error.code, words, {"signature": [words]}) from error
 
 

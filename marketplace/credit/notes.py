@@ -14,7 +14,6 @@ from channels_engine.core import types
 from channels_engine.core.errors import SignatureError
 from channels_engine.core.signing import canonical, sign_value
 from channels_engine.core.typed_data import digest
-from marketplace import protocol_words
 from marketplace.accounts.errors import ConflictError, RefusedError
 from marketplace.accounts.hexadecimal import to_hex
 from marketplace.accounts.services import record
@@ -23,6 +22,7 @@ from marketplace.credit.issuing import domain_of, raw
 from marketplace.credit.keystores import merchant_signer
 from marketplace.credit.models import Agreement, CreditNote
 from marketplace.credit.selectors import with_outstanding
+from marketplace.words import protocol
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +69,7 @@ def _checked_receipt(agreement: Agreement, request: NoteRequest) -> bytes:
         message = digest(domain_of(agreement), receipt)
         return canonical(message, request.receipt_signature, raw(agreement.participant))
     except SignatureError as error:
-        words = protocol_words.refusal(error)
+        words = protocol.refusal(error)
         raise RefusedError(error.code, words, {"receipt_signature": [words]}) from error
 
 

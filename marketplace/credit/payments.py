@@ -16,12 +16,12 @@ from contracts.bindings import MerchantContract, Stablecoin
 from contracts.calls import Receipt
 from contracts.consents import CONSENT_TYPES
 from contracts.encoding import Payment, PermitProof
-from marketplace import protocol_words
 from marketplace.accounts.errors import ConflictError, RefusedError
 from marketplace.accounts.services import record
 from marketplace.credit.issuing import domain_of, raw
 from marketplace.credit.ledger import DOMAIN_FIELDS, PERMIT_LIFE, read, relay, the_ledger
 from marketplace.credit.models import Agreement
+from marketplace.words import protocol
 
 PAY, TOP_UP = "pay", "top_up"
 _STRUCTURES = {PAY: "DebtPayment", TOP_UP: "CollateralTopUp"}
@@ -67,7 +67,7 @@ def pay_in(*, agreement: Agreement, purpose: str, payment: SignedPayment) -> Rec
     try:
         signature = canonical(message, payment.signature, owner)
     except SignatureError as error:
-        words = protocol_words.refusal(error)
+        words = protocol.refusal(error)
         raise RefusedError(error.code, words, {"signature": [words]}) from error
     permit = PermitProof(payment.permit_deadline, payment.permit_signature)
     contract = MerchantContract(raw(agreement.msc))

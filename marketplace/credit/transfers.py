@@ -18,13 +18,13 @@ from contracts.calls import Receipt
 from contracts.connection import LedgerError, LedgerRejectedError
 from contracts.consents import earnings_withdrawal, transfer_authorization
 from contracts.records import AuthorizedTransfer, NoteAccount, TokenDomain
-from marketplace import protocol_words
 from marketplace.accounts.errors import ConflictError, RefusedError
 from marketplace.accounts.hexadecimal import to_hex
 from marketplace.accounts.models import User, Wallet
 from marketplace.credit.issuing import domain_of, raw
 from marketplace.credit.ledger import client, read, relay, the_ledger
 from marketplace.credit.models import CreditNote, RelayedTransfer
+from marketplace.words import protocol
 
 
 @lru_cache(maxsize=8)
@@ -89,7 +89,7 @@ def _signed_by(signer: bytes, digest: bytes, signature: bytes) -> bytes:
     try:
         return canonical(digest, signature, signer)
     except SignatureError as error:
-        words = protocol_words.refusal(error)
+        words = protocol.refusal(error)
         raise RefusedError(error.code, words, {"signature": [words]}) from error
 
 

@@ -10,7 +10,7 @@ from django.utils.translation import gettext_lazy as _
 from grid.models import ReplayRun
 from marketplace.accounts.fields import EncryptedTextField
 from marketplace.accounts.models import User
-from marketplace.core_words import told
+from marketplace.words.cores import told
 
 
 class InputFile(models.Model):

@@ -15,12 +15,12 @@ from grid.models import ReplayRun
 from grid.scenarios.scenario import Scenario, ScenarioFaultError
 from marketplace.accounts.errors import ConflictError, RefusedError
 from marketplace.accounts.models import User
-from marketplace.core_words import told
 from marketplace.studies import store
 from marketplace.studies.checking import MOST_HOME_SLOTS, kind_of, scenario_of, tables_of
 from marketplace.studies.library import library_scenario, library_tables
 from marketplace.studies.models import InputFile, StudyOrder
 from marketplace.studies.selectors import opened_files, own_files, own_runs
+from marketplace.words.cores import told
 
 MOST_FILES = 20
 MOST_RUNS = 10

@@ -11,10 +11,10 @@ from channels_engine.core.state import Phase
 from channels_engine.submissions import Refused, Shown
 from contracts.bindings import EntityContracts
 from contracts.records import ChannelStatus
-from marketplace import protocol_words
 from marketplace.accounts.errors import ConflictError, RefusedError
 from marketplace.credit.issuing import raw
 from marketplace.credit.ledger import read, relay, the_ledger
+from marketplace.words import protocol
 
 
 def show_state(*, endpoint: EndpointState, evidence: bytes) -> None:
@@ -34,7 +34,7 @@ def show_state(*, endpoint: EndpointState, evidence: bytes) -> None:
         raise RefusedError("malformed", words) from error
     (outcome,) = service.runtime().process([Shown(endpoint.channel, answer)])
     if isinstance(outcome, Refused):
-        raise RefusedError(outcome.code, protocol_words.refusal(outcome))
+        raise RefusedError(outcome.code, protocol.refusal(outcome))
 
 
 def finalise(*, endpoint: EndpointState, now: int) -> None:

@@ -11,9 +11,9 @@ from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from grid.assets import SLOT_SECONDS
-from marketplace import gate_words
-from marketplace.core_words import told
 from marketplace.trading.own_agent.models import AgentDecision, AgentRules, OwnAgent
+from marketplace.words import gate
+from marketplace.words.cores import told
 
 __all__ = (
     "AgentDecision",
@@ -162,7 +162,7 @@ class GateDecision(models.Model):
     @property
     def words(self) -> str:
         """The answer in the reader's language."""
-        return gate_words.said(self.answer)
+        return gate.said(self.answer)
 
 
 class PromisedFunding(models.Model):

@@ -11,7 +11,6 @@ from django.shortcuts import redirect, render
 from django.views.decorators.http import require_POST, require_safe
 
 from grid.scenarios.sections import Tariff
-from marketplace import protocol_words
 from marketplace.accounts.errors import RefusedError
 from marketplace.accounts.models import User
 from marketplace.accounts.selectors import wallet_of
@@ -23,6 +22,7 @@ from marketplace.trading.own_agent.rules import Partners, Rules, rules_from
 from marketplace.trading.own_agent.words import KINDS, REASONS
 from marketplace.trading.selectors import prosumers_by_owner
 from marketplace.web.agent_form import RulesForm, typed
+from marketplace.words import protocol
 
 PAGE_SIZE = 20
 WHOLE = 100
@@ -105,7 +105,7 @@ def _log(request: HttpRequest) -> dict[str, Any]:
             "partner": names.get(step.decision.partner),
             "kind": KINDS.get(step.decision.kind, ""),
             "why": REASONS.get(step.decision.reason, ""),
-            "detail": protocol_words.reason(step.decision.detail),
+            "detail": protocol.reason(step.decision.detail),
         }
         for step in steps
     ]

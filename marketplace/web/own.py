@@ -16,12 +16,12 @@ from django.views.decorators.http import require_POST, require_safe
 from grid.models import ReplayRun
 from marketplace.accounts.errors import RefusedError
 from marketplace.accounts.models import User
-from marketplace.core_words import told
 from marketplace.studies import services
 from marketplace.studies.choices import tables_from
 from marketplace.studies.models import InputFile
 from marketplace.studies.selectors import opened_files, own_files, own_runs
 from marketplace.web.own_forms import InputFilesForm, StudyForm
+from marketplace.words.cores import told
 
 ROOM_FOR_FORM = 64 * 1024
 """What a multipart body needs beside its files."""

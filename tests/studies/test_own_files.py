@@ -22,11 +22,11 @@ from grid.models import ReplayRun, SlotResult
 from marketplace.accounts.erasure import erase_person
 from marketplace.accounts.errors import ConflictError, RefusedError
 from marketplace.accounts.models import User
-from marketplace.core_words import told
 from marketplace.studies import services, store, tasks, worker
 from marketplace.studies.models import InputFile, StudyOrder
 from marketplace.studies.tasks import check_file, play_study
 from marketplace.trading.runs import report_of_run
+from marketplace.words.cores import told
 
 pytestmark = pytest.mark.django_db
 Upload = Callable[..., InputFile]

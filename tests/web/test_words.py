@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 from grid.results import findings, tables
-from marketplace import core_words
 from marketplace.studies.choices import mechanism_names
 from marketplace.studies.library import shipped
 from marketplace.web import extraction
+from marketplace.words import cores
 from tests.system_parts import require
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -107,14 +107,14 @@ def test_what_a_text_names_its_translation_names(code: str, domain: str) -> None
 
 
 def test_words_of_the_cores_are_known() -> None:
-    named = {*core_words.FIGURES, *core_words.FORMULAS, *core_words.TABLES, *core_words.CHOICES}
+    named = {*cores.FIGURES, *cores.FORMULAS, *cores.TABLES, *cores.CHOICES}
     shown = re.findall(r'Figure\(\s*"([^"]+)"', Path(findings.__file__).read_text(encoding="utf-8"))
     assert shown
     every = tables.TABLES.values() if isinstance(tables.TABLES, dict) else tables.TABLES
     said = {*shown, *mechanism_names()} | {word for one in every for word in (one.title, one.meaning)}
     shipped_words = {one.description for one in shipped()}
-    assert shipped_words <= set(core_words.SCENARIOS), shipped_words - set(core_words.SCENARIOS)
-    assert said <= named, f"name these in marketplace/core_words.py: {said - named}"
+    assert shipped_words <= set(cores.SCENARIOS), shipped_words - set(cores.SCENARIOS)
+    assert said <= named, f"name these in marketplace/words/cores.py: {said - named}"
 
 
 def _foreign(text: str) -> list[str]:

@@ -15,7 +15,7 @@ from grid.metering.validation import Known, judge
 from grid.profiles import Options
 from grid.scenarios.scenario import ScenarioFaultError, parse_scenario
 from grid.words import Words, placed, unplaced
-from marketplace.core_words import told
+from marketplace.words.cores import told
 
 ROOT = Path(__file__).resolve().parents[2]
 PROFILES = """time;Haus 1;Haus 2_kW;Haus 2_kW;

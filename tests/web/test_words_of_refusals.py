@@ -13,11 +13,11 @@ from grid.gate.limits import Breach
 from grid.gate.nominations import Nomination
 from grid.gate.remedies import Remedy
 from grid.gate.verdicts import Verdict
-from marketplace import core_words, gate_words, protocol_words
 from marketplace.client.own_agent.bounds import WORDS
+from marketplace.words import cores, gate, protocol
 from tests.protocol_codes import refusals
 
-SCRIPT = Path(gate_words.__file__).parent / "web/static/web/js/channel/refusals.js"
+SCRIPT = Path(gate.__file__).parents[1] / "web/static/web/js/channel/refusals.js"
 ASKED = Nomination("a", 1, 2, 900, 5000)
 HIGH = Breach("voltage", "bus 7", 1.10234, 1.1)
 FULL = Breach("transformer", "T1", 104.26, 100.0)
@@ -27,26 +27,26 @@ WORDLESS = "declined"
 
 
 def test_every_code_has_its_text() -> None:
-    assert set(protocol_words.REFUSALS) == {*refusals(), *WORDS, WORDLESS}
-    assert {code: str(protocol_words.REFUSALS[code]) for code in WORDS} == WORDS
+    assert set(protocol.REFUSALS) == {*refusals(), *WORDS, WORDLESS}
+    assert {code: str(protocol.REFUSALS[code]) for code in WORDS} == WORDS
 
 
 def test_scripts_say_the_same() -> None:
     said = re.findall(
         r'^  (\w+): \(\) => gettext\("(.+)"\),$', SCRIPT.read_text(encoding="utf-8"), re.MULTILINE
     )
-    assert dict(said) == {code: str(text) for code, text in protocol_words.REFUSALS.items()}
+    assert dict(said) == {code: str(text) for code, text in protocol.REFUSALS.items()}
 
 
 def test_a_refusal_is_told_in_the_readers_language() -> None:
     refused = RemoteProtocolError(
         "stale_base", "The offer is for version 5, the channel is at 6; sign it anew."
     )
-    assert protocol_words.refusal(refused) == refused.message
+    assert protocol.refusal(refused) == refused.message
     with translation.override("de"):
-        assert protocol_words.refusal(refused).startswith("Der Kanal hat sich seitdem geändert")
-        assert protocol_words.reason("too_much") == "Die Menge ist zu groß."
-        assert protocol_words.reason("Morgen gern") == "Morgen gern"
+        assert protocol.refusal(refused).startswith("Der Kanal hat sich seitdem geändert")
+        assert protocol.reason("too_much") == "Die Menge ist zu groß."
+        assert protocol.reason("Morgen gern") == "Morgen gern"
 
 
 @pytest.mark.parametrize(
@@ -61,14 +61,14 @@ def test_a_refusal_is_told_in_the_readers_language() -> None:
     ],
 )
 def test_the_gates_answer_is_what_the_core_says(verdict: Verdict) -> None:
-    told = gate_words.said(verdict.as_dict()).replace("\u00a0", " ").replace("€", "")
+    told = gate.said(verdict.as_dict()).replace("\u00a0", " ").replace("€", "")
     assert re.sub(r"0\.2500\b", "0.25", verdict.words) == told
 
 
 def test_the_gates_answer_in_german() -> None:
     verdict = Verdict(ASKED, accepted=False, max_passing_wh=2000, breach=HIGH, remedies=STEPS, cost=250_000)
     with translation.override("de"):
-        told = gate_words.said(verdict.as_dict()).replace("\u00a0", " ")
+        told = gate.said(verdict.as_dict()).replace("\u00a0", " ")
     assert told == (
         "Vom Netz abgelehnt: Mit 5,000 kWh läge die Spannung bei bus 7 bei 1,10234 pu, die Grenze ist 1,100 pu."
         " 2,000 kWh davon würden in dieser Viertelstunde noch passen."
@@ -77,4 +77,4 @@ def test_the_gates_answer_in_german() -> None:
 
 
 def test_words_of_events_are_known() -> None:
-    assert {kind.__struct_config__.tag for kind in get_args(Event)} == set(core_words.EVENTS)
+    assert {kind.__struct_config__.tag for kind in get_args(Event)} == set(cores.EVENTS)

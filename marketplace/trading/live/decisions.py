@@ -5,13 +5,13 @@ from dataclasses import dataclass
 from django.db.models import QuerySet
 
 from grid.models import SlotResult
-from marketplace import gate_words
 from marketplace.accounts.models import User
 from marketplace.trading.live.control import may_operate
 from marketplace.trading.live.view import live_run
 from marketplace.trading.models import GateDecision
 from marketplace.trading.replay.cast import house_title
 from marketplace.trading.selectors import gate_decisions
+from marketplace.words import gate
 
 SLOTS_SHOWN = 24
 REFUSALS_SHOWN = 60
@@ -47,7 +47,7 @@ def household_refusals() -> list[Refusal]:
             house_title(one["nomination"]["buyer"]),
             one["nomination"]["quantity_wh"],
             one["max_passing_wh"],
-            gate_words.said(one),
+            gate.said(one),
         )
         for slot in rows.values_list("data", flat=True)[:SLOTS_SHOWN]
         for one in slot["refused"]

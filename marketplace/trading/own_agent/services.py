@@ -11,7 +11,6 @@ from channels_engine.core.amounts import amount_of
 from channels_engine.core.errors import SignatureError
 from channels_engine.core.signing import recover
 from channels_engine.store.models import Endpoint
-from marketplace import protocol_words
 from marketplace.accounts.errors import ConflictError, MissingError, RefusedError
 from marketplace.accounts.hexadecimal import to_hex
 from marketplace.accounts.models import User
@@ -26,6 +25,7 @@ from marketplace.trading.own_agent.moment import open_channels
 from marketplace.trading.own_agent.past import own_past
 from marketplace.trading.own_agent.rules import MANDATE_SECONDS, Rules, faults_of, mandate_text, rules_from
 from marketplace.trading.own_agent.words import fault_in_words
+from marketplace.words import protocol
 
 MOST_VERSIONS = 500
 MANDATE_LEEWAY_S = 3600
@@ -169,7 +169,7 @@ def _signer(text: str, signature: bytes) -> str:
     try:
         return to_hex(recover(personal_digest(text), signature))
     except SignatureError as error:
-        words = protocol_words.refusal(error)
+        words = protocol.refusal(error)
         raise RefusedError(error.code, words, {"signature": [words]}) from error
 
 
@@ -227,7 +227,7 @@ def note_step(
         version: Of the rules by which it did.
         kind: `offer`, `accept`, `counter`, `declined` (by the partner) or `refused` (by gate, relay or browser).
         reason: The rule, one of `words.REASONS`.
-        detail: What was answered: a code (`marketplace.protocol_words`), or words.
+        detail: What was answered: a code (`marketplace.words.protocol`), or words.
         step: channel, offer, trade, sells, slot_start, quantity_wh, price_per_kwh.
 
     Raises:

@@ -13,7 +13,7 @@ from django.template.loader import render_to_string
 from django.utils.safestring import SafeString
 from django.utils.translation import get_language
 
-from marketplace.catalogues import script_words
+from marketplace.words.scripts import script_words
 
 SCRIPTS = ("data", "charts", "drawing", "map", "matrix", "tables", "page")
 TOP_PAIRS = 25

@@ -7,7 +7,8 @@ from typing import Any
 from django import template
 from django.utils.translation import gettext
 
-from marketplace import formats, gate_words
+from marketplace import formats
+from marketplace.words import gate
 
 register = template.Library()
 
@@ -19,20 +20,20 @@ NOTHING = "–"
 
 @register.filter
 def said(words: str) -> str:
-    """English words of the grid's core in the reader's language (`marketplace/core_words.py`)."""
+    """English words of the grid's core in the reader's language (`marketplace/words/cores.py`)."""
     return gettext(words) if words else ""
 
 
 @register.filter
 def gate_said(answer: dict[str, Any]) -> str:
     """The gate's answer to a trade (`grid.gate.verdicts.Verdict.as_dict`)."""
-    return gate_words.said(answer)
+    return gate.said(answer)
 
 
 @register.filter
 def exceeded(breach: dict[str, Any]) -> str:
     """A limit that was exceeded all the same (`grid.gate.limits.Breach`)."""
-    return gate_words.exceeded(breach)
+    return gate.exceeded(breach)
 
 
 @register.filter

@@ -1,5 +1,5 @@
 /**
- * What the codes of the protocol and of agents' answers mean to people; `marketplace/protocol_words.py` says the same.
+ * What the codes of the protocol and of agents' answers mean to people; `marketplace/words/protocol.py` says the same.
  * On the wire a refusal has its code and an English text, an agent's answer its code alone: both are for programs.
  */
 
