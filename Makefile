@@ -12,7 +12,7 @@ run: .make/run  ## set up, then serve the marketplace with the seeded feeder tra
 	@$(PY) manage.py serve --port $(PORT)
 
 test: .make/dev .make/node  ## set up, then run every test
-	@$(PY) -m pytest -n 2 --dist worksteal $(ARGS)
+	@$(PY) -m pytest -n 3 --dist worksteal $(ARGS)
 
 check: .make/dev .make/node  ## lint, types, import rules, contract format
 	$(PY) -m ruff check .

@@ -1,6 +1,8 @@
 """In which order the whole run goes, and what it says at its end."""
 
 import os
+from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -26,6 +28,16 @@ LONG: dict[tuple[str, ...], int] = {
 }
 """What takes long, with about how many seconds. Of the whole sites one runs at a time: journeys lose their patience
 where two of them share the cores."""
+SITES = ("site", "lasting_site")
+"""Fixtures that are whole sites (tests/e2e, tests/clients)."""
+BEHIND = 10
+"""How far the other workers stand back from the first (nice): it has the whole sites, which wait half of their time."""
+
+
+def pytest_configure() -> None:
+    """Three workers fill two cores, and the browsers come first."""
+    if os.environ.get("PYTEST_XDIST_WORKER", "gw0") != "gw0":
+        os.nice(BEHIND)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -35,6 +47,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     minutes must neither stand in one piece alone nor at a piece's end.
     """
     workers = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+    items.sort(key=_on_lasting_site)  # those together
     groups = {names: [item for item in items if _is_in(item, names)] for names in LONG}
     shares: list[list[pytest.Item]] = [[] for _ in range(workers)]
     loads = [0] * workers
@@ -51,6 +64,23 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         del short[:size]
         left -= len(share)
     items[:] = [item for share in shares for item in share] + short
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> Iterator[None]:
+    """End a site with the last test on it: its market would go on and take its share of all that follows."""
+    yield
+    for done in _sites(item) - _sites(nextitem):
+        done.finish(item._request)  # type: ignore[attr-defined]  # of items that are functions, as all of ours
+
+
+def _sites(item: pytest.Item | None) -> set[pytest.FixtureDef[Any]]:
+    info = getattr(item, "_fixtureinfo", None)
+    return {known for name in SITES for known in info.name2fixturedefs.get(name, ())} if info else set()
+
+
+def _on_lasting_site(item: pytest.Item) -> bool:
+    return "lasting_site" in getattr(item, "fixturenames", ())
 
 
 def _is_in(item: pytest.Item, names: tuple[str, ...]) -> bool:

@@ -19,7 +19,6 @@ from django.utils.translation import override
 from marketplace.accounts.crypto import open_sealed, seal
 from marketplace.accounts.errors import ConflictError
 from marketplace.accounts.models import User
-from marketplace.billing.documents.pdf import render
 from marketplace.billing.gathering import Frozen
 from marketplace.billing.models import Bill, Biller, DebtPayment, KeptBill, Payment, Supply
 
@@ -60,6 +59,8 @@ def keep_document(bill: Bill) -> None:
         return
     language = getattr(bill.user, "language", "") or "en"
     with override(language):
+        from marketplace.billing.documents.pdf import render  # noqa: PLC0415  fonts take every start 0.2 s
+
         pdf = render(content, language=language)
     with transaction.atomic():
         locked = Bill.objects.select_for_update().get(pk=bill.pk)

@@ -23,6 +23,7 @@ from marketplace.trading.models import Listing
 from tests.fixtures_ledger import RunningNode, devnode  # noqa: F401  pytest finds the fixture by its name
 from tests.system_parts import find_chromium, require
 
+pytestmark = pytest.mark.browser
 PASSPHRASE = "correct horse battery staple"
 ENOUGH_MS = 20_000
 

@@ -37,7 +37,7 @@ BERLIN = ZoneInfo("Europe/Berlin")
 Week = tuple[Scenario, list[str], list[dict[str, Any]]]
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")  # tests with a database and without are not run side by side
 def week() -> Week:
     """The June week, played in memory."""
     scenario = load_scenario(Path("fixtures/scenarios/june-week.toml"))
