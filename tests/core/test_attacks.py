@@ -351,10 +351,13 @@ def check_farewell(party: Party) -> None:
 
 
 def was_agreed(party: Party, state: ChannelState) -> bool:
-    """Whether this party signed the state itself, the opening, or the change that made it."""
-    changed = (changed_state(proof.value) for proof in party.changes)
-    signed = (proof.value for proof in party.signed)
-    return state.version == 0 or any(known == state for known in (*signed, *changed))
+    """Whether this party signed the state itself, the opening, or the change that made it.
+
+    Of a change that its machine had refused, the ledger tells it the version and the fundings.
+    """
+    changed = {(one.value.version, one.value.funding_a, one.value.funding_b) for one in party.changes}
+    told = (state.version, state.balance_a, state.balance_b)
+    return state.version == 0 or told in changed or any(proof.value == state for proof in party.signed)
 
 
 def check_pledge(party: Party) -> None:
