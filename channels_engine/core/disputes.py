@@ -118,8 +118,13 @@ def disputed(endpoint: Endpoint, change: inputs.LedgerDisputed, _: int) -> Step:
     stopped, effects = halted(endpoint)
     disputing = replace(stopped, dispute=Dispute(change.version, change.deadline))
     after, answer = answer_dispute(seen(disputing, change.version))
-    told = fx.NotifyPhase(f"disputed on the ledger with version {change.version}")
-    return after, (*effects, *answer, *ask_for_newer(after), *enforce_deliveries(after), told)
+    told = (*overruled(endpoint), fx.NotifyPhase(f"disputed on the ledger with version {change.version}"))
+    return after, (*effects, *answer, *ask_for_newer(after), *enforce_deliveries(after), *told)
+
+
+def overruled(endpoint: Endpoint) -> tuple[fx.Effect, ...]:
+    """What to say where the ledger's own version is replaced by another one."""
+    return (fx.NotifyOverruled(),) if endpoint.dispute is not None and endpoint.dispute.enforced else ()
 
 
 def seen(endpoint: Endpoint, version: int) -> Endpoint:
@@ -144,13 +149,16 @@ def resolved(endpoint: Endpoint, change: inputs.LedgerResolved, now: int) -> Ste
     known = seen(endpoint, change.version)
     if endpoint.phase is not Phase.DISPUTED:
         return known, ()
-    told = fx.NotifyPhase(f"dispute resolved on the ledger with version {change.version}")
+    told = (
+        *overruled(endpoint),
+        fx.NotifyPhase(f"dispute resolved on the ledger with version {change.version}"),
+    )
     if current_of(known).state.is_final:
         closing = replace(known, phase=Phase.CLOSING, dispute=None)
-        return closing, (fx.LedgerFinalise(ledger_ready(closing)), told)
+        return closing, (fx.LedgerFinalise(ledger_ready(closing)), *told)
     phase = Phase.OPEN if known.pledge is None else Phase.CHANGING
     opened = replace(known, phase=phase, dispute=None)
-    return opened, (*ask_for_newer(opened), *bring_again(opened), told)
+    return opened, (*ask_for_newer(opened), *bring_again(opened), *told)
 
 
 def finalised(endpoint: Endpoint, change: inputs.LedgerFinalised, _: int) -> Step:
@@ -174,7 +182,18 @@ def finalised(endpoint: Endpoint, change: inputs.LedgerFinalised, _: int) -> Ste
         ledger_version=max(endpoint.ledger_version, change.version),
         payout=(change.balance_a, change.balance_b),
     )
-    return closed, (fx.NotifyPhase(f"closed on the ledger with version {change.version}"),)
+    told = fx.NotifyPhase(f"closed on the ledger with version {change.version}")
+    return closed, (*_paid_out(endpoint, change.version), told)
+
+
+def _paid_out(endpoint: Endpoint, version: int) -> tuple[fx.Effect, ...]:
+    """Whether what was paid is the disputed state with its refunds, or a final one that both signed since."""
+    dispute, newest = endpoint.dispute, current_of(endpoint).state
+    if dispute is None:
+        return ()
+    if dispute.version != version or (newest.is_final and newest.version == version):
+        return overruled(endpoint)
+    return (fx.NotifyPaidOut(dispute.delivered, version),) if dispute.delivered else ()
 
 
 def claim(endpoint: Endpoint, dispute: Dispute) -> Step:

@@ -143,6 +143,24 @@ class NotifyEnforced(msgspec.Struct, frozen=True, gc=False):
     refund: int
 
 
+class NotifyApplied(msgspec.Struct, frozen=True, gc=False):
+    """The ledger made a trade of an accepted offer; it counts while the disputed state is the ledger's own."""
+
+    trade: Trade
+    version: int
+
+
+class NotifyOverruled(msgspec.Struct, frozen=True, gc=False):
+    """What the ledger made of trades counts no more: a newer state took its place, or a reorganisation took it back."""
+
+
+class NotifyPaidOut(msgspec.Struct, frozen=True, gc=False):
+    """The disputed state was paid out: the refunds of these trades count for good."""
+
+    trades: tuple[bytes, ...]
+    version: int
+
+
 Effect: TypeAlias = (
     SendMessage
     | LedgerOpenChannel
@@ -160,4 +178,7 @@ Effect: TypeAlias = (
     | NotifySettled
     | NotifyFunded
     | NotifyEnforced
+    | NotifyApplied
+    | NotifyOverruled
+    | NotifyPaidOut
 )

@@ -6,7 +6,8 @@ from channels_engine.core import effects as fx
 from channels_engine.core import inputs
 from channels_engine.core.adoption import answer_dispute, answer_with_newest
 from channels_engine.core.deliveries import enforce_deliveries
-from channels_engine.core.disputes import ask_for_newer, halted, seen
+from channels_engine.core.disputes import ask_for_newer, halted, overruled, seen
+from channels_engine.core.drafts import trade_of
 from channels_engine.core.errors import Violation
 from channels_engine.core.evidence import ledger_ready, recoverable
 from channels_engine.core.messages import Checkpoint, EnforceOffer
@@ -82,7 +83,8 @@ def offer_enforced(endpoint: Endpoint, change: inputs.LedgerOfferEnforced, _: in
     after = seen(replace(stopped, dispute=dispute, enforcing=found), change.version)
     after, answer = answer_dispute(after)
     note = fx.NotifyPhase(f"an accepted offer was enforced on the ledger as version {change.version}")
-    return after, (*effects, *answer, *enforce_deliveries(after), note)
+    made = () if found is None else (fx.NotifyApplied(trade_of(found), change.version),)
+    return after, (*effects, *answer, *enforce_deliveries(after), *overruled(endpoint), *made, note)
 
 
 def _offer_of(endpoint: Endpoint, trade: bytes) -> LiveOffer | None:

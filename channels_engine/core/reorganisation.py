@@ -38,7 +38,8 @@ def rolled_back(endpoint: Endpoint, _: LedgerRolledBack, __: int) -> Step:
         finalise_due=None,
         payout=None,
     )
-    return after, (fx.NotifyPhase("a reorganisation of the ledger took back what it said"),)
+    told = fx.NotifyPhase("a reorganisation of the ledger took back what it said")
+    return after, (fx.NotifyOverruled(), told)
 
 
 def _pledged_again(endpoint: Endpoint) -> Pledge | None:

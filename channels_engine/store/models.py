@@ -183,7 +183,11 @@ class CoSignedState(models.Model):
 
 
 class TradeRecord(models.Model):
-    """A co-signed trade. `delivered_wh` and `refund` are a claim until `settled_version` is set."""
+    """A trade. `delivered_wh` and `refund` are a claim until `settled_version` is set.
+
+    Both sides signed the state `version` that made it, and `settled_version` that settled it. But where `is_enforced` is
+    set, the ledger made it of an accepted offer, and where `is_refunded` is, a dispute was paid out with its refund.
+    """
 
     channel = models.CharField(max_length=HASH_TEXT)
     trade = models.CharField(max_length=HASH_TEXT)
@@ -200,6 +204,8 @@ class TradeRecord(models.Model):
     delivered_wh = models.BigIntegerField(null=True)
     refund = models.BigIntegerField(null=True)
     settled_version = models.BigIntegerField(null=True)
+    is_enforced = models.BooleanField(default=False, db_default=False)
+    is_refunded = models.BooleanField(default=False, db_default=False)
 
     class Meta:
         """Found by slot, seller and buyer."""

@@ -11,7 +11,7 @@ from channels_engine.core.messages import SettleRequest
 from channels_engine.core.state import Endpoint
 from channels_engine.frames import Entry
 from channels_engine.relay import Change, Hosting
-from channels_engine.store import bulk, models, rows
+from channels_engine.store import bulk, enforced, models, rows
 from channels_engine.store.blobs import unpack_endpoint, unpack_pair
 
 MessageKey = tuple[bytes, int, str]
@@ -212,6 +212,7 @@ def save(
     asked = [change for change in changes if isinstance(change.body, SettleRequest)]
     _claim(rows.chained(asked, rows.delivery_claims))
     _settle(rows.chained(told, rows.settled_rows))
+    enforced.save(told)
 
 
 def _claim(claims: list[rows.Row]) -> None:

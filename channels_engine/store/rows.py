@@ -8,7 +8,7 @@ from channels_engine.codec import to_hex
 from channels_engine.core import effects as fx
 from channels_engine.core.amounts import refund_of
 from channels_engine.core.messages import SettleRequest
-from channels_engine.core.state import CoSigned, Endpoint, Phase, Trade
+from channels_engine.core.state import CoSigned, Endpoint, Phase
 from channels_engine.core.typed_data import struct_hash
 from channels_engine.core.types import Side
 from channels_engine.frames import Entry
@@ -96,9 +96,13 @@ TRADES = Table(
         "amount": "int8",
         "version": "int8",
         "at": "int8",
+        "is_enforced": "bool",
     },
     conflict=("channel", "trade"),
+    update=("version", "is_enforced"),
 )
+APPLIED = TRADES._replace(update=())
+"""Trades that the ledger made: what both signed of the same offer stays."""
 OUTBOX = Table(
     "engine_outboxitem",
     {
@@ -233,11 +237,12 @@ def trade_rows(change: Change) -> Iterator[Row]:
     for _, effect in change.effects:
         if isinstance(effect, fx.NotifyTraded) and effect.trade.id not in told:
             told.add(effect.trade.id)
-            yield _trade_row(change, effect.trade, effect.version)
+            yield trade_row(change, effect)
 
 
-def _trade_row(change: Change, trade: Trade, version: int) -> Row:
-    owners = change.after.owners
+def trade_row(change: Change, told: fx.NotifyTraded | fx.NotifyApplied) -> Row:
+    """A trade that both sides have signed, or that the ledger has made."""
+    trade, owners = told.trade, change.after.owners
     return (
         to_hex(change.after.channel),
         to_hex(trade.id),
@@ -249,8 +254,9 @@ def _trade_row(change: Change, trade: Trade, version: int) -> Row:
         trade.slot_start,
         trade.slot_end,
         trade.amount,
-        version,
+        told.version,
         change.entries[0].at,
+        isinstance(told, fx.NotifyApplied),
     )
 
 

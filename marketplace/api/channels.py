@@ -33,8 +33,12 @@ class ChannelSerializer(serializers.Serializer[Any]):
     version = serializers.IntegerField()
     balance_mine = MoneyField()
     balance_theirs = MoneyField()
-    energy_to_me = serializers.IntegerField()
-    energy_to_them = serializers.IntegerField()
+    energy_to_me = serializers.IntegerField(
+        help_text="Delivered to me, as far as it is settled; else as agreed."
+    )
+    energy_to_them = serializers.IntegerField(help_text="Delivered to the partner, likewise.")
+    agreed_to_me = serializers.IntegerField(help_text="What my partner had agreed to deliver.")
+    agreed_to_them = serializers.IntegerField(help_text="What I had agreed to deliver.")
     funding = serializers.ChoiceField(choices=[("deposit", "deposit"), ("note", "note")])
     expiry = serializers.IntegerField()
     updated_at = serializers.IntegerField()
@@ -126,8 +130,10 @@ def channel(view: ChannelView, known: dict[str, Prosumer]) -> dict[str, Any]:
         "version": held.version,
         "balance_mine": view.mine(held.balance_a, held.balance_b),
         "balance_theirs": view.theirs(held.balance_a, held.balance_b),
-        "energy_to_me": view.mine(held.energy_to_a, held.energy_to_b),
-        "energy_to_them": view.theirs(held.energy_to_a, held.energy_to_b),
+        "energy_to_me": view.energy_to_me.delivered,
+        "energy_to_them": view.energy_to_them.delivered,
+        "agreed_to_me": view.energy_to_me.agreed,
+        "agreed_to_them": view.energy_to_them.agreed,
         "funding": view.funding,
         "expiry": view.state.opening.expiry,
         "updated_at": view.row.updated_at,

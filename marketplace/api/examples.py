@@ -36,6 +36,8 @@ NAMED: dict[str, Any] = {
     "email": "erika@example.org",
     "energy_to_me": 1500,
     "energy_to_them": 0,
+    "agreed_to_me": 1500,
+    "agreed_to_them": 0,
     "events": ["*"],
     "expiry": SLOT + 86_400,
     "failure": "",

@@ -251,11 +251,14 @@ class PartnerSerializer(serializers.Serializer[Any]):
 
 
 class TradeSerializer(serializers.Serializer[Any]):
-    """A co-signed trade, as one side sees it."""
+    """A trade, as one side sees it."""
 
     id = serializers.CharField()
     channel = serializers.CharField()
     version = serializers.IntegerField()
+    is_enforced = serializers.BooleanField(
+        help_text="The ledger made it of an accepted offer: its money moves with the payout of the dispute."
+    )
     role = serializers.ChoiceField(choices=[("seller", "seller"), ("buyer", "buyer")])
     partner = PartnerSerializer()
     quantity_wh = serializers.IntegerField()
@@ -287,6 +290,7 @@ def _trade(row: TradeRecord, owner: str, known: dict[str, Prosumer]) -> dict[str
         "id": row.trade,
         "channel": row.channel,
         "version": row.version,
+        "is_enforced": row.is_enforced,
         "role": "seller" if sells else "buyer",
         "partner": partner(row.buyer if sells else row.seller, known),
         "quantity_wh": row.quantity_wh,

@@ -24,7 +24,10 @@ class Tariff:
 
 @dataclass(frozen=True, slots=True)
 class TradeFact:
-    """A trade as the participant sees it; `versions` are the co-signed states that made and settled it."""
+    """A trade as the participant sees it; `version` and `settled_version` are the co-signed states that made and settled it.
+
+    Where no state of both did but the ledger, `enforced_in` and `refunded_in` are its transactions.
+    """
 
     id: str
     channel: str
@@ -39,6 +42,8 @@ class TradeFact:
     fee: int
     version: int | None = None
     settled_version: int | None = None
+    enforced_in: str = ""
+    refunded_in: str = ""
 
     @property
     def net(self) -> int:

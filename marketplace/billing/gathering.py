@@ -3,7 +3,6 @@
 import base64
 import json
 import zlib
-from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import lru_cache
 from pathlib import Path
@@ -11,25 +10,20 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from django.conf import settings
-from django.db.models import Q
 
-from channels_engine.store.models import CoSignedState, Endpoint, LedgerEvent, TradeRecord
-from channels_engine.store.repository import stored_endpoint
 from grid.assets import SLOT_SECONDS
 from grid.models import ReplayRun, SlotResult
 from grid.scenarios.scenario import load_scenario
 from marketplace.billing.facts import (
     CorrectionFact,
     SlotFact,
-    StatementError,
     Tariff,
-    TradeFact,
     corrections,
     slot_fact,
 )
 from marketplace.billing.models import Bill, Supply
+from marketplace.billing.proofs import check_signatures, with_proofs
 from marketplace.billing.statement import Statement, make_statement
-from marketplace.trading.selectors import CLOSING_EVENTS
 
 CHUNK = 96
 
@@ -61,7 +55,7 @@ def statement_between(supply: Supply, start: int, end: int, zone: ZoneInfo) -> S
         StatementError: quarter-hours are missing, or something doesn't add up.
     """
     slots, found = facts_between(supply, start, end)
-    slots = _with_signatures(slots)
+    slots = with_proofs(slots)
     check_signatures(supply.owner, [trade for slot in slots for trade in slot.trades])
     referenced = make_statement(slots, found, start=start, end=end, zone=zone, tariff=tariff_of(supply.run))
     return with_references(referenced, supply)
@@ -96,94 +90,6 @@ def late_corrections(supply: Supply, until: int) -> list[CorrectionFact]:
         one for row in rows.order_by("index").iterator(chunk_size=CHUNK) for one in _corrections(row, supply)
     )
     return [one for one in found if one.slot_start < supply.billed_until]
-
-
-def _with_signatures(slots: Sequence[SlotFact]) -> list[SlotFact]:
-    """Trades with the versions of the co-signed states that made and settled them; in memory there are none."""
-    wanted = [trade.id for slot in slots for trade in slot.trades if trade.channel]
-    rows = {row.trade: row for part in _parts(wanted) for row in TradeRecord.objects.filter(trade__in=part)}
-    return [
-        replace(slot, trades=tuple(_signed(trade, rows.get(trade.id)) for trade in slot.trades))
-        for slot in slots
-    ]
-
-
-def _signed(trade: TradeFact, row: TradeRecord | None) -> TradeFact:
-    if not trade.channel:
-        return trade
-    if row is None or (row.amount, row.quantity_wh) != (trade.amount, trade.quantity_wh):
-        raise StatementError(f"trade {trade.id}: no co-signed trade of this quantity and amount is known")
-    return replace(trade, version=row.version, settled_version=row.settled_version)
-
-
-def _parts(names: Sequence[str], size: int = 500) -> Iterable[Sequence[str]]:
-    return (names[at : at + size] for at in range(0, len(names), size))
-
-
-def check_signatures(owner: str, trades: Sequence[TradeFact]) -> int:
-    """That the co-signed states moved exactly the money that the trades say; gives how many states were held against.
-
-    Raises:
-        StatementError: a state is missing, or moved another amount.
-    """
-    by_channel: dict[str, set[int]] = {}
-    for trade in trades:
-        if trade.channel and trade.version is not None:
-            versions = {trade.version} | ({trade.settled_version} if trade.settled_version else set())
-            by_channel.setdefault(trade.channel, set()).update(versions)
-    return sum(_check_channel(owner, channel, versions) for channel, versions in by_channel.items())
-
-
-def _check_channel(owner: str, channel: str, versions: set[int]) -> int:
-    row = Endpoint.objects.select_related("channel_row").filter(channel=channel, owner=owner).first()
-    if row is None:
-        raise StatementError(f"channel {channel}: {owner} has no side of it here")
-    opening = stored_endpoint(row).opening
-    before = opening.funding_a if row.side == 0 else opening.funding_b
-    moves = _moves(owner, channel)
-    seen = 0
-    for state in CoSignedState.objects.filter(channel=channel).order_by("version"):
-        mine = state.balance_a if row.side == 0 else state.balance_b
-        if state.version in versions:
-            seen += 1
-            if mine - before != moves.get(state.version, 0):
-                raise StatementError(
-                    f"channel {channel}: version {state.version} moved {mine - before} micro-units, "
-                    f"its trades {moves.get(state.version, 0)}"
-                )
-        before = mine
-    if seen != len(versions):
-        raise StatementError(
-            f"channel {channel}: {len(versions) - seen} co-signed states of trades are missing"
-        )
-    _check_closing(channel, row.side, before)
-    return seen
-
-
-def _check_closing(channel: str, side: int, last: int) -> None:
-    """Where the ledger has closed the channel, with the balance that was signed last."""
-    event = LedgerEvent.objects.filter(channel=channel, name__in=CLOSING_EVENTS).first()
-    if event is None:
-        return
-    paid = int(event.arguments.get("balance_b" if side else "balance_a", 0))
-    signed = CoSignedState.objects.filter(
-        channel=channel, version=int(event.arguments.get("version", 0))
-    ).first()
-    expected = last if signed is None else (signed.balance_b if side else signed.balance_a)
-    if paid != expected:
-        raise StatementError(f"channel {channel}: the ledger closed it with {paid}, signed were {expected}")
-
-
-def _moves(owner: str, channel: str) -> dict[int, int]:
-    """What the trades of a channel moved to its owner, by version."""
-    moves: dict[int, int] = {}
-    rows = TradeRecord.objects.filter(channel=channel).filter(Q(seller=owner) | Q(buyer=owner))
-    for row in rows:
-        sign = 1 if row.seller == owner else -1
-        moves[row.version] = moves.get(row.version, 0) + sign * row.amount
-        if row.settled_version is not None:
-            moves[row.settled_version] = moves.get(row.settled_version, 0) - sign * (row.refund or 0)
-    return moves
 
 
 def with_references(statement: Statement, supply: Supply) -> Statement:

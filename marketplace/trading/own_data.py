@@ -14,6 +14,7 @@ CHANNEL = ("channel", "side", "peer", "scid", "phase")
 TRADE = (
     "channel", "trade", "seller", "buyer", "quantity_wh", "price_per_kwh", "imbalance_per_kwh", "slot_start",
     "slot_end", "amount", "version", "at", "delivered_wh", "refund", "settled_version",
+    "is_enforced", "is_refunded",
 )  # fmt: skip
 LISTING = ("side", "slot_start", "quantity_wh", "price_per_kwh", "state")
 CONTRACT = ("conversation", "scid", "owner_a", "owner_b", "phase", "updated_at")

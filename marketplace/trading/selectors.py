@@ -11,6 +11,7 @@ from channels_engine.core.types import ZERO_ADDRESS, Side
 from channels_engine.store.models import CoSignedState, Endpoint, LedgerEvent, TradeRecord
 from channels_engine.store.repository import stored_endpoint
 from marketplace.accounts.models import User
+from marketplace.trading.delivered import Energy, energy_to, trades_apart
 from marketplace.trading.models import GateDecision, Listing, Prosumer
 
 CLOSING_EVENTS = ("ChannelFinalised", "DisputeFinalised")
@@ -78,11 +79,13 @@ class Balance:
 
 @dataclass(frozen=True, slots=True)
 class ChannelView:
-    """One side's channel: the engine's state and its balance with provenance."""
+    """One side's channel: the engine's state, its balance with provenance, and the energy that came and went."""
 
     row: Endpoint
     state: EndpointState
     balance: Balance
+    energy_to_me: Energy
+    energy_to_them: Energy
 
     @property
     def side(self) -> Side:
@@ -106,15 +109,26 @@ class ChannelView:
 
 
 def channel_views(rows: Sequence[Endpoint]) -> list[ChannelView]:
-    """Channels with balances: one query for the ledger's last words, however many there are."""
+    """Channels with balances and energy: two queries, however many there are."""
     channels = [row.channel for row in rows]
     closed = LedgerEvent.objects.filter(channel__in=channels, name__in=CLOSING_EVENTS)
     events = {event.channel: event for event in closed}
-    views = []
-    for row in rows:
-        state = stored_endpoint(row)
-        views.append(ChannelView(row, state, balance_of(state, events.get(row.channel))))
-    return views
+    apart = trades_apart(rows)
+    return [_view(row, events.get(row.channel), apart.get(row.channel, ())) for row in rows]
+
+
+def _view(row: Endpoint, closing: LedgerEvent | None, apart: Sequence[TradeRecord]) -> ChannelView:
+    state = stored_endpoint(row)
+    held, is_paid = balance_of(state, closing), closing is not None
+    both = (held.energy_to_a, held.energy_to_b)
+    mine, theirs = both if state.me is Side.A else both[::-1]
+    return ChannelView(
+        row,
+        state,
+        held,
+        energy_to(row.owner, mine, apart, is_paid=is_paid),
+        energy_to(row.peer, theirs, apart, is_paid=is_paid),
+    )
 
 
 def balance_of(state: EndpointState, closing: LedgerEvent | None) -> Balance:
@@ -192,10 +206,12 @@ class Sums:
 
 
 def sums_of(view: ChannelView, owner: str) -> Sums:
-    """The way from the opening to the balance, from co-signed trades."""
+    """The way from the opening to the balance. What the ledger made of an offer moves money with its payout."""
     opening, balance = view.state.opening, view.mine(view.balance.balance_a, view.balance.balance_b)
     brought = view.mine(opening.funding_a, opening.funding_b)
     trades = trades_of(view.row.channel)
+    if view.balance.source != "ledger":
+        trades = trades.filter(is_enforced=False)
     settled = Q(settled_version__isnull=False)
     figures = {}
     for role in ("seller", "buyer"):

@@ -111,8 +111,8 @@ def with_partners(endpoints: list[Endpoint]) -> list[dict[str, Any]]:
             "partner": partners.get(view.row.peer),
             "mine": view.mine(view.balance.balance_a, view.balance.balance_b),
             "theirs": view.theirs(view.balance.balance_a, view.balance.balance_b),
-            "energy_to_me": view.mine(view.balance.energy_to_a, view.balance.energy_to_b),
-            "energy_to_them": view.theirs(view.balance.energy_to_a, view.balance.energy_to_b),
+            "energy_to_me": view.energy_to_me,
+            "energy_to_them": view.energy_to_them,
         }
         for view in trading.channel_views(endpoints)
     ]

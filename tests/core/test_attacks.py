@@ -21,7 +21,7 @@ from channels_engine.core import effects as fx
 from channels_engine.core import inputs, merkle, messages, negotiation, signing
 from channels_engine.core.errors import LocalProtocolError, ProtocolError
 from channels_engine.core.keeper import Keeper
-from channels_engine.core.rules import balance_of, changed_state, earliest_due, funded_total, same_payout
+from channels_engine.core.rules import balance_of, earliest_due, funded_total, same_payout
 from channels_engine.core.state import CoSigned, Endpoint, Phase
 from channels_engine.core.typed_data import digest
 from channels_engine.core.types import ChannelState, Delivery, Side

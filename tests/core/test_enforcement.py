@@ -181,6 +181,12 @@ def test_an_enforced_event_twice_changes_nothing() -> None:
     before = b.endpoint
     assert b.feed(event) == ()
     assert b.endpoint is before
+    (applied,) = b.wanted(fx.NotifyApplied)
+    assert (applied.trade.id, applied.version) == (struct_hash(made), 3)
+    assert fx.NotifyOverruled() in b.feed(inputs.LedgerResolved(5)), "a newer state without the trade"
+    b.feed(event)
+    assert fx.NotifyOverruled() not in b.feed(inputs.LedgerFinalised(3, 0, 2 * FUNDING))
+    assert fx.NotifyOverruled() in b.feed(inputs.LedgerRolledBack())
     assert a.phase is not Phase.DISPUTED
 
 

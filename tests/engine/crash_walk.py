@@ -246,7 +246,16 @@ def essence(place: Place, pair: Pair) -> dict[str, Any]:
         "open trades": [len(end.open_trades) for end in ends],
         "trees": [end.tree.size for end in ends],
         "trades": list(
-            trades.values_list("seller", "buyer", "quantity_wh", "amount", "delivered_wh", "refund")
+            trades.values_list(
+                "seller",
+                "buyer",
+                "quantity_wh",
+                "amount",
+                "delivered_wh",
+                "refund",
+                "is_enforced",
+                "is_refunded",
+            )
         ),
         "settled": [row.settled_version is not None for row in trades],
         "ledger": list(

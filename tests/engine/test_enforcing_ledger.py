@@ -6,16 +6,23 @@ from engine_parties import Pair
 from ledger_life import Life
 from test_ledger import FUNDING, Chain
 
+from channels_engine.codec import to_hex
 from channels_engine.core import messages as m
 from channels_engine.core.state import Phase
 from channels_engine.core.typed_data import struct_hash
 from channels_engine.core.types import ChannelOpen, EntityContract, Side
 from channels_engine.drivers import Closing
+from channels_engine.store import rollbacks
+from channels_engine.store.models import Endpoint, LedgerEvent, TradeRecord
 from channels_engine.submissions import Accepted, Refused
 from contracts import events
 from contracts.connection import LedgerRejectedError as Rejected
 from contracts.indexer import RpcBlockSource
 from contracts.records import ChannelStatus
+from marketplace.billing.facts import SlotFact, StatementError, TradeFact
+from marketplace.billing.proofs import check_signatures, with_proofs
+from marketplace.trading.delivered import Energy
+from marketplace.trading.selectors import ChannelView, channel_views, sums_of
 from tests.fixtures_ledger import RunningNode, devnode
 
 __all__ = ["devnode"]
@@ -144,7 +151,10 @@ def test_a_newer_state_beats_an_enforced_offer(life: Life) -> None:
     assert life.state(pair) == newest
     assert not registry.record_of(life.chain.client.call, pair.channel).enforced
     assert life.names(pair)[-2:] == ["OfferEnforced", "DisputeResolved"]
+    assert [row[:2] for row in recorded(pair)] == [(False, 5000), (False, 1500)], "signed by both after all"
     life.trade(pair, "three")
+    life.settle_all(pair, 50)
+    assert view_of(pair, pair.owner_b).energy_to_me == Energy(5750, 11_500)
 
 
 def test_an_offer_on_top_of_a_changed_funding_binds_too(life: Life) -> None:
@@ -181,6 +191,9 @@ def test_a_short_delivery_is_refunded_in_a_dispute(life: Life) -> None:
     life.advance(CHALLENGE + 1)
     assert life.phases(pair) == {Phase.CLOSED}, life.errors()
     assert life.tokens(pair) == (FUNDING + 2 * PRICE - refund, FUNDING - 2 * PRICE + refund)
+    seen = view_of(pair, pair.owner_b)
+    assert (seen.energy_to_me, seen.energy_to_them) == (Energy(7500, 10_000), Energy())
+    assert sums_of(seen, pair.owner_b).refunds == refund
 
 
 def test_the_watchtower_brings_what_meters_signed_by_itself(life: Life) -> None:
@@ -224,9 +237,77 @@ def test_what_an_enforced_offer_did_not_deliver_is_refunded(life: Life) -> None:
     assert isinstance(life.say(pair, Side.B, "delivered", shown), Accepted)
     life.work()
     assert life.names(pair)[-1] == "DeliveryEnforced", life.errors()
-    life.advance(CHALLENGE + 1)
     refund, second = 1500 * 300_000 // 1000, 1500 * 200_000 // 1000
+    claimed = [(False, 5000, None, None, False), (True, 1500, 0, refund, False)]
+    assert recorded(pair) == claimed
+    told_again(life, pair, before="OfferEnforced")
+    assert recorded(pair) == claimed[:1], "a reorganisation takes it back"
+    told_again(life, pair)
+    assert recorded(pair) == claimed
+    seen = view_of(pair, pair.owner_b)
+    assert (seen.energy_to_me, sums_of(seen, pair.owner_b).moved) == (Energy(5000, 5000), 0), (
+        "not paid out yet"
+    )
+
+    life.advance(CHALLENGE + 1)
     assert life.tokens(pair)[1] == FUNDING - PRICE - second + refund
+    paid = [claimed[0], (True, 1500, 0, refund, True)]
+    assert recorded(pair) == paid
+    told_again(life, pair, before="DisputeFinalised")
+    assert recorded(pair) == claimed
+    told_again(life, pair)
+    assert recorded(pair) == paid
+    seen = view_of(pair, pair.owner_b)
+    assert (seen.energy_to_me, seen.energy_to_them) == (Energy(5000, 6500), Energy())
+    assert view_of(pair, pair.owner_a).energy_to_them == seen.energy_to_me
+    sums = sums_of(seen, pair.owner_b)
+    assert (sums.spent, sums.refunds, sums.moved) == (PRICE + second, refund, 0)
+    check_bill(pair)
+
+
+def recorded(pair: Pair) -> list[tuple[object, ...]]:
+    """Trades of a channel: made by the ledger, agreed, delivered, refunded, paid out so."""
+    rows = TradeRecord.objects.filter(channel=to_hex(pair.channel)).order_by("version")
+    return list(rows.values_list("is_enforced", "quantity_wh", "delivered_wh", "refund", "is_refunded"))
+
+
+def view_of(pair: Pair, owner: str) -> ChannelView:
+    rows = Endpoint.objects.filter(channel=to_hex(pair.channel), owner=owner).select_related("channel_row")
+    (view,) = channel_views(list(rows))
+    return view
+
+
+def told_again(life: Life, pair: Pair, before: str = "") -> None:
+    """The ledger takes back what it said of the channel, and tells it again up to an event."""
+    name = to_hex(pair.channel)
+    rows = LedgerEvent.objects.filter(channel=name)
+    last = rows.filter(name=before).values_list("block_number", flat=True).first() if before else 2**40
+    assert last is not None
+    outcomes = life.runtime.process(rollbacks.facts(name, last - 1))
+    assert all(isinstance(one, Accepted) for one in outcomes), outcomes
+
+
+def check_bill(pair: Pair) -> None:
+    """What a bill of the buyer says of the trades is held against signatures and the ledger."""
+    rows = TradeRecord.objects.filter(channel=to_hex(pair.channel)).order_by("version")
+    facts = tuple(
+        TradeFact(
+            row.trade, row.channel, row.slot_start, False, "A", row.quantity_wh, row.price_per_kwh, row.amount,  # noqa: FBT003  it buys
+            row.quantity_wh if row.delivered_wh is None else row.delivered_wh, row.refund or 0, 0,
+        )
+        for row in rows
+    )  # fmt: skip
+    slot = SlotFact(0, 0, 0, 0, 0, 0, 0, 0, 0, 0, False, facts)  # noqa: FBT003  not estimated
+    (proven,) = with_proofs([slot])
+    signed, made = proven.trades
+    assert (signed.version, signed.enforced_in, made.version, made.settled_version) == (2, "", None, None)
+    assert made.enforced_in != made.refunded_in
+    assert check_signatures(pair.owner_b, proven.trades) == 1
+    TradeRecord.objects.filter(trade=made.id).update(refund=made.refund - 1)
+    with pytest.raises(StatementError, match="the ledger refunded 450000"):
+        with_proofs([slot])
+    with pytest.raises(StatementError, match="the ledger closed it"):
+        check_signatures(pair.owner_b, proven.trades)
 
 
 # Checkpoints, disputes, expiry.

@@ -9,9 +9,10 @@ from django.db.models import Q
 from channels_engine.store.models import TradeRecord
 from grid.models import ReplayRun
 from marketplace.accounts.models import User
-from marketplace.billing.gathering import check_signatures, statement_between
+from marketplace.billing.gathering import statement_between
 from marketplace.billing.issuing import start_supply
 from marketplace.billing.models import Biller
+from marketplace.billing.proofs import check_signatures
 from marketplace.credit.models import Merchant
 from marketplace.trading.replay.cast import owner_id
 

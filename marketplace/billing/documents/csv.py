@@ -27,6 +27,13 @@ def bill_csv(content: dict[str, Any]) -> str:
     return target.getvalue()
 
 
+def _proof(trade: dict[str, Any]) -> str:
+    """Where it is written: the states of its channel, or the ledger's transactions."""
+    made, settled = trade.get("enforced_in"), trade.get("refunded_in")
+    version = f"made in {made}" if made else f"version {trade['version']}"
+    return f"{trade['channel']} {version} settled {settled or trade['settled_version']}"
+
+
 def _rows(content: dict[str, Any]) -> list[tuple[Any, ...]]:
     start = content["start"]
     run = f"run {content['run']}"
@@ -40,7 +47,7 @@ def _rows(content: dict[str, Any]) -> list[tuple[Any, ...]]:
     ]
     lines += [
         ("sold" if one["sells"] else "bought", one["partner"], one["slot_start"], one["delivered_wh"], one["net"],
-         f"{one['channel']} version {one['version']} settled {one['settled_version']}")
+         _proof(one))
         for one in content["trades"]
     ]  # fmt: skip
     lines += [
