@@ -15,8 +15,8 @@ __all__ = ["postgres_url", "redis_url"]
 def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A migrated database without anything in it."""
     folder = tmp_path_factory.mktemp("template")
-    done = Stage(folder).manage("migrate", "-v0")
-    assert done.returncode == 0, done.stderr
+    code, said = Stage(folder).manage("migrate", "-v0")
+    assert code == 0, said
     return folder / "db.sqlite3"
 
 
@@ -28,10 +28,12 @@ def stage(tmp_path: Path, template: Path) -> Stage:
 
 @pytest.fixture(scope="session")
 def morning(tmp_path_factory: pytest.TempPathFactory, template: Path) -> tuple[Stage, dict[str, Any]]:
-    """Two hours of the small scenario, replayed from the first slot to the last without a break."""
+    """Two hours of the small scenario, replayed without a break by a command that starts its ledger itself."""
     quiet = prepared(tmp_path_factory.mktemp("morning") / "stage", template)
     files = ("--report", str(quiet.folder / "report.html"), "--export", str(quiet.folder / "tables"))
-    return quiet, quiet.replay(SMALL, *MORNING, *files)
+    done = quiet.alone("replay", SMALL, *MORNING, *files, "--json", str(quiet.result))
+    assert done.returncode == 0, done.stdout + done.stderr
+    return quiet, quiet.content()
 
 
 @pytest.fixture(scope="session")

@@ -16,6 +16,8 @@ from typing import Any
 
 import psycopg
 
+from tests.forked import Forked, start
+
 ROOT = Path(__file__).resolve().parents[2]
 SMALL = str(Path(__file__).parent / "scenarios" / "small.toml")
 MORNING = ("--from", "2016-06-10T08:00:00+00:00", "--to", "2016-06-10T10:00:00+00:00")
@@ -36,6 +38,7 @@ class Stage:
     folder: Path
     port: int = field(default_factory=free_port)
     services: dict[str, str] = field(default_factory=dict)
+    _open: Any = None
 
     @property
     def env(self) -> dict[str, str]:
@@ -57,8 +60,8 @@ class Stage:
 
     # Commands
 
-    def manage(self, *words: str) -> "subprocess.CompletedProcess[str]":
-        """Run a management command to its end."""
+    def alone(self, *words: str) -> "subprocess.CompletedProcess[str]":
+        """Run a management command to its end, as a shell would."""
         return subprocess.run(
             [sys.executable, "manage.py", *words],
             cwd=ROOT,
@@ -69,21 +72,27 @@ class Stage:
             timeout=PATIENCE_S,
         )
 
-    def start(self, *words: str, program: Path = ROOT / "manage.py") -> "subprocess.Popen[bytes]":
+    def manage(self, *words: str) -> tuple[int, str]:
+        """Run a management command to its end: its exit code, and what it said."""
+        before = len(self.log())
+        code = self.start(*words).wait(PATIENCE_S)
+        return code, self.log()[before:]
+
+    def start(self, *words: str, program: Path = ROOT / "manage.py") -> Forked:
         """Start a management command and leave it running."""
         return self._spawn("commands.log", str(program), *words)
 
-    def start_node(self) -> "subprocess.Popen[bytes]":
+    def start_node(self) -> Forked:
         """Start the embedded ledger on this stage's port and chain."""
         chain = str(self.folder / "chain.sqlite3")
         return self._spawn("node.log", "-m", "contracts.devnode", "--port", str(self.port), "--db", chain)
 
-    def _spawn(self, log_name: str, *words: str) -> "subprocess.Popen[bytes]":
+    def _spawn(self, log_name: str, *words: str) -> Forked:
         with (self.folder / log_name).open("ab") as log:
-            return subprocess.Popen([sys.executable, *words], cwd=ROOT, env=self.env, stdout=log, stderr=log)
+            return start(words, env=self.env, log=log)
 
     @contextlib.contextmanager
-    def node(self) -> Iterator["subprocess.Popen[bytes]"]:
+    def node(self) -> Iterator[Forked]:
         """This stage's ledger, answering, for as long as the block."""
         process = self.start_node()
         try:
@@ -92,7 +101,7 @@ class Stage:
         finally:
             end(process)
 
-    def wait_for_ledger(self, process: "subprocess.Popen[bytes]") -> None:
+    def wait_for_ledger(self, process: Forked) -> None:
         """Wait until the node listens."""
         deadline = time.monotonic() + 60
         while time.monotonic() < deadline and process.poll() is None:
@@ -103,9 +112,10 @@ class Stage:
         raise AssertionError(f"the ledger did not start: {(self.folder / 'node.log').read_text()}")
 
     def replay(self, *words: str) -> dict[str, Any]:
-        """Replay to the end; the JSON that it writes."""
-        done = self.manage("replay", *words, "--json", str(self.result))
-        assert done.returncode == 0, done.stdout + done.stderr
+        """Replay to the end over this stage's ledger; the JSON that it writes."""
+        with self.node():
+            process = self.start("replay", *words, "--json", str(self.result))
+            assert process.wait(PATIENCE_S) == 0, self.log()
         return self.content()
 
     @property
@@ -120,18 +130,30 @@ class Stage:
 
     def log(self) -> str:
         """All that the started commands have said."""
-        return (self.folder / "commands.log").read_text(errors="replace")
+        said = self.folder / "commands.log"
+        return said.read_text(errors="replace") if said.exists() else ""
 
     # The database, read beside whoever writes it
 
     def rows(self, query: str) -> list[tuple[Any, ...]]:
         """Rows of a query, on whatever database this stage has."""
+        if self._open is not None:
+            return list(self._open.execute(query).fetchall())
+        with self.looking():
+            return self.rows(query)
+
+    @contextlib.contextmanager
+    def looking(self) -> Iterator[None]:
+        """Keep the connection that `rows` reads over: to connect for each look costs more than the look."""
         url = self.services.get("DATABASE_URL")
-        if url:
-            with psycopg.connect(url) as postgres:
-                return postgres.execute(query.encode()).fetchall()
-        with contextlib.closing(sqlite3.connect(self.folder / "db.sqlite3", timeout=30)) as database:
-            return database.execute(query).fetchall()
+        place = self.folder / "db.sqlite3"
+        opened = psycopg.connect(url, autocommit=True) if url else sqlite3.connect(place, timeout=30)
+        with contextlib.closing(opened) as connection:
+            self._open = connection
+            try:
+                yield
+            finally:
+                self._open = None
 
     def value(self, query: str) -> Any:
         """The one value that a query gives, None where it gives no row."""
@@ -165,7 +187,7 @@ def _plain(cell: Any) -> Any:
     return bytes(cell) if isinstance(cell, memoryview) else cell
 
 
-def end(process: "subprocess.Popen[bytes]") -> None:
+def end(process: Forked) -> None:
     """End a process that a test started."""
     if process.poll() is None:
         process.terminate()

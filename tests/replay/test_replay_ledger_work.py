@@ -1,8 +1,6 @@
 """What a replay asks of the ledger: gas limits that hold, and a relay that nobody who crashed keeps."""
 
 import json
-import subprocess
-import sys
 import time
 
 import pytest
@@ -52,17 +50,18 @@ def test_every_effect_for_the_ledger_has_a_limit() -> None:
 
 @pytest.mark.kill
 def test_a_relay_that_was_held_by_a_crashed_process_is_free_at_once(stage: Stage) -> None:
-    with subprocess.Popen(
-        [sys.executable, "-c", HOLD_THE_RELAY], cwd=ROOT, env=stage.env, stdout=subprocess.PIPE
-    ) as holder:
-        assert holder.stdout is not None
-        assert holder.stdout.readline() == b"held\n"
-        holder.kill()
+    program = stage.folder / "relay.py"
+    program.write_text(HOLD_THE_RELAY)
+    holder = stage.start(program=program)
+    while stage.log() != "held\n":
+        assert holder.poll() is None, stage.log()
+        time.sleep(0.01)
+    holder.kill()
+    holder.wait(10)
     assert stage.value("SELECT count(*) FROM credit_lease") == 1
+    program.write_text(TAKE_THE_RELAY)
     began = time.monotonic()
-    taken = subprocess.run(
-        [sys.executable, "-c", TAKE_THE_RELAY], cwd=ROOT, env=stage.env, check=True, capture_output=True
-    )
-    assert taken.stdout == b"held\n"
+    assert stage.start(program=program).wait(20) == 0, stage.log()
     assert time.monotonic() - began < 20
+    assert stage.log() == "held\nheld\n"
     assert stage.value("SELECT count(*) FROM credit_lease") == 0

@@ -57,9 +57,9 @@ def test_estimated_trades_settle_once_when_their_meter_has_spoken(stage: Stage) 
 def _check_bills(stage: Stage, content: dict[str, Any]) -> None:
     """Each household's bill adds up to its meter, to its trades' co-signed states and to the ledger's last word."""
     program = Path(__file__).with_name("billed.py").read_text()
-    done = stage.manage("shell", "-v0", "-c", program)
-    assert done.returncode == 0, done.stdout + done.stderr
-    bills = json.loads(done.stdout.splitlines()[-1])
+    code, said = stage.manage("shell", "-v0", "-c", program)
+    assert code == 0, said
+    bills = json.loads(said.splitlines()[-1])
     assert {one["name"]: one["cost"] for one in bills} == {
         row["name"]: row["bill_after"] for row in content["summary"]["bills"]
     }

@@ -19,8 +19,8 @@ def test_a_replay_on_postgresql_and_redis_survives_kill_9_too(
 ) -> None:
     database = create_database(postgres_url, f"replay{time.time_ns()}")
     stage = Stage(tmp_path, services={"DATABASE_URL": database, "REDIS_URL": redis_url})
-    done = stage.manage("migrate", "-v0")
-    assert done.returncode == 0, done.stderr
+    code, said = stage.manage("migrate", "-v0")
+    assert code == 0, said
     with Ordeal(stage, (SMALL, *MORNING), Random(1)) as ordeal:  # noqa: S311  which process dies
         for moment in (OPENED // 2, OPENED + 100, OPENED + 400):
             ordeal.wait_for(moment)
