@@ -13,16 +13,13 @@ __all__ = ["opened_market"]
 LONG: dict[tuple[str, ...], int] = {
     ("tests/e2e/", "tests/clients/"): 500,
     ("test_grown_services.py::test_the_site_runs_on_postgresql_and_redis[api]",): 170,
-    ("tests/replay/test_replay_kill.py",): 150,
+    ("tests/replay/",): 150,
     ("tests/engine/test_crash_walk.py",): 140,
     ("tests/contracts/test_solidity.py",): 115,
     ("test_grown_services.py::test_the_site_runs_on_postgresql_and_redis[site]",): 60,
-    ("tests/replay/test_replay_command.py",): 60,
     ("tests/permissions/",): 55,
-    ("tests/replay/test_replay_cheaters.py",): 45,
     ("tests/marketplace/test_claims_and_billing.py",): 45,
     ("tests/marketplace/test_credit_page.py",): 35,
-    ("tests/replay/test_replay_services.py",): 30,
     ("tests/marketplace/test_api_schema.py",): 25,
     ("tests/queries/",): 20,
 }

@@ -22,7 +22,6 @@ from typing import IO
 
 ROOT = Path(__file__).resolve().parent.parent
 LIBRARIES = (
-    "aiohttp",
     "contracts.bindings",
     "contracts.claims",
     "contracts.connection",
