@@ -93,7 +93,7 @@ class Neighbour(Journey):
         self.page = page
         page.goto("/channels/")
         if "login" in page.url:
-            page.get_by_label("Email").fill(self.email)
+            page.locator("input[name=login]").fill(self.email)
             page.locator("input[type=password]").fill(PASSWORD)
             page.keyboard.press("Enter")
             page.wait_for_url(lambda url: "login" not in url)

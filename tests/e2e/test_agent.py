@@ -23,7 +23,7 @@ class Owner(Journey):
         """A wallet with money, and a connection of the feeder."""
         newcomer = Newcomer(self.page, Camera(folder), self.pseudonym)
         self.page.goto("/accounts/login/")
-        self.page.get_by_label("Email").fill("prosumer@wattnote.example")
+        self.page.locator("input[name=login]").fill("prosumer@wattnote.example")
         self.page.locator("input[type=password]").fill(DEMO_PASSWORD)
         self.page.get_by_role("button", name="Sign in", exact=True).click()
         expect(self.page.get_by_role("heading", name="Today")).to_be_visible()
