@@ -5,6 +5,9 @@ NODE := $(shell command -v npm 2>/dev/null)
 PORT ?= 8000
 COMPILE := -q --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url
 
+# Tests start many processes: where the environment forbids bytecode, each would compile the whole project anew.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: run test check bench tour format locks contracts words schema clean
 .DEFAULT_GOAL := run
 
