@@ -12,7 +12,7 @@ from marketplace.accounts.errors import ConflictError, RefusedError
 from marketplace.accounts.models import Document, User
 from marketplace.accounts.quarantine import first_state
 from marketplace.accounts.services import record
-from marketplace.accounts.vault import keep_content, open_content, place_of
+from marketplace.accounts.vault import DOCUMENTS
 
 MAX_DOCUMENTS = 20
 
@@ -61,7 +61,7 @@ def _keep_document(*, user: User, kind: str, filename: str, file: files.CleanFil
         pages=file.pages,
         scan=first_state(),
     )
-    keep_content(document, file.content)
+    DOCUMENTS.keep(document, file.content)
     document.save(force_insert=True)
     if document.scan == Document.Scan.WAITING:
         _have_scanned(document)
@@ -93,7 +93,7 @@ def read_document(*, document: Document, viewer: User) -> bytes:
         raise ConflictError("document_shut", shut_words(document))
     subject = f"document {document.pk}"
     record(actor=viewer, action="document.viewed", subject=subject, person=document.user, kind=document.kind)
-    return open_content(document)
+    return DOCUMENTS.content_of(document)
 
 
 def open_document(document: Document) -> bytes:
@@ -105,7 +105,7 @@ def open_document(document: Document) -> bytes:
     """
     if document.scan in Document.SHUT_STATES:
         raise ConflictError("document_shut", shut_words(document))
-    return open_content(document)
+    return DOCUMENTS.content_of(document)
 
 
 def shut_words(document: Document) -> str:
@@ -133,6 +133,6 @@ def remove_document(*, document: Document) -> None:
 
 def drop_document(document: Document) -> None:
     """Delete a document and its file, whatever relied on it; within the caller's transaction."""
-    path = place_of(document)
+    path = DOCUMENTS.place_of(document)
     document.delete()
     transaction.on_commit(lambda: default_storage.delete(path))

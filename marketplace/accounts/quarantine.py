@@ -2,11 +2,9 @@
 
 import logging
 
-from django.core.files.storage import default_storage
-
 from marketplace.accounts.models import Document
 from marketplace.accounts.scanning import Verdict, scanner
-from marketplace.accounts.vault import open_content, place_of
+from marketplace.accounts.vault import DOCUMENTS
 
 logger = logging.getLogger(__name__)
 Scan = Document.Scan
@@ -23,14 +21,14 @@ def judge(document: Document) -> None:
     if scan is None or document.scan not in Document.SHUT_STATES:
         return
     try:
-        verdict = scan(open_content(document))
+        verdict = scan(DOCUMENTS.content_of(document))
     except Exception as error:  # noqa: BLE001  whatever a scanner does, its silence must not open a document
         logger.warning("Document %s has no verdict: %s", document.pk, type(error).__name__)
         _keep(document, Scan.FAILED)
         return
     _keep(document, Scan.CLEAN if verdict == Verdict.CLEAN else Scan.INFECTED)
     if verdict != Verdict.CLEAN:
-        default_storage.delete(place_of(document))
+        DOCUMENTS.drop(document)
 
 
 def _keep(document: Document, state: str) -> None:

@@ -1,4 +1,7 @@
-"""Sealed content of documents on the disk."""
+"""Content of people's files on the disk, sealed under their owner's key: of documents here, of whatever else in other apps."""
+
+from collections.abc import Callable
+from typing import Any, Protocol
 
 from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
@@ -7,34 +10,60 @@ from django.utils.translation import gettext as _
 from marketplace.accounts import keyring
 from marketplace.accounts.crypto import open_sealed, seal
 from marketplace.accounts.errors import RefusedError
-from marketplace.accounts.models import Document
 
 
-def place_of(document: Document) -> str:
-    """Where it lies in the private storage."""
-    return f"documents/{document.user_id}/{document.pk}"
+class Owned(Protocol):
+    """A row whose content lies in a vault."""
+
+    pk: Any
+    user_id: int
 
 
-def _bound_to(document: Document) -> bytes:
-    return f"document|{document.pk}|{document.user_id}".encode()
+class Vault:
+    """Files of one kind.
 
-
-def keep_content(document: Document, content: bytes) -> None:
-    """Seal and write."""
-    blob = seal(keyring.obtain(document.user_id), content, aad=_bound_to(document))
-    default_storage.save(place_of(document), ContentFile(blob))
-
-
-def open_content(document: Document) -> bytes:
-    """Plain content, whatever a scanner says of it.
-
-    Raises:
-        RefusedError: the person was erased, or the file is gone.
+    Args:
+        folder: Of the private storage.
+        kind: Bound into the seal with row and owner, so that no content passes for another's.
+        gone: What to say where the person was erased, or the file is gone.
     """
-    key = keyring.find(document.user_id)
-    if key is None or not default_storage.exists(place_of(document)):
-        raise RefusedError(
-            "document_erased", _("The person's data was erased; this document can't be read any more.")
-        )
-    with default_storage.open(place_of(document)) as file:
-        return open_sealed(key, file.read(), aad=_bound_to(document))
+
+    def __init__(self, folder: str, kind: str, gone: Callable[[], RefusedError]) -> None:
+        self._folder, self._kind, self._gone = folder, kind, gone
+
+    def place_of(self, row: Owned) -> str:
+        """Where it lies in the private storage."""
+        return f"{self._folder}/{row.user_id}/{row.pk}"
+
+    def keep(self, row: Owned, content: bytes) -> None:
+        """Seal and write."""
+        blob = seal(keyring.obtain(row.user_id), content, aad=self._bound_to(row))
+        default_storage.save(self.place_of(row), ContentFile(blob))
+
+    def drop(self, row: Owned) -> None:
+        """Delete the content, if it is still there."""
+        default_storage.delete(self.place_of(row))
+
+    def content_of(self, row: Owned) -> bytes:
+        """Plain content, whatever a scanner says of it.
+
+        Raises:
+            RefusedError: the person was erased, or the file is gone.
+        """
+        key, place = keyring.find(row.user_id), self.place_of(row)
+        if key is None or not default_storage.exists(place):
+            raise self._gone()
+        with default_storage.open(place) as file:
+            return open_sealed(key, file.read(), aad=self._bound_to(row))
+
+    def _bound_to(self, row: Owned) -> bytes:
+        return f"{self._kind}|{row.pk}|{row.user_id}".encode()
+
+
+DOCUMENTS = Vault(
+    "documents",
+    "document",
+    lambda: RefusedError(
+        "document_erased", _("The person's data was erased; this document can't be read any more.")
+    ),
+)

@@ -57,7 +57,7 @@ def add_file(*, user: User, filename: str, raw: bytes, reading: Mapping[str, str
         )
     given = {key: reading[key] for key in READING if reading.get(key)}
     file = InputFile(user=user, kind=kind_of(name, raw), filename=name, size_bytes=len(raw), **given)
-    store.keep(file, raw)
+    store.INPUTS.keep(file, raw)
     with transaction.atomic():
         file.save(force_insert=True)
         for old in earlier:
@@ -89,7 +89,7 @@ def remove_file(*, file: InputFile) -> None:
     """Delete a file; studies that were played on it stay."""
     content = InputFile(pk=file.pk, user_id=file.user_id)
     file.delete()
-    transaction.on_commit(lambda: store.drop(content))
+    transaction.on_commit(lambda: store.INPUTS.drop(content))
 
 
 def start_study(*, user: User, tables: Mapping[str, Any]) -> ReplayRun:

@@ -16,7 +16,7 @@ from marketplace.accounts.documents import add_document, open_document, read_doc
 from marketplace.accounts.errors import ConflictError
 from marketplace.accounts.models import AuditEvent, Document
 from marketplace.accounts.scanning import Verdict
-from marketplace.accounts.vault import place_of
+from marketplace.accounts.vault import DOCUMENTS
 from marketplace.credit import services
 
 pytestmark = pytest.mark.django_db
@@ -78,7 +78,7 @@ def test_clean_documents_open_and_infected_ones_are_gone(
     clean, infected = _upload(person, "rent"), _upload(person, EICAR.replace(";", ""))
     assert (clean.scan, infected.scan, clamd.asked) == ("clean", "infected", 2)
     assert b"rent" in read_document(document=clean, viewer=shop.operator)
-    assert not default_storage.exists(place_of(infected))
+    assert not default_storage.exists(DOCUMENTS.place_of(infected))
     for viewer in (person.user, shop.operator):
         with pytest.raises(ConflictError, match="Malware"):
             read_document(document=infected, viewer=viewer)

@@ -229,7 +229,7 @@ def test_files_are_sealed_and_go_with_their_owner(
     stored = [path.read_bytes() for path in (tmp_path / "private").rglob("*") if path.is_file()]
     assert len(stored) == 2
     assert all(b"Haus" not in content for content in stored)
-    assert store.content_of(own[1]).startswith(b"Zeit;Haus 1")
+    assert store.INPUTS.content_of(own[1]).startswith(b"Zeit;Haus 1")
     with django_capture_on_commit_callbacks(execute=True):
         erase_person(user=user, actor=user)
     assert not [path for path in (tmp_path / "private").rglob("*") if path.is_file()]
