@@ -52,8 +52,8 @@ format: .make/dev
 	$(PY) -m ruff check --fix .
 
 locks: .make/dev  ## refresh the locked dependencies from pyproject.toml
-	.venv/bin/uv pip compile $(COMPILE) --upgrade --extra postgres --extra redis --extra client -o .ci/locks/run.txt pyproject.toml
-	.venv/bin/uv pip compile $(COMPILE) --upgrade --extra postgres --extra redis --extra client --extra cluster --extra dev -c .ci/locks/run.txt -o .ci/locks/dev.txt pyproject.toml
+	.venv/bin/uv pip compile $(COMPILE) --upgrade --extra postgres --extra redis -o .ci/locks/run.txt pyproject.toml
+	.venv/bin/uv pip compile $(COMPILE) --upgrade --extra postgres --extra redis --extra cluster --extra dev -c .ci/locks/run.txt -o .ci/locks/dev.txt pyproject.toml
 
 clean:
 	rm -rf .venv .make contracts/node_modules marketplace/web/node_modules tests/clients/node_modules

@@ -3,14 +3,19 @@
 import os
 from collections.abc import Iterable, Sequence
 from typing import Any, Self, cast
+from urllib.parse import urlsplit
 
-import msgspec
+import requests
+from requests.adapters import HTTPAdapter
+from web3.providers.rpc import HTTPProvider
+from web3.types import RPCEndpoint
 
 from contracts.calls import Call, LogEntry, Receipt, Revert
 from contracts.reverts import ErrorCatalogue
-from contracts.transport import TransportError, transport_to
 
 DEFAULT_LEDGER_URL = "http://127.0.0.1:8545"
+TIMEOUT_SECONDS = 30
+POOLED_CONNECTIONS = 32
 BATCH_SIZE = 100
 
 Request = tuple[str, Sequence[Any]]
@@ -85,12 +90,23 @@ class LedgerClient:
         """Prepare for the ledger at `url`, else LEDGER_URL, else the embedded node. Connects when used."""
         self.url = url or os.environ.get("LEDGER_URL") or DEFAULT_LEDGER_URL
         self.errors = errors or ErrorCatalogue()
-        self._transport = transport_to(self.url)
+        self._session = requests.Session()
+        # A proxy of the environment has no part in talking to our own machine.
+        self._session.trust_env = urlsplit(self.url).hostname not in ("127.0.0.1", "localhost", "::1")
+        adapter = HTTPAdapter(pool_connections=1, pool_maxsize=POOLED_CONNECTIONS)
+        self._session.mount("http://", adapter)
+        self._session.mount("https://", adapter)
+        self._provider = HTTPProvider(
+            self.url,
+            request_kwargs={"timeout": TIMEOUT_SECONDS},
+            session=self._session,
+            exception_retry_configuration=None,
+        )
         self._chain_id: int | None = None
 
     def close(self) -> None:
         """Close the kept-alive connections."""
-        self._transport.close()
+        self._session.close()
 
     def __enter__(self) -> Self:
         return self
@@ -112,19 +128,16 @@ class LedgerClient:
         return answers
 
     def _post(self, wanted: Sequence[Request]) -> list[Any | LedgerRpcError]:
-        batch = [
-            {"jsonrpc": "2.0", "id": place, "method": method, "params": params}
-            for place, (method, params) in enumerate(wanted)
-        ]
+        batch = [(RPCEndpoint(method), list(params)) for method, params in wanted]
         try:
-            answers = msgspec.json.decode(self._transport.post(msgspec.json.encode(batch)))
-        except TransportError as error:
-            raise LedgerUnavailableError(self.url, str(error)) from error
-        except (ValueError, msgspec.MsgspecError) as error:
+            answers: Any = self._provider.make_batch_request(batch)
+        except requests.RequestException as error:
+            raise LedgerUnavailableError(self.url, type(error).__name__) from error
+        except (ValueError, KeyError, TypeError) as error:
             raise LedgerUnavailableError(self.url, "it answers no JSON-RPC") from error
         if not isinstance(answers, list) or len(answers) != len(wanted):
             raise LedgerUnavailableError(self.url, f"it refused a batch: {str(answers)[:200]}")
-        return [_result(answer) for answer in _in_order(answers)]
+        return [_result(answer) for answer in answers]
 
     # Reads
 
@@ -236,13 +249,6 @@ def log_from_json(raw: dict[str, Any]) -> LogEntry:
         transaction_index=int(raw["transactionIndex"], 16),
         log_index=int(raw["logIndex"], 16),
     )
-
-
-def _in_order(answers: list[Any]) -> list[Any]:
-    """JSON-RPC 2.0 lets a batch's answers come in any order; one that was not understood may have no id."""
-    if all(isinstance(answer, dict) and isinstance(answer.get("id"), int) for answer in answers):
-        return sorted(answers, key=lambda answer: answer["id"])
-    return answers
 
 
 def _result(answer: Any) -> Any | LedgerRpcError:

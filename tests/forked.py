@@ -22,6 +22,7 @@ from typing import IO
 
 ROOT = Path(__file__).resolve().parent.parent
 LIBRARIES = (
+    "aiohttp",
     "contracts.bindings",
     "contracts.claims",
     "contracts.connection",

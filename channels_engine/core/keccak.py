@@ -1,8 +1,8 @@
 """Keccak-256 as Ethereum uses it (the submission to SHA-3, with its original padding).
 
 The one place that knows which library does it. `safe-pysha3` (a C extension without wrapper objects in
-Python) is about five times as fast on our short inputs as pycryptodome, which eth-account brings
-along and which serves where the former is missing.
+Python) is about five times as fast on our short inputs as pycryptodome, which every web3 installation
+brings along and which serves where the former is missing.
 """
 
 import importlib
