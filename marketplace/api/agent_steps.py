@@ -8,7 +8,9 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from marketplace.accounts.models import User
 from marketplace.api.agent_rules import RulesSerializer
+from marketplace.api.asker import asker_of
 from marketplace.api.fields import (
     HashField,
     MoneyField,
@@ -17,9 +19,10 @@ from marketplace.api.fields import (
     StrictCharField,
 )
 from marketplace.api.trading import PartnerSerializer, partner
-from marketplace.api.views import PagedView, checked, user_of
+from marketplace.api.views import PagedView, asked, checked, user_of
 from marketplace.trading.models import AgentDecision
 from marketplace.trading.own_agent import selectors, services
+from marketplace.trading.own_agent.holding import Holding, hold
 from marketplace.trading.own_agent.planner import Action, Slot, left_wh
 from marketplace.trading.own_agent.rules import Rules, rules_from
 from marketplace.trading.own_agent.words import KINDS, REASON_CHOICES, REASONS
@@ -96,15 +99,23 @@ def _action(step: selectors.NextStep, action: Action, rules: Rules) -> dict[str,
     }
 
 
+class PlanQuerySerializer(serializers.Serializer[Any]):
+    """Who asks."""
+
+    holder = StrictCharField(
+        max_length=40, default="", allow_blank=True, help_text="As in `agent/presence/`."
+    )
+
+
 class PlanView(APIView):
     """The next step."""
 
     scope = "agent"
 
-    @extend_schema(responses=PlanSerializer)
+    @extend_schema(parameters=[PlanQuerySerializer], responses=PlanSerializer)
     def get(self, request: Request) -> Response:
-        """What the agent is to do now, or why nothing."""
-        step = selectors.next_step(user_of(request))
+        """What the agent is to do now, or why nothing: `by_browser` or `by_program` where another one acts."""
+        step = selectors.next_step(user_of(request), asked(PlanQuerySerializer, request)["holder"])
         row, action = step.rules, step.plan.action
         content = {
             "action": _action(step, action, rules_from(row.rules)) if row and action else None,
@@ -120,9 +131,27 @@ class PlanView(APIView):
 
 
 class PresenceSerializer(serializers.Serializer[Any]):
-    """Where the agent stands: `doing` is the plan's reason, or `locked` while its wallet is."""
+    """Where the agent stands: `doing` is the plan's reason, or `locked` while its wallet is.
+
+    One browser or program acts at a time: the one that said so under its own name within the last minute.
+    """
 
     doing = serializers.ChoiceField(choices=REASON_CHOICES)
+    holder = StrictCharField(
+        max_length=40, default="", allow_blank=True, help_text="My own name for this browser or program."
+    )
+    takes_over = StrictBooleanField(
+        default=False, help_text="This one acts from now on, the other one rests."
+    )
+    leaves = StrictBooleanField(default=False, help_text="This one ends: whoever asks next may act.")
+
+
+class HoldingSerializer(serializers.Serializer[Holding]):
+    """Who acts."""
+
+    mine = serializers.BooleanField(help_text="Whether the asker may: it does, or nobody else.")
+    acts = serializers.ChoiceField(choices=[("browser", "browser"), ("program", "program"), ("", "nobody")])
+    until = serializers.IntegerField(help_text="Without another word; 0 where nobody acts.")
 
 
 class PresenceView(APIView):
@@ -130,15 +159,21 @@ class PresenceView(APIView):
 
     scope = "agent"
 
-    @extend_schema(request=PresenceSerializer, responses={204: None})
+    @extend_schema(request=PresenceSerializer, responses=HoldingSerializer)
     def post(self, request: Request) -> Response:
-        """Say that the agent is at work, or why it rests."""
-        user = user_of(request)
-        doing = checked(PresenceSerializer, request)["doing"]
+        """Say that the agent is at work, or why it rests, and learn who acts: where it is another one, rest."""
+        user, said = user_of(request), checked(PresenceSerializer, request)
+        doing, acts = said["doing"], "program" if asker_of(request).token else "browser"
+        held = hold(user=user, acts=acts, **said)
+        if held.mine and not said["leaves"]:
+            self._note(user, doing)
+        return Response(HoldingSerializer(held).data)
+
+    @staticmethod
+    def _note(user: User, doing: str) -> None:
         agent = selectors.agent_of(user)
         day = selectors.spent_today(user, rules_from(agent.live.rules))[0] if agent and agent.live else ""
         services.note_presence(user=user, doing=doing, day=day)
-        return Response(status=status.HTTP_204_NO_CONTENT)
 
 
 class OutcomeSerializer(serializers.Serializer[Any]):

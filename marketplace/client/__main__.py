@@ -40,6 +40,9 @@ def main(arguments: list[str] | None = None) -> int:
         "--rules", type=int, help="this version; else the one that is live, or the newest that was tried"
     )
     agent.add_argument("--yes", action="store_true", help="sign the mandate without asking")
+    agent.add_argument(
+        "--take-over", action="store_true", help="act here, where a browser or another program does now"
+    )
     given = parser.parse_args(arguments)
     client = Client(given.url, token=os.environ.get("WATTNOTE_TOKEN", ""))
     try:

@@ -17,6 +17,7 @@ from marketplace.accounts.selectors import wallet_of
 from marketplace.trading.live.view import market_view
 from marketplace.trading.models import AgentRules, OwnAgent
 from marketplace.trading.own_agent import selectors, services
+from marketplace.trading.own_agent.holding import holding_of
 from marketplace.trading.own_agent.moment import open_channels
 from marketplace.trading.own_agent.rules import Partners, Rules, rules_from
 from marketplace.trading.own_agent.words import KINDS, REASONS
@@ -70,6 +71,7 @@ def _state(user: User) -> dict[str, Any]:
         "day": date.fromisoformat(day),
         "spent": spent,
         "at_work": selectors.is_at_work(agent),
+        "acts": holding_of(agent, "").acts,
         "doing": REASONS.get(agent.doing, ""),
         "channels": len(open_channels(user)),
     }

@@ -256,5 +256,9 @@ def runs_as_a_program(site: WholeSite, client: Client, key: Path, secret: str) -
         program.wait_for("line lost")
         program.wait_for("connected: 1 channels")
         assert client.get("agent/", dict)["at_work"] is True
+        browser = {"doing": "busy", "holder": "by hand"}
+        assert client.post("agent/presence/", dict, browser)["mine"] is False
+        client.post("agent/presence/", dict, browser | {"takes_over": True})
+        assert "acts for you" in program.wait_for("by_(browser|program): ")
         assert program.end() == 0
         assert program.wait_for("stopped")

@@ -1,5 +1,6 @@
 """A person's own agent on the real feeder: dry run, mandate, plan, log, pause."""
 
+import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -17,6 +18,7 @@ from marketplace.notifications.models import Notice
 from marketplace.trading.live.view import MarketView
 from marketplace.trading.models import AgentDecision, AgentRules, Listing, OwnAgent, Prosumer
 from marketplace.trading.own_agent import services
+from marketplace.trading.own_agent.holding import hold
 from marketplace.trading.own_agent.past import recorded
 from marketplace.trading.own_agent.rules import mandate_text, rules_from
 from tests.core.pair import open_pair, trade
@@ -219,10 +221,49 @@ def test_nobody_reaches_another_persons_agent(client: APIClient, house: Prosumer
     assert other.post("/api/v1/agent/steps/", told, format="json").json()["code"] == "no_channel"
 
 
+def _present(client: APIClient, doing: str, holder: str = "", **more: Any) -> dict[str, Any]:
+    said = {"doing": doing, "holder": holder, **more}
+    found: dict[str, Any] = client.post("/api/v1/agent/presence/", said, format="json").json()
+    return found
+
+
+def test_of_a_persons_browsers_and_programs_one_acts(
+    client: APIClient, house: Prosumer, person: User
+) -> None:
+    _go_live(client)
+
+    def planned(holder: str) -> tuple[str, bool]:
+        plan = client.get(f"/api/v1/agent/plan/?holder={holder}").json()
+        return plan["reason"], plan["action"] is not None
+
+    program = {"user": person, "holder": "night", "acts": "program"}
+    assert planned("day") == planned("") == ("offer", True), "nobody has said that it acts"
+    assert _present(client, "offer", "day")["acts"] == "browser"
+    assert [planned(one) for one in ("day", "night", "")] == [
+        ("offer", True), ("by_browser", False), ("by_browser", False),
+    ]  # fmt: skip
+    assert hold(**program, doing="offer").mine is False
+    assert OwnAgent.objects.get().doing == "offer"
+    taken = hold(**program, doing="offer", takes_over=True)
+    assert (taken.mine, taken.acts) == (True, "program")
+    assert planned("day") == ("by_program", False)
+    assert "A program of yours does it" in client.get("/agent/state/").content.decode()
+    later = _present(client, "covered", "day")
+    assert (later["mine"], later["acts"]) == (False, "program")
+    assert _present(client, "busy", "day", takes_over=True)["mine"] is True
+    assert _present(client, "locked", "day")["acts"] == "", "who rests keeps nobody from it"
+    assert hold(**program, doing="offer").mine is True
+    OwnAgent.objects.update(held_until=int(time.time()))
+    assert planned("day") == ("offer", True), "who falls silent is followed"
+    hold(**program, doing="offer")
+    hold(**program, doing="busy", leaves=True)
+    assert planned("day") == ("offer", True), "and who ends"
+
+
 def test_it_tells_of_a_used_up_budget_once_and_ends_with_its_mandate(client: APIClient, person: User) -> None:
     _go_live(client)
     for _again in range(2):
-        assert client.post("/api/v1/agent/presence/", {"doing": "budget"}, format="json").status_code == 204
+        assert _present(client, "budget")["mine"] is True
     assert Notice.objects.get(user=person).details == {"day": "2016-06-09"}
     assert client.get("/api/v1/agent/").json()["at_work"] is True
     assert services.end_mandates() == 0

@@ -59,7 +59,8 @@ def _work(given: Namespace, client: Client, wallet: Wallet, memory: Memory) -> N
     go_live(client, wallet, owner, version=given.rules, agreed=given.yes)
     stop = Event()
     _stop_on_signals(stop)
-    Runner(client, wallet, memory, owner, stop=stop, tell=tell).run()
+    takes_over = given.take_over
+    Runner(client, wallet, memory, owner, stop=stop, tell=tell, takes_over=takes_over).run()
 
 
 def _stop_on_signals(stop: Event) -> None:

@@ -5,6 +5,7 @@ It is written, to the disk, before a signature is made: a crash can't make a pro
 
 import contextlib
 import os
+import secrets
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -31,6 +32,7 @@ class Signed(msgspec.Struct, frozen=True):
 
 class _Kept(msgspec.Struct):
     newest: int = 0
+    name: str = ""
     promises: list[Promised] = []
     channels: dict[str, Signed] = {}
 
@@ -94,6 +96,14 @@ class Memory:
     def newest(self) -> int:
         """The highest version of the rules that it worked by."""
         return self._kept.newest
+
+    @property
+    def name(self) -> str:
+        """By which the site tells this program from the person's browsers and other programs."""
+        if not self._kept.name:
+            self._kept.name = secrets.token_hex(16)
+            self._write()
+        return self._kept.name
 
     def work_by(self, version: int) -> None:
         """From now on no older rules."""

@@ -63,6 +63,13 @@ class Plan(msgspec.Struct, frozen=True):
     look_again_s: int
 
 
+class Holding(msgspec.Struct, frozen=True):
+    """Who acts for the person; `mine`: this program may."""
+
+    mine: bool
+    acts: str
+
+
 class Version(msgspec.Struct, frozen=True):
     """One version of the rules; `dry_run_at` is when it was tried."""
 

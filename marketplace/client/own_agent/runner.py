@@ -3,6 +3,7 @@
 It asks no faster than the site says. After a lost line it comes back, later each time; what it left open is found again.
 """
 
+import contextlib
 import random
 import time
 from contextlib import closing
@@ -22,7 +23,7 @@ from marketplace.client.own_agent.bounds import BoundsError, require_bounds
 from marketplace.client.own_agent.desk import AgentDesk, Teller, trade_of
 from marketplace.client.own_agent.mandate import MandateError, require_mandate
 from marketplace.client.own_agent.memory import Memory
-from marketplace.client.own_agent.plans import Plan, Rules, Step
+from marketplace.client.own_agent.plans import Holding, Plan, Rules, Step
 from marketplace.client.wallet import Wallet
 
 FIRST_WAIT_S, LONGEST_WAIT_S = 1.0, 60.0
@@ -32,6 +33,8 @@ POLITE = {Side.A: 2, Side.B: 12}
 """At which of so many looks at metered trades each side proposes: not both at once, and a household spoke before."""
 LOST = (OSError, WebSocketException, UnreachableError, msgspec.DecodeError)
 """What passes: the site is away, or answers nonsense. `TimeoutError` is an `OSError`."""
+RESTS = ("paused", "by_browser", "by_program")
+"""While nothing is to be signed here: the person said so, or another of theirs acts."""
 ENDS = {
     "draft": "The agent is not live; go live on the site, or start it again.",
     "mandate": "The mandate ran out; start again to sign another one.",
@@ -42,9 +45,18 @@ class Runner:
     """One person's agent, until `stop` is set."""
 
     def __init__(
-        self, client: Client, wallet: Wallet, memory: Memory, owner: str, *, stop: Event, tell: Teller
+        self,
+        client: Client,
+        wallet: Wallet,
+        memory: Memory,
+        owner: str,
+        *,
+        stop: Event,
+        tell: Teller,
+        takes_over: bool = False,
     ) -> None:
         self._client, self._wallet, self._memory = client, wallet, memory
+        self._takes_over = takes_over
         self._owner, self._stop, self._tell = owner, stop, tell
         self._wait = FIRST_WAIT_S
         self._told: tuple[str, float] = "", 0.0
@@ -69,6 +81,12 @@ class Runner:
                 if error.status in (401, 403):
                     raise ShutOutError(error.code, error.detail) from error
                 self._lost(str(error))
+        self._leave()
+
+    def _leave(self) -> None:
+        """Have the person's next browser or program act at once; else it does in a minute."""
+        with contextlib.suppress(*LOST, ProblemError):
+            self._hold("busy", leaves=True)
 
     def _lost(self, why: str) -> None:
         wait = self._wait * random.uniform(0.7, 1.3)  # noqa: S311  spreads returns, guards no secret
@@ -79,7 +97,7 @@ class Runner:
     def _work(self) -> None:
         """One connection's time; without one while the person has paused it."""
         plan = self._plan()
-        if plan.reason == "paused":
+        if plan.reason in RESTS:
             self._present(plan, post=False)
             self._stop.wait(plan.look_again_s)
             return
@@ -88,14 +106,17 @@ class Runner:
                 raise MandateError("The site speaks for another account than the mandate names.")
             desk.catch_up()
             self._tell(f"connected: {len(desk.endpoints)} channels")
-            while not self._stop.is_set() and plan.reason != "paused":
-                self._look(desk, plan)
-                self._settle(desk)
+            while not self._stop.is_set() and plan.reason not in RESTS:
+                if self._look(desk, plan):
+                    self._settle(desk)
                 self._listen(desk, plan.look_again_s)
                 plan = self._plan()
 
     def _plan(self) -> Plan:
-        plan = self._client.get("agent/plan/", Plan)
+        if self._takes_over:
+            self._hold("busy", takes_over=True)
+            self._takes_over = False
+        plan = self._client.get(f"agent/plan/?holder={self._memory.name}", Plan)
         if plan.reason in ENDS:
             raise MandateError(ENDS[plan.reason])
         return plan
@@ -109,15 +130,18 @@ class Runner:
                 self._report({**made, "kind": "declined", "detail": why[:300]})
         desk.declined.clear()
 
-    def _look(self, desk: AgentDesk, plan: Plan) -> None:
+    def _look(self, desk: AgentDesk, plan: Plan) -> bool:
+        """Take the step; false where another one has come to act meanwhile, and nothing is to be signed."""
         address, newest = self._wallet.address, self._memory.newest
         rules, until = require_mandate(
             plan, owner=self._owner, address=address, newest=newest, now=time.time()
         )
         self._memory.work_by(plan.version or 0)
-        self._present(plan)
+        if not self._present(plan):
+            return False
         if plan.action is not None and parse_hex(plan.action.channel, 32) in desk.endpoints:
             self._take(desk, plan.action, plan.version or 0, rules, until)
+        return True
 
     def _settle(self, desk: AgentDesk) -> None:
         """Between people nobody else proposes what the meters read; the partner has some looks to do it first."""
@@ -141,15 +165,19 @@ class Runner:
             settled = desk.settle_metered(channel, above=self._memory.highest(endpoint))
             self._tell(f"settling: {settled} trades")
 
-    def _present(self, plan: Plan, *, post: bool = True) -> None:
+    def _present(self, plan: Plan, *, post: bool = True) -> bool:
+        """Say in the log and to the site where it stands; false where another one acts."""
         doing, at = self._told
         if doing != plan.reason:
             self._tell(f"{plan.reason}: {plan.words}")
         elif time.monotonic() - at < PRESENCE_S:
-            return
+            return True
         self._told = plan.reason, time.monotonic()
-        if post:
-            self._client.call("POST", "agent/presence/", {"doing": plan.reason})
+        return self._hold(plan.reason).mine if post else False
+
+    def _hold(self, doing: str, *, takes_over: bool = False, leaves: bool = False) -> Holding:
+        said = {"doing": doing, "holder": self._memory.name, "takes_over": takes_over, "leaves": leaves}
+        return self._client.post("agent/presence/", Holding, said)
 
     def _take(self, desk: AgentDesk, step: Step, version: int, rules: Rules, until: int) -> None:
         names = ("channel", "sells", "slot_start", "quantity_wh")

@@ -46,6 +46,9 @@ class OwnAgent(models.Model):
     changed_at = models.DateTimeField(auto_now=True)
     seen_at = models.DateTimeField(null=True, help_text=_("When it last asked what to do."))
     doing = models.CharField(max_length=20, blank=True, help_text=_("Why it did nothing then."))
+    acts = models.CharField(max_length=7, blank=True, help_text=_("Who acts: `browser` or `program`."))
+    holder = models.CharField(max_length=40, blank=True, help_text=_("Which of them, by its own name."))
+    held_until = models.BigIntegerField(default=0, help_text=_("Epoch seconds; the others rest until then."))
 
     def __str__(self) -> str:
         return f"Agent, {self.state}"

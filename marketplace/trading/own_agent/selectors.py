@@ -10,6 +10,7 @@ from channels_engine.store.models import TradeRecord
 from marketplace.accounts.models import User
 from marketplace.trading.live.view import market_view
 from marketplace.trading.models import AgentDecision, AgentRules, OwnAgent
+from marketplace.trading.own_agent.holding import ELSEWHERE, holding_of
 from marketplace.trading.own_agent.moment import moment_of, open_channels, promises, spent_by_day
 from marketplace.trading.own_agent.planner import Moment, Plan, plan
 from marketplace.trading.own_agent.rules import Rules, rules_from
@@ -65,16 +66,14 @@ class NextStep:
     imbalance_per_kwh: int = 0
 
 
-def next_step(user: User) -> NextStep:
-    """What a person's agent is to do now; nothing while it is paused or its mandate is over."""
+def next_step(user: User, holder: str = "") -> NextStep:
+    """What a person's agent is to do now; nothing while it is paused, its mandate is over, or another holder acts."""
     agent = agent_of(user)
     if agent is None or agent.live is None or agent.state == OwnAgent.State.DRAFT:
         return NextStep(Plan(None, "draft"))
-    row = agent.live
-    if agent.state != OwnAgent.State.LIVE:
-        return NextStep(Plan(None, "paused"), rules=row)
-    if row.mandate_until <= time.time():
-        return NextStep(Plan(None, "mandate"), rules=row)
+    row, rests = agent.live, _rests(agent, agent.live, holder)
+    if rests:
+        return NextStep(Plan(None, rests), rules=row)
     market = market_view()
     if market is None:
         return NextStep(Plan(None, "no_market"), rules=row)
@@ -87,6 +86,16 @@ def next_step(user: User) -> NextStep:
     look = min(max(pace, LOOK_AGAIN_S[0]), LOOK_AGAIN_S[1])
     imbalance = market.simulation.scenario.tariff.imbalance_per_kwh
     return NextStep(plan(rules, moment), moment, row, look, imbalance)
+
+
+def _rests(agent: OwnAgent, rules: AgentRules, holder: str) -> str:
+    """Why this holder is to do nothing at all, whatever the market has; else nothing."""
+    if agent.state != OwnAgent.State.LIVE:
+        return "paused"
+    if rules.mandate_until <= time.time():
+        return "mandate"
+    held = holding_of(agent, holder)
+    return "" if held.mine else ELSEWHERE[held.acts]
 
 
 def spent_today(user: User, rules: Rules) -> tuple[str, int]:

@@ -33,6 +33,14 @@ REASONS: dict[str, str | Promise] = {
     "locked": gettext_lazy("The wallet is locked."),
     "bounds": gettext_lazy("The step was outside the bounds that you signed."),
     "grid": gettext_lazy("The grid refused it."),
+    "by_browser": gettext_lazy(
+        "A browser of yours acts for you. To have this one act instead, press “Run it in this browser”, or start the "
+        "program with --take-over."
+    ),
+    "by_program": gettext_lazy(
+        "A program of yours acts for you, on a machine of your own. To have this one act instead, press “Run it in this "
+        "browser”, or start the program with --take-over."
+    ),
     "no_market": gettext_lazy("The market is not running."),
     "not_connected": gettext_lazy("You have no connection on this feeder yet."),
 }

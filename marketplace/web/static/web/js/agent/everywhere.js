@@ -5,6 +5,7 @@
 
 import { h, replace } from "../ui/dom.js";
 import { gettext } from "../ui/language.js";
+import { hold } from "./holding.js";
 
 const RUNS_HERE = "wattnote.agent";
 const BY_HAND = "#desk, #channel-actions";
@@ -15,6 +16,8 @@ let running = false;
 const words = () => ({
   locked: [gettext("Agent rests: wallet locked"), "warn"],
   elsewhere: [gettext("Agent at work in another tab"), "plain"],
+  by_browser: [gettext("Agent at work in another browser"), "plain"],
+  by_program: [gettext("Agent at work in your program"), "plain"],
   away: [gettext("Agent can’t reach the site"), "warn"],
   mandate: [gettext("Agent needs a new mandate"), "warn"],
   by_hand: [gettext("Agent rests while you negotiate"), "plain"],
@@ -53,7 +56,7 @@ async function run() {
 
 addEventListener("wattnote:agent-run", () => {
   localStorage.setItem(RUNS_HERE, owner);
-  void run();
+  void hold("busy", { takes_over: true }).then(run, run);
 });
 addEventListener("wattnote:agent-leave", () => {
   localStorage.removeItem(RUNS_HERE);

@@ -1,6 +1,7 @@
 /**
  * The agent at work in this tab: asks the site what to do, holds it against the mandate, signs, and tells what it did.
- * One tab of a browser at a time; it rests while the wallet is locked.
+ * One tab of a browser at a time, and of the person's browsers and programs the one that the site names; it rests while the
+ * wallet is locked.
  */
 
 import * as api from "../api.js";
@@ -10,6 +11,7 @@ import { structId } from "../protocol/typed_data.js";
 import { WalletSigner } from "../wallet/signer.js";
 import { BoundsError, requireBounds } from "./bounds.js";
 import { AgentDesk } from "./desk.js";
+import { hold, name } from "./holding.js";
 import { MandateError, requireMandate } from "./mandate.js";
 
 /** @typedef {import("./bounds.js").Action} Action */
@@ -19,6 +21,7 @@ const LOCKED_LOOK_MS = 3000;
 const FAILED_LOOK_MS = 10_000;
 const PRESENCE_MS = 20_000;
 const RESTS = ["draft", "paused", "mandate"];
+const ELSEWHERE = ["by_browser", "by_program"];
 const FINISHED = ["closed", "aborted"];
 
 /** @fires AgentRunner#doing what it does, or why nothing */
@@ -32,7 +35,7 @@ export class AgentRunner extends EventTarget {
     this.owner = owner;
     this.desk = new AgentDesk(new WalletSigner(address));
     this.stopped = false;
-    this.told = { doing: "", at: 0 };
+    this.told = { doing: "", at: 0, mine: true };
     /** @type {Map<string, object>} offers of this agent that nobody has answered yet, as they were logged */
     this.open = new Map();
     this.wake = () => {};
@@ -76,6 +79,7 @@ export class AgentRunner extends EventTarget {
       if (!this.stopped) await this.sleep(pause);
     }
     this.desk.socket.close();
+    if (this.told.at) await hold("busy", { leaves: true }).catch(() => false);
   }
 
   /** @param {number} ms */
@@ -102,21 +106,35 @@ export class AgentRunner extends EventTarget {
       await this.present("locked");
       return LOCKED_LOOK_MS;
     }
-    const plan = await api.get("agent/plan/");
+    const plan = await api.get(`agent/plan/?holder=${name()}`);
     if (RESTS.includes(plan.reason)) {
       this.stopped = true;
       this.say({ doing: plan.reason, words: plan.words });
       return 0;
     }
+    if (ELSEWHERE.includes(plan.reason)) return this.rest(plan);
     const me = { owner: this.owner, address: this.desk.signer.address, newest: this.desk.memory.newest };
     const rules = requireMandate(plan, me);
     await this.desk.workBy(plan.version);
-    if (!this.desk.known && !this.desk.socket.socket) this.desk.start();
-    await this.present(plan.reason, plan.words);
+    if (!(await this.present(plan.reason, plan.words))) return plan.look_again_s * 1000;
+    if (this.desk.socket.closed) this.desk.socket.reopen();
+    else if (!this.desk.known && !this.desk.socket.socket) this.desk.start();
     if (plan.action && this.desk.views.has(plan.action.channel)) await this.step(plan, rules);
     else await this.keepOpen();
     if (plan.action && !this.desk.views.has(plan.action.channel) && this.desk.known) this.desk.socket.list();
     return plan.look_again_s * 1000;
+  }
+
+  /**
+   * Another browser or program acts: this one signs nothing, and so listens to nothing.
+   *
+   * @param {{reason: string, words: string, look_again_s: number}} plan
+   */
+  rest({ reason, words, look_again_s }) {
+    if (this.desk.socket.socket) this.desk.socket.close();
+    this.told.doing = "";
+    this.say({ doing: reason, words });
+    return look_again_s * 1000;
   }
 
   /** While it works, the wallet doesn't lock for idleness: the person said so when it went live. */
@@ -164,11 +182,13 @@ export class AgentRunner extends EventTarget {
   /**
    * @param {string} doing
    * @param {string} [words]
+   * @returns {Promise<boolean>} whether this browser acts
    */
   async present(doing, words) {
     this.say({ doing, words });
-    if (this.told.doing === doing && Date.now() - this.told.at < PRESENCE_MS) return;
-    this.told = { doing, at: Date.now() };
-    await api.post("agent/presence/", { doing });
+    if (this.told.doing === doing && Date.now() - this.told.at < PRESENCE_MS) return this.told.mine;
+    const mine = await hold(doing);
+    this.told = { doing, at: Date.now(), mine };
+    return mine;
   }
 }

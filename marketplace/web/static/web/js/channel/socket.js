@@ -94,7 +94,14 @@ export class RelaySocket extends EventTarget {
 
   close() {
     this.closed = true;
+    clearTimeout(this.retry);
     this.socket?.close();
+  }
+
+  /** After `close`: goes on from where it was. */
+  reopen() {
+    this.closed = false;
+    if (!this.socket) this.connect();
   }
 
   /**
