@@ -87,6 +87,7 @@ TEMPLATES = [
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
                 "marketplace.web.language.spoken",
+                "marketplace.web.zone.told_by",
                 "marketplace.web.context.notices",
             ],
         },

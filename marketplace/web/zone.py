@@ -1,15 +1,24 @@
 """By which clock a page tells times: that of the device (`site.js` says it in a cookie)."""
 
+import time
+from typing import Any
+
 from django.conf import settings
 from django.http import HttpRequest, HttpResponseBase
 from django.utils import timezone
 from django.utils.deprecation import MiddlewareMixin
 
+from marketplace import formats
 from marketplace.accounts.models import User
 from marketplace.accounts.zones import feeder_zone, keep_zone, zone_named, zone_of
 
 COOKIE = "zone"
 _API = "/api/"
+
+
+def told_by(_request: HttpRequest) -> dict[str, Any]:
+    """Context of every page: how far its clock is from UTC now."""
+    return {"utc_offset": formats.utc_offset(time.time())}
 
 
 class ZoneMiddleware(MiddlewareMixin):
