@@ -207,7 +207,7 @@ def save(
     moved = [change for change in changes if rows.has_new_state(change)]
     bulk.write(rows.COSIGNED, rows.chained(moved, rows.cosigned_rows))
     told = [change for change in changes if change.effects]
-    bulk.write(rows.TRADES, rows.chained(told, rows.trade_rows))
+    bulk.write(rows.TRADES, rows.trades_once(told))
     bulk.write(rows.OUTBOX, rows.chained(told, partial(rows.outbox_rows, notices=notices)))
     asked = [change for change in changes if isinstance(change.body, SettleRequest)]
     _claim(rows.chained(asked, rows.delivery_claims))

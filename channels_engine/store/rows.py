@@ -240,6 +240,11 @@ def trade_rows(change: Change) -> Iterator[Row]:
             yield trade_row(change, effect)
 
 
+def trades_once(changes: Iterable[Change]) -> list[Row]:
+    """Trades of a whole batch, each as it was told last: PostgreSQL updates no row twice in one statement."""
+    return list({row[:2]: row for row in chained(changes, trade_rows)}.values())
+
+
 def trade_row(change: Change, told: fx.NotifyTraded | fx.NotifyApplied) -> Row:
     """A trade that both sides have signed, or that the ledger has made."""
     trade, owners = told.trade, change.after.owners

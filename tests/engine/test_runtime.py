@@ -4,12 +4,14 @@ from engine_parties import METER, Pair, World, delivery
 
 from channels_engine.codec import to_hex
 from channels_engine.core import messages as m
+from channels_engine.core.effects import NotifyTraded
 from channels_engine.core.inputs import LedgerFinalised
-from channels_engine.core.state import Phase
+from channels_engine.core.state import Phase, Trade
 from channels_engine.core.types import EntityContract, Side
 from channels_engine.drivers import Closing, Settling
-from channels_engine.frames import message_of
-from channels_engine.relay import Hosting
+from channels_engine.frames import Entry, message_of
+from channels_engine.relay import Change, Hosting, SidedEffect
+from channels_engine.store import rows
 from channels_engine.store.models import CoSignedState, LogEntry, OutboxItem, TradeRecord
 from channels_engine.store.repository import log_numbers
 from channels_engine.submissions import Accepted, Fact, Refused, Said
@@ -105,3 +107,17 @@ def test_a_proposal_under_a_channels_id_is_refused_and_harms_nobody(world: World
     together = world.runtime.process([attack, honest])
     assert isinstance(together[0], Refused)
     assert isinstance(together[1], Accepted)
+
+
+def test_a_trade_that_a_batch_tells_twice_is_one_row_as_it_was_told_last() -> None:
+    """PostgreSQL refuses a statement that updates a row twice."""
+    trade = Trade(bytes(32), Side.A, 1500, 280_000, 310_000, 0, 900, 420_000)
+    entry = Entry(bytes(32), 1, 0, "id", "update.confirm", "{}", 7)
+    hosting = Hosting(bytes(32), bytes(32), ("alice", "bob"))
+    told = [
+        Change(hosting, hosting, (entry,), (SidedEffect(Side.A, NotifyTraded(trade, version)),), None)
+        for version in (1, 2)
+    ]
+    (row,) = rows.trades_once(told)
+    made = dict(zip(rows.TRADES.columns, row, strict=True))
+    assert (made["version"], made["seller"], made["is_enforced"]) == (2, "alice", False)
