@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 import pytest
 from eth_account import Account
@@ -19,6 +20,7 @@ from contracts.calls import Call
 from contracts.connection import LedgerClient
 from contracts.devnode.accounts import dev_key
 from contracts.gateway import Sender
+from tests.forked import Forked, start
 from tests.system_parts import require
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -31,8 +33,9 @@ class RunningNode:
     """A node's process, the URL that it listens on, and its chain's file (None for anvil)."""
 
     url: str
-    process: subprocess.Popen[str]
+    process: subprocess.Popen[str] | Forked
     db: Path | None = None
+    said: IO[str] | None = None
 
     def kill(self) -> None:
         """End it as a power cut would."""
@@ -45,23 +48,31 @@ class RunningNode:
         return self._reap()
 
     def _reap(self) -> int:
-        if not (self.process.stdout and self.process.stdout.closed):
-            self.process.communicate(timeout=30)
-        return self.process.returncode
+        code = self.process.wait(30)
+        if self.said is not None:
+            self.said.close()
+        return code
 
 
-def start_devnode(db: Path, *, port: int = 0) -> RunningNode:
-    """Start an embedded node on a free port and wait until it listens."""
-    command = [sys.executable, "-m", "contracts.devnode", "--port", str(port), "--db", str(db)]
-    process = subprocess.Popen(
-        command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=_own_environment()
-    )
-    line = process.stdout.readline() if process.stdout else ""
+def start_devnode(db: Path, *, port: int = 0, alone: bool = False) -> RunningNode:
+    """Start an embedded node on a free port and wait until it listens; `alone` as a shell would."""
+    ours, theirs = os.pipe()
+    words = ("-m", "contracts.devnode", "--port", str(port), "--db", str(db))
+    process: subprocess.Popen[str] | Forked
+    with os.fdopen(theirs, "wb") as log:
+        if alone:
+            command = [sys.executable, *words]
+            process = subprocess.Popen(command, cwd=ROOT, env=_own_environment(), stdout=log, stderr=log)
+        else:
+            process = start(words, env=_own_environment(), log=log)
+    said = os.fdopen(ours)
+    line = said.readline()
     found = re.search(r"http://\S+", line)
     if found is None:
-        rest = process.communicate(timeout=30)[0]
+        rest = said.read()
+        said.close()
         pytest.fail(f"the devnode did not start: {line}{rest}")
-    return RunningNode(found.group(), process, db)
+    return RunningNode(found.group(), process, db, said)
 
 
 def start_anvil() -> RunningNode:

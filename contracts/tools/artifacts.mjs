@@ -1,17 +1,19 @@
 #!/usr/bin/env node
-// Compiles the contracts afresh and writes what the Python side needs of them to artifacts/, one file a
+// Compiles the contracts, as far as a source, a setting or the compiler is another than the last time (forge's
+// cache knows them by their content), and writes what the Python side needs of them to artifacts/, one file a
 // contract: ABI, creation code, run-time code and where its immutables lie.
 //   node tools/artifacts.mjs           writes
 //   node tools/artifacts.mjs --check   compares, and fails naming what differs
 import { spawnSync } from "node:child_process";
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 
 import { forge } from "./forge.mjs";
 
 const HOME = join(dirname(fileURLToPath(import.meta.url)), "..");
+const OUT = join(HOME, "out", "artifacts");
+const CACHE = join(HOME, "cache", "artifacts");
 // [contract, source file, folder of its artifact]
 const CONTRACTS = [
   ["EntityContracts", "EntityContracts.sol", "artifacts"],
@@ -22,30 +24,30 @@ const CONTRACTS = [
   ["BlockingStablecoin", "BlockingStablecoin.sol", "test/artifacts"],
 ];
 
-function compile(out) {
+function compile() {
   const sources = CONTRACTS.map(([, file, folder]) => join(folder === "artifacts" ? "src" : "test/support", file));
-  const args = ["build", ...sources, "--force", "--out", join(out, "out"), "--cache-path", join(out, "cache")];
+  const args = ["build", ...sources, "--out", OUT, "--cache-path", CACHE];
   const run = spawnSync(forge(), args, { cwd: HOME, encoding: "utf8" });
   if (run.status !== 0) throw new Error(`forge build failed:\n${run.stdout}${run.stderr}${run.error ?? ""}`);
 }
 
-function read(out, name, file) {
-  return JSON.parse(readFileSync(join(out, "out", file, `${name}.json`), "utf8"));
+function read(name, file) {
+  return JSON.parse(readFileSync(join(OUT, file, `${name}.json`), "utf8"));
 }
 
 /** The registry answers to its extension's functions too. */
-function withExtension(out, abi) {
+function withExtension(abi) {
   const known = new Set(abi.map((entry) => JSON.stringify(entry)));
   const callable = ["function", "event", "error"];
-  const more = read(out, "RegistryExtension", "RegistryExtension.sol").abi;
+  const more = read("RegistryExtension", "RegistryExtension.sol").abi;
   return [...abi, ...more.filter((entry) => callable.includes(entry.type) && !known.has(JSON.stringify(entry)))];
 }
 
-function render(out, name, file) {
-  const built = read(out, name, file);
+function render(name, file) {
+  const built = read(name, file);
   const artifact = {
     contract: name,
-    abi: name === "EntityContracts" ? withExtension(out, built.abi) : built.abi,
+    abi: name === "EntityContracts" ? withExtension(built.abi) : built.abi,
     bytecode: built.bytecode.object,
     deployedBytecode: built.deployedBytecode.object,
     immutables: Object.values(built.deployedBytecode.immutableReferences ?? {}).flat(),
@@ -55,21 +57,16 @@ function render(out, name, file) {
 
 function main() {
   const check = process.argv.includes("--check");
-  const out = mkdtempSync(join(tmpdir(), "wattnote-artifacts-"));
   const stale = [];
-  try {
-    compile(out);
-    for (const [name, file, folder] of CONTRACTS) {
-      const path = join(HOME, folder, `${name}.json`);
-      const text = render(out, name, file);
-      if (existsSync(path) && readFileSync(path, "utf8") === text) continue;
-      stale.push(join(folder, `${name}.json`));
-      if (check) continue;
-      mkdirSync(dirname(path), { recursive: true });
-      writeFileSync(path, text);
-    }
-  } finally {
-    rmSync(out, { recursive: true, force: true });
+  compile();
+  for (const [name, file, folder] of CONTRACTS) {
+    const path = join(HOME, folder, `${name}.json`);
+    const text = render(name, file);
+    if (existsSync(path) && readFileSync(path, "utf8") === text) continue;
+    stale.push(join(folder, `${name}.json`));
+    if (check) continue;
+    mkdirSync(dirname(path), { recursive: true });
+    writeFileSync(path, text);
   }
   const what = stale.length ? stale.join(", ") : "nothing";
   process.stdout.write(check ? `differs from the sources: ${what}\n` : `written: ${what}\n`);
