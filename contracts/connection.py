@@ -168,6 +168,12 @@ class LedgerClient:
             self.request("eth_getTransactionCount", _hex(address), "pending" if pending else "latest"), 16
         )
 
+    def nonces(self, address: bytes) -> tuple[int, int]:
+        """Transactions that an account has mined, and mined or waiting, in one round trip."""
+        asked = [("eth_getTransactionCount", [_hex(address), block]) for block in ("latest", "pending")]
+        mined, taken = (int(result_of(answer), 16) for answer in self.batch(asked))
+        return mined, taken
+
     def code(self, address: bytes) -> bytes:
         """Runtime code of a contract; empty where there is none."""
         return _bytes(self.request("eth_getCode", _hex(address), "latest"))

@@ -239,7 +239,7 @@ class Sender:
             if self._next is not None:
                 return
             saved = list(self._store.load(self.address))
-            mined, taken = (self.client.nonce(self.address, pending=pending) for pending in (False, True))
+            mined, taken = self.client.nonces(self.address)
             self._pending = {item.nonce: item for item in saved}
             self._by_hash = {key: item.nonce for item in saved for key in item.hashes}
             self._forget_mined(mined)

@@ -86,8 +86,8 @@ class IndexStore(Protocol[Event_contra]):
 class BlockSource(Protocol):
     """The chain as the indexer reads it. Answers of two calls may belong to different forks."""
 
-    def tip(self) -> int:
-        """Height of the newest block."""
+    def newest(self) -> Header:
+        """Header of the newest block."""
 
     def headers(self, numbers: Sequence[int]) -> list[Header | None]:
         """Headers at these heights, None where the chain is shorter."""
@@ -108,8 +108,12 @@ class RpcBlockSource:
         self._filter = {"address": ["0x" + address.hex() for address in addresses]} if addresses else {}
 
     def tip(self) -> int:
-        """As the protocol says."""
+        """Height of the newest block."""
         return self._client.block_number()
+
+    def newest(self) -> Header:
+        """As the protocol says."""
+        return _header_of(self._client.request("eth_getBlockByNumber", "latest", False))  # noqa: FBT003  a positional parameter of the method
 
     def headers(self, numbers: Sequence[int]) -> list[Header | None]:
         """As the protocol says."""
@@ -129,8 +133,10 @@ class RpcBlockSource:
 
 
 def _header(raw: dict[str, str] | None) -> Header | None:
-    if raw is None:
-        return None
+    return None if raw is None else _header_of(raw)
+
+
+def _header_of(raw: dict[str, str]) -> Header:
     block_hash, parent = (bytes.fromhex(raw[key][2:]) for key in ("hash", "parentHash"))
     return Header(int(raw["number"], 16), block_hash, parent, int(raw["timestamp"], 16))
 
@@ -184,8 +190,10 @@ class Indexer(Generic[EventT]):
             LedgerUnavailableError: The chain does not answer; nothing has changed.
             ReorgTooDeepError: No remembered block is on the chain any more.
         """
-        recent = self._store.recent()
-        tip = self._source.tip()
+        recent, newest = self._store.recent(), self._source.newest()
+        tip = newest.number
+        if recent and recent[0] == (tip, newest.hash):
+            return Progress(0, 0, tip, tip)
         ancestor = self._ancestor(recent)
         head = recent[0][0] if recent else self._start - 1
         if ancestor < head:

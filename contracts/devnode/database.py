@@ -16,6 +16,8 @@ from eth.db.backends.base import BaseDB
 from .errors import NodeStartError
 
 SCHEMA_VERSION = 1
+MOST_KNOWN = 20_000
+HASH_BYTES = 32
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
@@ -50,6 +52,7 @@ class ChainFile:
         self.path = path
         self._readers: LifoQueue[sqlite3.Connection] = LifoQueue()
         self._write_lock = Lock()
+        self._known: dict[bytes, bytes] = {}
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             self._writer = self._connect()
@@ -111,6 +114,18 @@ class ChainFile:
         with self.reading() as connection:
             return connection.execute(sql, values).fetchall()
 
+    def state(self, key: bytes) -> bytes | None:
+        """A saved entry of the state. What lies under its own hash never changes, so that the file is asked once."""
+        value = self._known.get(key)
+        if value is None:
+            row = self.row("SELECT value FROM state WHERE key = ?", key)
+            value = None if row is None else bytes(row[0])
+            if value is not None and len(key) == HASH_BYTES:
+                if len(self._known) >= MOST_KNOWN:
+                    self._known.clear()
+                self._known[key] = value
+        return value
+
     def close(self) -> None:
         """Close every connection; SQLite then folds the write-ahead log into the file."""
         while True:
@@ -134,12 +149,11 @@ class StateStore(BaseDB):
 
     def __getitem__(self, key: bytes) -> bytes:
         value = self._unsaved.get(key)
-        if value is not None:
-            return value
-        row = self._file.row("SELECT value FROM state WHERE key = ?", key)
-        if row is None:
+        if value is None:
+            value = self._file.state(key)
+        if value is None:
             raise KeyError(key)
-        return bytes(row[0])
+        return value
 
     def __setitem__(self, key: bytes, value: bytes) -> None:
         self._unsaved[key] = value

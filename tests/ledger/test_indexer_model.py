@@ -67,9 +67,9 @@ class TurningChain:
         del self.blocks[len(self.blocks) - depth :]
         self._grow(turn.grow if self._may_shrink else depth + turn.grow)
 
-    def tip(self) -> int:
+    def newest(self) -> Header:
         self._turn()
-        return len(self.blocks) - 1
+        return self.blocks[-1][0]
 
     def headers(self, numbers: Sequence[int]) -> list[Header | None]:
         self._turn()
