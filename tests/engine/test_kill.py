@@ -59,7 +59,7 @@ def audit(environment: dict[str, str]) -> list[dict[str, Any]]:
     script = AUDIT.format(channels=CHANNELS)
     done = subprocess.run(
         [sys.executable, "-c", script],
-        env={**os.environ, **environment},
+        env={**os.environ, **environment, "ENGINE_WORKER": ""},  # nobody writes while it reads
         capture_output=True,
         text=True,
         check=False,
