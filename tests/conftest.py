@@ -11,19 +11,23 @@ from tests.e2e.whole_site import opened_market
 __all__ = ["opened_market"]
 
 LONG: dict[tuple[str, ...], int] = {
-    ("tests/e2e/", "tests/clients/"): 500,
-    ("test_grown_services.py::test_the_site_runs_on_postgresql_and_redis[api]",): 170,
+    ("tests/e2e/", "tests/clients/"): 560,
+    ("test_grown_services.py::test_the_site_runs_on_postgresql_and_redis[api]",): 150,
     ("tests/replay/",): 150,
-    ("tests/engine/test_crash_walk.py",): 140,
-    ("tests/contracts/test_solidity.py",): 115,
-    ("test_grown_services.py::test_the_site_runs_on_postgresql_and_redis[site]",): 60,
-    ("tests/permissions/",): 55,
+    ("tests/contracts/test_solidity.py",): 120,
+    ("tests/engine/test_crash_walk.py",): 100,
+    ("tests/permissions/",): 60,
+    ("tests/formal/",): 45,
     ("tests/marketplace/test_claims_and_billing.py",): 45,
-    ("tests/marketplace/test_credit_page.py",): 35,
-    ("tests/marketplace/test_api_schema.py",): 25,
+    ("tests/marketplace/test_statements.py",): 35,
+    ("tests/marketplace/test_api_schema.py",): 35,
+    ("test_grown_services.py::test_the_site_runs_on_postgresql_and_redis[site]",): 30,
+    ("tests/grid/test_grid_simbench.py",): 30,
+    ("tests/marketplace/test_credit_page.py",): 20,
     ("tests/queries/",): 20,
+    ("tests/contracts/test_gas.py",): 15,
 }
-"""What takes long, with about how many seconds. Of the whole sites one runs at a time: journeys lose their patience
+"""What takes long, or shares what takes long to make, with about how many seconds. Of the whole sites one runs at a time: journeys lose their patience
 where two of them share the cores."""
 SITES = ("site", "lasting_site")
 """Fixtures that are whole sites (tests/e2e, tests/clients)."""
