@@ -27,8 +27,8 @@ LONG: dict[tuple[str, ...], int] = {
     ("tests/queries/",): 20,
     ("tests/contracts/test_gas.py",): 15,
 }
-"""What takes long, or shares what takes long to make, with about how many seconds. Of the whole sites one runs at a time: journeys lose their patience
-where two of them share the cores."""
+"""What takes long, or shares what takes long to make, with about how many seconds. Of the whole sites one runs at a
+time: journeys lose their patience where two of them share the cores."""
 SITES = ("site", "lasting_site")
 """Fixtures that are whole sites (tests/e2e, tests/clients)."""
 BEHIND = 10
